@@ -1,0 +1,51 @@
+/** What the data layer speaks: bytes from a file, rows from bytes. Nothing here knows of browsers or Node. */
+
+/** A file read by ranges: a dropped File, or a path in Node. */
+export interface ByteSource {
+  /** Path relative to what was dropped or named, for messages. */
+  readonly path: string;
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`. @throws when the range cannot be read whole. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** dtypes that travel to the GPU as they are; f64 is narrowed to f32 on reading. */
+export type RowDtype = 'f32' | 'f16' | 'bf16';
+
+/** Consecutive rows of a source, as stored. */
+export interface RowBlock {
+  /** Index of the first row in its source. */
+  start: number;
+  rows: number;
+  d: number;
+  dtype: RowDtype;
+  /** rows·d values, C order, little-endian. */
+  bytes: Uint8Array;
+  /** Token id of each row, when the source has them. */
+  tokens?: Int32Array;
+}
+
+/** Anything that yields rows `[n, d]`: a shard, a language model reading text, a synthetic set. */
+export interface RowSource {
+  readonly label: string;
+  readonly rows: number;
+  readonly d: number;
+  readonly dtype: RowDtype;
+  readonly hasTokens: boolean;
+  /** Rows per sequence when the rows are whole sequences in order (`[B, S, D]`), else 1. */
+  readonly sequence: number;
+  /** Bytes on disk; 0 when the rows are computed. */
+  readonly bytes: number;
+  read(start: number, rows: number): Promise<RowBlock>;
+}
+
+/** A refusal: names the file, what was found, and what to do. */
+export class DataError extends Error {
+  override name = 'DataError';
+  constructor(
+    readonly path: string,
+    message: string,
+  ) {
+    super(`${path}: ${message}`);
+  }
+}

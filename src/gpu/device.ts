@@ -1,0 +1,126 @@
+/**
+ * The GPU in use: adapter, device, limits, and what went wrong with it.
+ *
+ * Limits are requested deliberately: `max(default, need)` and no more, so that a configuration which works here also
+ * works on a machine with the same numbers; what was asked and what the adapter offers is kept for messages.
+ */
+import { KernelCache } from './kernel';
+
+/** The limits a configuration may need beyond WebGPU's defaults; bytes, or counts where the name says so. */
+export interface GpuNeeds {
+  maxBufferSize?: number;
+  maxStorageBufferBindingSize?: number;
+}
+
+export interface AdapterSummary {
+  /** One line for people: vendor, architecture or the driver's own description. */
+  name: string;
+  vendor: string;
+  architecture: string;
+  /** True for CPU rasterisers (SwiftShader, llvmpipe): everything works, a hundred times slower. */
+  isSoftware: boolean;
+}
+
+export type GpuFailure = 'no-webgpu' | 'no-adapter' | 'limits' | 'device';
+
+/** Why no device could be had, in words that say what to do. */
+export class GpuUnavailableError extends Error {
+  override name = 'GpuUnavailableError';
+  constructor(
+    readonly reason: GpuFailure,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A device with everything that is shared by all who use it. */
+export interface Gpu {
+  device: GPUDevice;
+  queue: GPUQueue;
+  adapter: AdapterSummary;
+  limits: GPUSupportedLimits;
+  kernels: KernelCache;
+  /** Resolves when the device is lost, with the driver's words. Never rejects. */
+  lost: Promise<GPUDeviceLostInfo>;
+  /** Throws the first error that the device reported outside any error scope, or its loss. */
+  check(): void;
+  destroy(): void;
+}
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
+
+function summarise(info: GPUAdapterInfo): AdapterSummary {
+  const words = [info.description, info.device, info.architecture, info.vendor].filter((w) => w.length > 0);
+  const isSoftware = info.isFallbackAdapter === true || words.some((w) => SOFTWARE.test(w));
+  const name = info.description || [info.vendor, info.architecture || info.device].filter(Boolean).join(' ') || 'unnamed GPU';
+  return { name, vendor: info.vendor, architecture: info.architecture, isSoftware };
+}
+
+/**
+ * Opens the machine's preferred GPU.
+ * @param entry `navigator.gpu`, or Dawn's in Node.
+ * @throws GpuUnavailableError with the reason, when there is no adapter or it cannot hold what is needed.
+ */
+export async function openGpu(entry: GPU | undefined, needs: GpuNeeds = {}): Promise<Gpu> {
+  if (!entry) {
+    throw new GpuUnavailableError('no-webgpu', 'This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+ or Firefox 141+, over https or localhost.');
+  }
+  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new GpuUnavailableError(
+      'no-adapter',
+      'WebGPU is there but no GPU was offered. In Chrome, turn on hardware acceleration (Settings, System) and see chrome://gpu; in Node, install a Vulkan driver (npm test prints the command).',
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  for (const [name, need] of Object.entries(needs) as [keyof GpuNeeds, number][]) {
+    const offered = adapter.limits[name];
+    if (need > offered) {
+      throw new GpuUnavailableError(
+        'limits',
+        `This configuration needs ${name} = ${need} bytes; ${summarise(adapter.info).name} offers ${offered}. Lower the width, the batch or the number of runs.`,
+      );
+    }
+    const standard = DEFAULT_LIMITS[name];
+    if (need > standard) requiredLimits[name] = need;
+  }
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ label: 'lab', requiredLimits });
+  } catch (cause) {
+    throw new GpuUnavailableError('device', `The GPU refused to open: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  let firstError: string | undefined;
+  let lossMessage: string | undefined;
+  device.onuncapturederror = (event) => {
+    firstError ??= event.error.message;
+  };
+  const lost = device.lost.then((info) => {
+    lossMessage = info.message || info.reason || 'the device was lost';
+    return info;
+  });
+  return {
+    device,
+    queue: device.queue,
+    adapter: summarise(adapter.info),
+    limits: device.limits,
+    kernels: new KernelCache(device),
+    lost,
+    check() {
+      if (lossMessage !== undefined) throw new Error(`GPU device lost: ${lossMessage}`);
+      if (firstError !== undefined) {
+        const message = firstError;
+        firstError = undefined;
+        throw new Error(`GPU error: ${message}`);
+      }
+    },
+    destroy: () => device.destroy(),
+  };
+}
+
+/** WebGPU's guaranteed limits for the names of GpuNeeds, in bytes. */
+export const DEFAULT_LIMITS: Required<GpuNeeds> = {
+  maxBufferSize: 256 * 2 ** 20,
+  maxStorageBufferBindingSize: 128 * 2 ** 20,
+};

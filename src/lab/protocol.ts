@@ -1,0 +1,223 @@
+/**
+ * What the page and the session worker say to each other: two closed unions. The page sends commands, each answered by
+ * exactly one `reply` with the same id; the worker sends events whenever something changes, at most ten a second.
+ *
+ * Slow state (data, runs, phase) travels as whole immutable values; time series travel as transferred Float32Arrays.
+ */
+import type { AdapterSummary, GpuFailure } from '../gpu/device';
+import type { Metrics } from '../metrics/types';
+import type { ArchitectureId } from '../sae/architectures';
+
+/** A sweep as the form and the CLI describe it: the product of its lists, one run each. */
+export interface SweepConfig {
+  architectures: ArchitectureId[];
+  /** Dictionary width of each architecture (baseline 1.5x wider than gated is the paper's equal-compute comparison). */
+  widths: Record<ArchitectureId, number[]>;
+  /** Sparsity coefficients of each architecture; scales differ between architectures. */
+  lambdas: Record<ArchitectureId, number[]>;
+  seeds: number[];
+  steps: number;
+  batch: number;
+  lr: number;
+  /** Steps over which lr rises linearly from 0: lr(t) = lr·min(t/N, 1). 0 = none. */
+  lrWarmup: number;
+  /** Fraction of the steps at the end over which lr falls linearly to 0. 0 = none. */
+  lrDecay: number;
+  /** Steps over which lambda rises linearly from 0. 0 = none. */
+  lambdaWarmup: number;
+  beta1: number;
+  normalize: 'none' | 'mean-square';
+  bDecInit: 'mean' | 'zero';
+  /** Fraction of the rows held out of training, taken from the seed. */
+  holdout: number;
+  /** Seconds between evaluations of the running sweep. */
+  evalEvery: number;
+}
+
+export interface DeviceInfo {
+  adapter: AdapterSummary;
+  /** Effective speed of the encoder matmul measured at start, GFLOP/s (2 FLOPs per multiply-add). */
+  gflops: number;
+  maxBufferBytes: number;
+  maxBindingBytes: number;
+}
+
+/** One dropped file and what it was recognised as. */
+export interface FileReport {
+  path: string;
+  bytes: number;
+  ok: boolean;
+  /** `safetensors`, `model`, `tokenizer`, `text`, `config`, … */
+  format?: string;
+  rows?: number;
+  d?: number;
+  dtype?: string;
+  hasTokens?: boolean;
+  /** Names of the tensors that could be the activations, when the file holds several. */
+  candidates?: string[];
+  /** Says what was found and what to do. */
+  error?: string;
+}
+
+export interface ShardsInfo {
+  /** Where the rows come from: dropped shards, or a language model reading text. */
+  source: 'shards' | 'harvest';
+  label: string;
+  rows: number;
+  d: number;
+  dtype: string;
+  trainRows: number;
+  heldOutRows: number;
+  bytes: number;
+  /** Rows with NaN or Inf met so far; they are excluded. */
+  badRows: number;
+}
+
+export interface ModelInfo {
+  label: string;
+  /** e.g. `GPT-2`, `Llama`. */
+  family: string;
+  layers: number;
+  dModel: number;
+  vocab: number;
+  context: number;
+  parameters: number;
+  hooks: { name: string; width: number }[];
+  /** The hook in use; undefined while none fits the shards. */
+  hook?: string;
+  /** Why loss recovered cannot be measured yet, when it cannot. */
+  problem?: string;
+}
+
+export interface TextInfo {
+  label: string;
+  tokens: number;
+  /** Sequences held out for evaluation, and their length in tokens. */
+  heldOutSequences: number;
+  sequenceLength: number;
+}
+
+export interface DataState {
+  files: FileReport[];
+  shards?: ShardsInfo;
+  model?: ModelInfo;
+  text?: TextInfo;
+  /** A sentence about sizes reduced for a software adapter, when they were. */
+  note?: string;
+}
+
+export type Phase = 'idle' | 'loading' | 'preparing' | 'training' | 'paused' | 'finished' | 'failed';
+
+export interface SessionState {
+  phase: Phase;
+  /** What is going on, for the status line: "compiling 3 of 9 kernels", "evaluating 4 of 8 runs". */
+  note: string;
+  /** Fraction done of what `note` names, when known. */
+  progress?: number;
+  rowsPerSecond?: number;
+  epoch?: number;
+  /** Share of the last seconds' wall time spent waiting for data and evaluating, 0..1. */
+  dataShare?: number;
+  evalShare?: number;
+  gpuBytes?: number;
+}
+
+export type RunState = 'queued' | 'training' | 'paused' | 'done' | 'stopped' | 'failed' | 'interrupted';
+
+export interface RunSummary {
+  id: string;
+  name: string;
+  arch: ArchitectureId;
+  dIn: number;
+  dSae: number;
+  lambda: number;
+  seed: number;
+  steps: number;
+  step: number;
+  state: RunState;
+  /** Why it failed or was interrupted. */
+  message?: string;
+  /** Training rows per second of this run's sweep. */
+  rowsPerSecond?: number;
+  /** Last evaluation on held-out data; absent before the first. */
+  metrics?: Metrics;
+  /** Step at which `metrics` were measured. */
+  evaluatedAt?: number;
+  /** 'loss_recovered' when CE was measured, else 'r2'. */
+  quality?: 'loss_recovered' | 'r2';
+}
+
+/** Firing frequencies of one run's latents over the last `rows` training rows. */
+export interface DensityHistogram {
+  /** Counts of latents whose log10 firing frequency falls in 40 equal bins of [-6, 0). */
+  counts: number[];
+  /** Latents that never fired in these rows. */
+  dead: number;
+  rows: number;
+}
+
+export interface Estimate {
+  ok: boolean;
+  /** Bytes of GPU memory the runs need together, and what the device allows in one buffer. */
+  gpuBytes: number;
+  limitBytes: number;
+  runs: number;
+  parameters: number;
+  /** Rough seconds at the calibrated speed. */
+  seconds: number;
+  /** What is wrong and how to mend it, one sentence each. Empty when ok. */
+  problems: string[];
+}
+
+/** Columns of the training log, in the order of the transferred values. */
+export const LOG_COLUMNS = ['step', 'lr', 'lambda', 'loss', 'mse_loss', 'sparsity_loss', 'aux_loss', 'l0', 'gamma'] as const;
+export type LogColumn = (typeof LOG_COLUMNS)[number];
+
+export type Command =
+  | { type: 'open' }
+  | { type: 'demo'; hook?: string }
+  /** Files with their paths relative to what was dropped (`folder/shard_0.safetensors`). */
+  | { type: 'add-files'; files: { path: string; file: File }[] }
+  | { type: 'choose-tensor'; tensor: string }
+  | { type: 'choose-hook'; hook: string }
+  | { type: 'clear-data' }
+  | { type: 'estimate'; config: SweepConfig }
+  /** Starts the runs of a sweep; with others already training they join on the same batches. */
+  | { type: 'start'; config: SweepConfig }
+  | { type: 'pause' }
+  | { type: 'resume' }
+  /** Trains exactly one step of every run, then pauses. */
+  | { type: 'step' }
+  | { type: 'stop' }
+  | { type: 'stop-run'; run: string }
+  | { type: 'remove-run'; run: string }
+  | { type: 'select'; run: string | undefined }
+  /** SAELens folder of one run: cfg.json and sae_weights.safetensors. */
+  | { type: 'save-run'; run: string };
+
+export type CommandType = Command['type'];
+
+/** What each command's reply carries; commands not listed reply with nothing. */
+export interface Replies {
+  open: DeviceInfo;
+  estimate: Estimate;
+  start: { runs: string[] };
+  'save-run': { folder: string; files: { name: string; bytes: Uint8Array }[] };
+}
+export type ReplyOf<T extends CommandType> = T extends keyof Replies ? Replies[T] : undefined;
+
+export type LabEvent =
+  | { type: 'reply'; id: number; ok: true; value: Replies[keyof Replies] | undefined }
+  | { type: 'reply'; id: number; ok: false; error: string; reason?: GpuFailure }
+  | { type: 'data'; data: DataState }
+  | { type: 'state'; state: SessionState }
+  | { type: 'runs'; runs: RunSummary[] }
+  /** New log rows of one run: `values` holds rows of LOG_COLUMNS.length numbers; NaN where the architecture has no such term. */
+  | { type: 'log'; run: string; values: Float32Array }
+  /** Each evaluation, for the trails of the Pareto chart and the diagnostics over steps. */
+  | { type: 'evaluated'; run: string; step: number; metrics: Metrics; density: DensityHistogram }
+  /** Something the person should know that is not the answer to a command. */
+  | { type: 'notice'; level: 'info' | 'warning' | 'error'; message: string }
+  | { type: 'device-lost'; message: string };
+
+export type Envelope = { id: number; command: Command };
