@@ -1,0 +1,93 @@
+// Adam on the rows of one matrix, in place. Two uses, chosen by DECODER:
+//   W_dec: the gradient loses its component along the row, Adam, the row is divided by its norm (paper D.1.1);
+//   W_enc: the gradient first gains what b_dec contributes, - s_i (b_dec - mean), because the batch is centred by the mean.
+// v <- beta2 v + (1 - beta2) g²; w <- w - lr·corr1·m / (sqrt(v·corr2) + eps), m = g when beta1 = 0 (no first moment is stored).
+//
+// One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live are skipped.
+
+override WIDTH : u32 = 64u;
+override DECODER : bool = false;
+override MOMENTUM : bool = false;
+
+struct Params {
+  latents : u32,
+  quads : u32, // Q
+  runs : u32,  // R
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> latents : array<Latent>;      // [latents]
+@group(0) @binding(3) var<storage, read> sums : array<vec4<f32>>;      // [latents, 2]: w of the first = s_i
+@group(0) @binding(4) var<storage, read> bias : array<vec4<f32>>;      // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(5) var<storage, read> gradient : array<vec4<f32>>;  // [latents, Q]
+@group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;   // [latents, Q]
+@group(0) @binding(7) var<storage, read_write> v : array<vec4<f32>>;   // [latents, Q]
+@group(0) @binding(8) var<storage, read_write> m : array<vec4<f32>>;   // [latents, Q] with MOMENTUM, else unused
+
+var<workgroup> lanes : array<vec2<f32>, WIDTH>;
+
+// Sum over the workgroup; every invocation gets the same value.
+fn workgroup_sum(t : u32, value : vec2<f32>) -> vec2<f32> {
+  lanes[t] = value;
+  workgroupBarrier();
+  for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
+    if (t < half) {
+      lanes[t] += lanes[t + half];
+    }
+    workgroupBarrier();
+  }
+  let total = lanes[0];
+  workgroupBarrier();
+  return total;
+}
+
+@compute @workgroup_size(WIDTH)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
+  let i = group.x + group.y * groups.x;
+  if (i >= params.latents) {
+    return;
+  }
+  let r = u32(latents[i].w);
+  let run = runs.run[r];
+  if (run.live == 0u) {
+    return;
+  }
+  let row = i * params.quads;
+  var along = 0.0;
+  if (DECODER) {
+    var dots = vec2(0.0);
+    for (var q = t; q < params.quads; q += WIDTH) {
+      dots += vec2(dot(w[row + q], gradient[row + q]), dot(w[row + q], w[row + q]));
+    }
+    let both = workgroup_sum(t, dots);
+    along = both.x / both.y;
+  }
+  let s = sums[2u * i].w;
+  var norm = 0.0;
+  for (var q = t; q < params.quads; q += WIDTH) {
+    let at = row + q;
+    var g = gradient[at];
+    if (DECODER) {
+      g -= along * w[at];
+    } else {
+      g -= s * (bias[r * params.quads + q] - bias[params.runs * params.quads + q]);
+    }
+    let second = run.beta2 * v[at] + (1.0 - run.beta2) * g * g;
+    v[at] = second;
+    var first = g;
+    if (MOMENTUM) {
+      first = run.beta1 * m[at] + (1.0 - run.beta1) * g;
+      m[at] = first;
+    }
+    let value = w[at] - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
+    w[at] = value;
+    norm += dot(value, value);
+  }
+  if (DECODER) {
+    let length = sqrt(workgroup_sum(t, vec2(norm, 0.0)).x);
+    for (var q = t; q < params.quads; q += WIDTH) {
+      w[row + q] /= length;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// First half of b_dec's gradient, from the decoder: g_bias[r] (+)= (2/B) sum_b e_b. (The second half: bias_gradient.wgsl.)
+// One workgroup of 16 columns x 16 row lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation.
+// The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
+
+struct Params {
+  rows : u32,
+  quads : u32,      // Q
+  block_rows : u32,
+  accumulate : u32, // 0: the first block of a step, overwrite
+  scale : f32,      // 2/B
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, block rows, Q]
+@group(0) @binding(3) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
+
+var<workgroup> lanes : array<vec4<f32>, 256>;
+
+@compute @workgroup_size(16, 16)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
+  let run = runs.run[group.y];
+  if (run.live == 0u) {
+    return;
+  }
+  let q = group.x * 16u + t.x;
+  var sum = vec4(0.0);
+  if (q < params.quads) {
+    for (var row = t.y; row < params.rows; row += 16u) {
+      sum += errors[(run.main_slot * params.block_rows + row) * params.quads + q];
+    }
+  }
+  lanes[t.y * 16u + t.x] = sum;
+  workgroupBarrier();
+  if (t.y == 0u && q < params.quads) {
+    for (var lane = 1u; lane < 16u; lane++) {
+      sum += lanes[lane * 16u + t.x];
+    }
+    let at = group.y * params.quads + q;
+    g_bias[at] = select(vec4(0.0), g_bias[at], params.accumulate != 0u) + sum * params.scale;
+  }
+}

@@ -1,0 +1,197 @@
+// Backward pass of one latent: walks its column of u, and for the rows where it is active forms the two dot products
+// <e, W_dec_i> and <e_aux, W_dec_i>, from them the gradients of u and of the latent's scalars, and accumulates both gradient rows:
+//   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b   (x centred; `adam_rows` adds what b_dec contributes)
+//
+// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in the
+// order of the batch, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density is
+// exact. First each invocation takes whole entries (dot products), then whole columns (gradient rows): no atomics, fixed order.
+// A run that is not active is skipped: its gradients are left as they were.
+
+override WIDTH : u32 = 64u;
+const CAPACITY = 512u;
+
+struct Params {
+  rows : u32,
+  first_row : u32,  // of this block in x
+  quads : u32,      // Q
+  ut_stride : u32,  // values a row of ut: block rows rounded up to 4
+  block_rows : u32,
+  latents : u32,
+  accumulate : u32, // 0: the first block of a step, overwrite
+  per_row : f32,    // 1/B
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> ut : array<f32>;              // [latents, ut_stride]
+@group(0) @binding(3) var<storage, read> latents : array<Latent>;      // [latents]
+@group(0) @binding(4) var<storage, read> x : array<vec4<f32>>;         // [B, Q]
+@group(0) @binding(5) var<storage, read> errors : array<vec4<f32>>;    // [slots, block rows, Q]
+@group(0) @binding(6) var<storage, read> w_dec : array<vec4<f32>>;     // [latents, Q]
+@group(0) @binding(7) var<storage, read_write> g_enc : array<vec4<f32>>; // [latents, Q]
+@group(0) @binding(8) var<storage, read_write> g_dec : array<vec4<f32>>; // [latents, Q]
+// [latents, 2]: gradient of the latent's scalars (xyz) and of u (w), means over the batch; then x = rows on which the
+// latent fired (f > 0), counted on until the host resets it.
+@group(0) @binding(9) var<storage, read_write> sums : array<vec4<f32>>;
+
+var<workgroup> row_of : array<u32, CAPACITY>;
+var<workgroup> u_of : array<f32, CAPACITY>;   // becomes g_u
+var<workgroup> f_of : array<f32, CAPACITY>;   // becomes 2 f
+var<workgroup> scan : array<u32, WIDTH>;
+var<workgroup> partial : array<vec4<f32>, WIDTH>;
+var<workgroup> fired : array<f32, WIDTH>;
+var<workgroup> listed : u32;
+
+// Adds `value` to a gradient column, or stores it when nothing is there yet.
+fn deposit_enc(at : u32, fresh : bool, value : vec4<f32>) {
+  if (fresh) { g_enc[at] = value; } else { g_enc[at] += value; }
+}
+fn deposit_dec(at : u32, fresh : bool, value : vec4<f32>) {
+  if (fresh) { g_dec[at] = value; } else { g_dec[at] += value; }
+}
+
+@compute @workgroup_size(WIDTH)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
+  let i = group.x + group.y * groups.x;
+  if (i >= params.latents) {
+    return;
+  }
+  let latent = latents[i];
+  let run = runs.run[u32(latent.w)];
+  if (run.live == 0u) {
+    return;
+  }
+  let aux = has_aux(run.arch);
+  let column = i * params.ut_stride;
+  let w = i * params.quads;
+  let main_ = run.main_slot * params.block_rows;
+  let second = run.aux_slot * params.block_rows;
+  var mine = vec4(0.0);
+  var fires = 0.0;
+  var fresh = params.accumulate == 0u;
+  var count = 0u;
+  var next = 0u;
+  loop {
+    // Gather: tiles of WIDTH rows until the batch ends or another tile might not fit.
+    while (next < params.rows && count + WIDTH <= CAPACITY) {
+      let row = next + t;
+      var u = 0.0;
+      var act = Activation(0.0, 0.0);
+      if (row < params.rows) {
+        u = ut[column + row];
+        act = activate(run.arch, u, latent);
+      }
+      let here = select(0u, 1u, act.gate > 0.0);
+      scan[t] = here;
+      workgroupBarrier();
+      for (var step = 1u; step < WIDTH; step *= 2u) {
+        var other = 0u;
+        if (t >= step) {
+          other = scan[t - step];
+        }
+        workgroupBarrier();
+        scan[t] += other;
+        workgroupBarrier();
+      }
+      if (here == 1u) {
+        let at = count + scan[t] - 1u;
+        row_of[at] = row;
+        u_of[at] = u;
+        f_of[at] = act.f;
+      }
+      if (t == WIDTH - 1u) {
+        listed = count + scan[t];
+      }
+      count = workgroupUniformLoad(&listed);
+      next += WIDTH;
+    }
+    // Entries: dot products, gradients of u and of the scalars.
+    for (var k = t; k < count; k += WIDTH) {
+      let e = (main_ + row_of[k]) * params.quads;
+      let ea = (second + row_of[k]) * params.quads;
+      var we = vec4(0.0);
+      var wa = vec4(0.0);
+      for (var q = 0u; q < params.quads; q++) {
+        let direction = w_dec[w + q];
+        we += errors[e + q] * direction;
+        if (aux) { wa += errors[ea + q] * direction; }
+      }
+      let f = f_of[k];
+      let p = pull(run.arch, u_of[k], latent, f, dot(we, vec4(1.0)), dot(wa, vec4(1.0)), run.lambda);
+      mine += vec4(p.vectors, p.u);
+      fires += select(0.0, 1.0, f > 0.0);
+      u_of[k] = p.u * params.per_row;
+      f_of[k] = 2.0 * f * params.per_row;
+    }
+    workgroupBarrier();
+    // Columns: both gradient rows, four vec4 columns at a time.
+    for (var q0 = t; q0 < params.quads; q0 += 4u * WIDTH) {
+      let q1 = q0 + WIDTH;
+      let q2 = q1 + WIDTH;
+      let q3 = q2 + WIDTH;
+      var enc0 = vec4(0.0);
+      var enc1 = vec4(0.0);
+      var enc2 = vec4(0.0);
+      var enc3 = vec4(0.0);
+      var dec0 = vec4(0.0);
+      var dec1 = vec4(0.0);
+      var dec2 = vec4(0.0);
+      var dec3 = vec4(0.0);
+      for (var k = 0u; k < count; k++) {
+        let at = (params.first_row + row_of[k]) * params.quads;
+        let e = (main_ + row_of[k]) * params.quads;
+        let gu = u_of[k];
+        let f2 = f_of[k];
+        enc0 += gu * x[at + q0];
+        dec0 += f2 * errors[e + q0];
+        if (q1 < params.quads) {
+          enc1 += gu * x[at + q1];
+          dec1 += f2 * errors[e + q1];
+        }
+        if (q2 < params.quads) {
+          enc2 += gu * x[at + q2];
+          dec2 += f2 * errors[e + q2];
+        }
+        if (q3 < params.quads) {
+          enc3 += gu * x[at + q3];
+          dec3 += f2 * errors[e + q3];
+        }
+      }
+      deposit_enc(w + q0, fresh, enc0);
+      deposit_dec(w + q0, fresh, dec0);
+      if (q1 < params.quads) {
+        deposit_enc(w + q1, fresh, enc1);
+        deposit_dec(w + q1, fresh, dec1);
+      }
+      if (q2 < params.quads) {
+        deposit_enc(w + q2, fresh, enc2);
+        deposit_dec(w + q2, fresh, dec2);
+      }
+      if (q3 < params.quads) {
+        deposit_enc(w + q3, fresh, enc3);
+        deposit_dec(w + q3, fresh, dec3);
+      }
+    }
+    fresh = false;
+    workgroupBarrier();
+    count = 0u;
+    if (next >= params.rows) {
+      break;
+    }
+  }
+  partial[t] = mine;
+  fired[t] = fires;
+  workgroupBarrier();
+  for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
+    if (t < half) {
+      partial[t] += partial[t + half];
+      fired[t] += fired[t + half];
+    }
+    workgroupBarrier();
+  }
+  if (t == 0u) {
+    let mean = partial[0] * params.per_row;
+    sums[2u * i] = select(sums[2u * i], vec4(0.0), params.accumulate == 0u) + mean;
+    sums[2u * i + 1u].x += fired[0];
+  }
+}

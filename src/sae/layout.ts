@@ -1,0 +1,160 @@
+/**
+ * How a sweep is packed: which latents belong to which run, how many rows go through the kernels at once, how many bytes
+ * that takes. Pure arithmetic, so that the page can say what a configuration costs before anything is allocated.
+ */
+import { roundUp } from '../gpu/buffers';
+import { DISPATCH_MS } from '../gpu/plan';
+import { ARCHITECTURES, type ArchitectureId } from './architectures';
+import { ENTRY_WORDS, MAX_RUNS, STATS } from './kernels';
+
+/** Work buffers that grow with rows x latents stay below this, by working in row blocks. */
+const WORK_BYTES = 64 * 2 ** 20;
+/** Smallest row block: below it the dispatches' own cost rules. */
+const MIN_BLOCK = 32;
+
+export interface PackedRun {
+  arch: ArchitectureId;
+  /** d_sae. */
+  width: number;
+}
+
+export interface Layout {
+  d: number;
+  /** vec4s a row: ceil(d/4). */
+  quads: number;
+  batch: number;
+  runs: (PackedRun & { first: number; mainSlot: number; auxSlot: number })[];
+  /** Packed latents of all runs. */
+  latents: number;
+  /** Values a row of u: latents rounded up to 4. */
+  uStride: number;
+  /** Rows that go through the kernels at once; a multiple of 4 unless it is the whole batch. */
+  blockRows: number;
+  /** Values a row of ut: blockRows rounded up to 4. */
+  utStride: number;
+  /** Blocks of `errors`: one a run, one more where there is an auxiliary loss. */
+  slots: number;
+  /** Invocations of the row-wide kernels, a power of two that covers the columns. */
+  workgroup: number;
+  /** Column chunks of the decoder. */
+  chunks: number;
+}
+
+export interface LayoutLimits {
+  maxStorageBufferBindingSize: number;
+  /** Calibrated speed; bounds the time of one dispatch. */
+  flopsPerMs: number;
+}
+
+/** @throws Error when there is no run, more than MAX_RUNS, or a size is not a positive integer. */
+export function layoutOf(d: number, batch: number, packed: readonly PackedRun[], limits: LayoutLimits): Layout {
+  if (packed.length === 0 || packed.length > MAX_RUNS) throw new Error(`a packed sweep holds 1 to ${MAX_RUNS} runs, not ${packed.length}`);
+  for (const [name, n] of [['d_in', d], ['batch', batch], ...packed.map((run) => ['d_sae', run.width] as const)] as const) {
+    if (!Number.isInteger(n) || n < 1) throw new Error(`${name} must be a positive integer, not ${n}`);
+  }
+  let first = 0;
+  let slots = 0;
+  const runs = packed.map((run) => {
+    const mainSlot = slots++;
+    const auxSlot = ARCHITECTURES[run.arch].hasAux ? slots++ : mainSlot;
+    const placed = { ...run, first, mainSlot, auxSlot };
+    first += run.width;
+    return placed;
+  });
+  const latents = first;
+  const quads = Math.ceil(d / 4);
+  const uStride = roundUp(latents, 4);
+  const bytes = Math.min(WORK_BYTES, limits.maxStorageBufferBindingSize);
+  const widest = Math.min(
+    bytes / (uStride * ENTRY_WORDS * 4),
+    bytes / (slots * quads * 16),
+    (limits.flopsPerMs * DISPATCH_MS) / (2 * d * latents),
+  );
+  const blockRows = Math.min(batch, Math.max(MIN_BLOCK, Math.floor(widest / 4) * 4));
+  const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads))));
+  return {
+    d,
+    quads,
+    batch,
+    runs,
+    latents,
+    uStride,
+    blockRows,
+    utStride: roundUp(blockRows, 4),
+    slots,
+    workgroup,
+    chunks: Math.ceil(quads / (4 * workgroup)),
+  };
+}
+
+/** Bytes of each GPU buffer of a packed sweep, by name; `momentum` when any run has beta1 > 0. */
+export function bufferBytes(l: Layout, momentum: boolean) {
+  const matrix = l.latents * l.quads * 16;
+  const row = l.quads * 16;
+  return {
+    wEnc: matrix,
+    wDec: matrix,
+    gEnc: matrix,
+    gDec: matrix,
+    vEnc: matrix,
+    vDec: matrix,
+    mEnc: momentum ? matrix : 16,
+    mDec: momentum ? matrix : 16,
+    latents: l.latents * 16,
+    vLatents: l.latents * 16,
+    mLatents: momentum ? l.latents * 16 : 16,
+    sums: l.latents * 32,
+    fires: l.latents * 4,
+    bias: (l.runs.length + 1) * row,
+    gBias: l.runs.length * row,
+    vBias: l.runs.length * row,
+    mBias: momentum ? l.runs.length * row : 16,
+    mean: row,
+    x: l.batch * row,
+    slots: l.batch * 4,
+    correction: l.uStride * 4,
+    u: l.blockRows * l.uStride * 4,
+    ut: l.latents * l.utStride * 4,
+    entries: l.blockRows * l.uStride * ENTRY_WORDS * 4,
+    counts: l.blockRows * l.runs.length * 4,
+    errors: l.slots * l.blockRows * row,
+    stats: l.chunks * l.blockRows * l.runs.length * STATS * 4,
+    totals: l.runs.length * STATS * 4,
+  } satisfies Record<string, number>;
+}
+
+/** The buffers themselves. */
+export type SweepBuffers = Record<keyof ReturnType<typeof bufferBytes>, GPUBuffer>;
+
+/** Total and largest single buffer, bytes. */
+export function gpuMemory(l: Layout, momentum: boolean): { total: number; largest: number } {
+  const sizes = Object.values(bufferBytes(l, momentum));
+  return { total: sizes.reduce((sum, n) => sum + n, 0), largest: Math.max(...sizes) };
+}
+
+/**
+ * Floating-point operations of one step by the irreducible count: the encoder matmul densely, everything else on the
+ * expected active set (`density` of the latents).
+ */
+export function stepFlops(l: Layout, density: number): number {
+  const product = 2 * l.batch * l.d * l.latents;
+  return product * (1 + 6 * density) + 30 * l.latents * l.d;
+}
+
+/** Splits runs, in order, into packed groups that each respect the run table and the device's largest binding. */
+export function groupRuns<T extends PackedRun>(d: number, runs: readonly T[], maxStorageBufferBindingSize: number): T[][] {
+  const row = Math.ceil(d / 4) * 16;
+  const groups: T[][] = [];
+  let latents = Number.POSITIVE_INFINITY;
+  for (const run of runs) {
+    const last = groups.at(-1);
+    if (last && last.length < MAX_RUNS && (latents + run.width) * row <= maxStorageBufferBindingSize) {
+      last.push(run);
+      latents += run.width;
+    } else {
+      groups.push([run]);
+      latents = run.width;
+    }
+  }
+  return groups;
+}

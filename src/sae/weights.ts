@@ -1,0 +1,16 @@
+/** Weights of one SAE on the host, as the trainer keeps them: both matrices with a latent's row contiguous. */
+import type { ArchitectureId } from './architectures';
+
+export interface SaeWeights {
+  arch: ArchitectureId;
+  dIn: number;
+  dSae: number;
+  /** `[d_sae, d_in]` rows: SAELens' W_enc transposed. */
+  wEnc: Float32Array;
+  /** `[d_sae, d_in]` rows, as SAELens' W_dec. */
+  wDec: Float32Array;
+  /** `[d_in]`. */
+  bDec: Float32Array;
+  /** Per-latent vectors `[d_sae]` by SAELens name: b_enc, or b_gate, r_mag, b_mag. */
+  vectors: Record<string, Float32Array>;
+}
