@@ -20,6 +20,11 @@ fn activate(arch : u32, u : f32, latent : Latent) -> Activation {
   return Activation(select(0.0, magnitude, gate > 0.0), gate);
 }
 
+// Membership of the active set, without the cost of the magnitudes; gate_bias = Latent.x.
+fn is_active(u : f32, gate_bias : f32) -> bool {
+  return u + gate_bias > 0.0;
+}
+
 fn has_aux(arch : u32) -> bool {
   return arch == GATED;
 }

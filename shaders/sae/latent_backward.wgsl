@@ -2,13 +2,14 @@
 // <e, W_dec_i> and <e_aux, W_dec_i>, from them the gradients of u and of the latent's scalars, and accumulates both gradient rows:
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b   (x centred; `adam_rows` adds what b_dec contributes)
 //
-// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in the
-// order of the batch, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density is
+// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in a
+// fixed order, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density is
 // exact. First each invocation takes whole entries (dot products), then whole columns (gradient rows): no atomics, fixed order.
 // A run that is not active is skipped: its gradients are left as they were.
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 512u;
+const TILE = 256u;
 
 struct Params {
   rows : u32,
@@ -37,7 +38,7 @@ struct Params {
 var<workgroup> row_of : array<u32, CAPACITY>;
 var<workgroup> u_of : array<f32, CAPACITY>;   // becomes g_u
 var<workgroup> f_of : array<f32, CAPACITY>;   // becomes 2 f
-var<workgroup> scan : array<u32, WIDTH>;
+var<workgroup> tally : array<u32, WIDTH>;
 var<workgroup> partial : array<vec4<f32>, WIDTH>;
 var<workgroup> fired : array<f32, WIDTH>;
 var<workgroup> listed : u32;
@@ -72,38 +73,35 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var count = 0u;
   var next = 0u;
   loop {
-    // Gather: tiles of WIDTH rows until the batch ends or another tile might not fit.
-    while (next < params.rows && count + WIDTH <= CAPACITY) {
-      let row = next + t;
-      var u = 0.0;
-      var act = Activation(0.0, 0.0);
-      if (row < params.rows) {
-        u = ut[column + row];
-        act = activate(run.arch, u, latent);
-      }
-      let here = select(0u, 1u, act.gate > 0.0);
-      scan[t] = here;
-      workgroupBarrier();
-      for (var step = 1u; step < WIDTH; step *= 2u) {
-        var other = 0u;
-        if (t >= step) {
-          other = scan[t - step];
+    // Gather: tiles of TILE rows until the batch ends or another tile might not fit.
+    while (next < params.rows && count + TILE <= CAPACITY) {
+      var mask = 0u;
+      for (var p = 0u; p < TILE / WIDTH; p++) {
+        let row = next + p * WIDTH + t;
+        if (row < params.rows) {
+          mask |= select(0u, 1u << p, is_active(ut[column + row], latent.x));
         }
-        workgroupBarrier();
-        scan[t] += other;
-        workgroupBarrier();
       }
-      if (here == 1u) {
-        let at = count + scan[t] - 1u;
-        row_of[at] = row;
-        u_of[at] = u;
-        f_of[at] = act.f;
+      tally[t] = countOneBits(mask);
+      workgroupBarrier();
+      var place = count;
+      for (var other = 0u; other < t; other++) {
+        place += tally[other];
       }
       if (t == WIDTH - 1u) {
-        listed = count + scan[t];
+        listed = place + countOneBits(mask);
+      }
+      while (mask != 0u) {
+        let row = next + firstTrailingBit(mask) * WIDTH + t;
+        let u = ut[column + row];
+        row_of[place] = row;
+        u_of[place] = u;
+        f_of[place] = activate(run.arch, u, latent).f;
+        place++;
+        mask &= mask - 1u;
       }
       count = workgroupUniformLoad(&listed);
-      next += WIDTH;
+      next += TILE;
     }
     // Entries: dot products, gradients of u and of the scalars.
     for (var k = t; k < count; k += WIDTH) {

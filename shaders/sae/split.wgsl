@@ -1,11 +1,13 @@
 // Gate/magnitude split: pre-activations u -> the row's list of active latents, each with f (what is decoded) and gate
 // (what the L1 term and the auxiliary decoder see). Both share one active set, {gate > 0} (docs/maths.md).
 //
-// One workgroup a (row, run); grid (rows, R). Latents are walked in tiles of 64·PER; an exclusive scan of the counts gives
-// each invocation its place, so the order of a list is a function of u alone. A list has room for every latent of its
+// One workgroup a (row, run); grid (rows, R). Latents are walked in tiles of 32·PER; each invocation sums the
+// counts of those before it to find its place (one barrier; cheaper than a tree of them), so the order of a list is a
+// function of u alone. A list has room for every latent of its
 // run: it cannot overflow, at any density. Entries beyond the count are left as they were.
 
-override PER : u32 = 8u;
+// Latents an invocation tests in one tile; at most 32, the bits of its mask.
+override PER : u32 = 16u;
 
 struct Params {
   rows : u32,
@@ -20,50 +22,40 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> entries : array<u32>; // [block rows, u_stride, ENTRY], run r's list from column `first`
 @group(0) @binding(5) var<storage, read_write> counts : array<u32>;  // [block rows, R]
 
-var<workgroup> scan : array<u32, 64>;
+var<workgroup> tally : array<u32, 32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let row = group.x;
   let run = runs.run[group.y];
   let base = row * params.u_stride + run.first;
   var filled = 0u;
-  for (var tile = 0u; tile < run.width; tile += 64u * PER) {
-    var mine = 0u;
+  for (var tile = 0u; tile < run.width; tile += 32u * PER) {
+    var mask = 0u;
     for (var p = 0u; p < PER; p++) {
-      let i = tile + p * 64u + t;
+      let i = tile + p * 32u + t;
       if (i < run.width) {
-        mine += select(0u, 1u, activate(run.arch, u[base + i], latents[run.first + i]).gate > 0.0);
+        mask |= select(0u, 1u << p, is_active(u[base + i], latents[run.first + i].x));
       }
     }
-    scan[t] = mine;
+    tally[t] = countOneBits(mask);
     workgroupBarrier();
-    for (var step = 1u; step < 64u; step *= 2u) {
-      var other = 0u;
-      if (t >= step) {
-        other = scan[t - step];
-      }
-      workgroupBarrier();
-      scan[t] += other;
-      workgroupBarrier();
+    var place = filled;
+    for (var other = 0u; other < 32u; other++) {
+      let n = tally[other];
+      filled += n;
+      place += select(0u, n, other < t);
     }
-    var place = filled + scan[t] - mine;
-    if (mine > 0u) {
-      for (var p = 0u; p < PER; p++) {
-        let i = tile + p * 64u + t;
-        if (i < run.width) {
-          let act = activate(run.arch, u[base + i], latents[run.first + i]);
-          if (act.gate > 0.0) {
-            let at = (base + place) * ENTRY;
-            entries[at] = i;
-            entries[at + 1u] = bitcast<u32>(act.f);
-            entries[at + 2u] = bitcast<u32>(act.gate);
-            place++;
-          }
-        }
-      }
+    while (mask != 0u) {
+      let i = tile + firstTrailingBit(mask) * 32u + t;
+      let act = activate(run.arch, u[base + i], latents[run.first + i]);
+      let at = (base + place) * ENTRY;
+      entries[at] = i;
+      entries[at + 1u] = bitcast<u32>(act.f);
+      entries[at + 2u] = bitcast<u32>(act.gate);
+      place++;
+      mask &= mask - 1u;
     }
-    filled += scan[63];
     workgroupBarrier();
   }
   if (t == 0u) {

@@ -36,7 +36,15 @@ export interface RowSource {
   readonly sequence: number;
   /** Bytes on disk; 0 when the rows are computed. */
   readonly bytes: number;
-  read(start: number, rows: number): Promise<RowBlock>;
+  /** @param withTokens false lets a file source skip the tokens, which training does not look at. Default true. */
+  read(start: number, rows: number, withTokens?: boolean): Promise<RowBlock>;
+}
+
+/** Consecutive rows of one source: `source` indexes the list of sources that the range was made for. */
+export interface RowRange {
+  source: number;
+  start: number;
+  rows: number;
 }
 
 /** A refusal: names the file, what was found, and what to do. */

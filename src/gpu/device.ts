@@ -6,7 +6,7 @@
  */
 import { KernelCache } from './kernel';
 
-/** The limits a configuration may need beyond WebGPU's defaults; bytes, or counts where the name says so. */
+/** The limits a configuration may need beyond WebGPU's defaults; bytes. */
 export interface GpuNeeds {
   maxBufferSize?: number;
   maxStorageBufferBindingSize?: number;
@@ -60,9 +60,11 @@ function summarise(info: GPUAdapterInfo): AdapterSummary {
 /**
  * Opens the machine's preferred GPU.
  * @param entry `navigator.gpu`, or Dawn's in Node.
+ * @param needs bytes beyond the defaults; 'largest' takes the adapter's own two buffer limits, so that a sweep sized later fits if
+ *   anything does (sizes are checked against what was got, and said, before anything is allocated).
  * @throws GpuUnavailableError with the reason, when there is no adapter or it cannot hold what is needed.
  */
-export async function openGpu(entry: GPU | undefined, needs: GpuNeeds = {}): Promise<Gpu> {
+export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest' = {}): Promise<Gpu> {
   if (!entry) {
     throw new GpuUnavailableError('no-webgpu', 'This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+ or Firefox 141+, over https or localhost.');
   }
@@ -74,7 +76,8 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds = {}): Pro
     );
   }
   const requiredLimits: Record<string, number> = {};
-  for (const [name, need] of Object.entries(needs) as [keyof GpuNeeds, number][]) {
+  const wanted = needs === 'largest' ? { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize } : needs;
+  for (const [name, need] of Object.entries(wanted) as [keyof GpuNeeds, number][]) {
     const offered = adapter.limits[name];
     if (need > offered) {
       throw new GpuUnavailableError(

@@ -6,6 +6,7 @@ import architectures from '../../shaders/sae/architectures.wgsl?raw';
 import biasErrors from '../../shaders/sae/bias_errors.wgsl?raw';
 import biasGradient from '../../shaders/sae/bias_gradient.wgsl?raw';
 import center from '../../shaders/sae/center.wgsl?raw';
+import columnMoments from '../../shaders/sae/column_moments.wgsl?raw';
 import common from '../../shaders/sae/common.wgsl?raw';
 import correction from '../../shaders/sae/correction.wgsl?raw';
 import decode from '../../shaders/sae/decode.wgsl?raw';
@@ -37,6 +38,7 @@ const TEXTS = {
   adamLatents,
   adamBias,
   fireCount,
+  columnMoments,
   restore,
 };
 
@@ -67,6 +69,7 @@ export const PARAMS = {
   adamLatents: struct({ latents: 'u32' }),
   adamBias: struct({ quads: 'u32' }),
   fireCount: struct({ rows: 'u32', latents: 'u32', ut_stride: 'u32' }),
+  columnMoments: struct({ rows: 'u32', quads: 'u32' }),
   restore: struct({ rows: 'u32', quads: 'u32', d: 'u32', block_rows: 'u32', slot: 'u32', first: 'u32', mean_row: 'u32', unscale: 'f32' }),
 } as const;
 

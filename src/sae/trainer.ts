@@ -2,7 +2,7 @@
  * The training step of a packed sweep: R SAEs on the same batch, one compute pass and one submission a step, nothing read
  * back inside it. design: docs/architecture.md; formulas beside kernels: docs/maths.md.
  */
-import { Arena, write } from '../gpu/buffers';
+import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { Plan } from '../gpu/plan';
 import type { Scalar, Struct } from '../gpu/struct';
@@ -139,9 +139,9 @@ export class SweepTrainer {
 
   /**
    * One step of every live run on the pool rows `slots` (length = batch), as one or a few submissions.
-   * @returns with `log`, the step's values of each live run once the GPU has them (undefined for the others).
+   * @returns with `log`, a promise of the step's values of each live run (undefined for the others), pending until the GPU is there.
    */
-  async step(slots: Uint32Array, log = false): Promise<Promise<(StepLog | undefined)[]> | undefined> {
+  async step(slots: Uint32Array, log = false): Promise<{ log?: Promise<(StepLog | undefined)[]> }> {
     const { layout } = this.options;
     if (slots.length !== layout.batch) throw new Error(`${slots.length} rows for a batch of ${layout.batch}`);
     const at = this.options.runs.map((run, r) => {
@@ -161,19 +161,29 @@ export class SweepTrainer {
     this.live.forEach((live, r) => {
       if (live) this.steps[r] = (this.steps[r] as number) + 1;
     });
-    if (!log || !ring) return undefined;
+    if (!log || !ring) return {};
     const values = ring.buffer.mapAsync(GPUMapMode.READ).then(() => {
       const copy = new Float32Array(ring.buffer.getMappedRange().slice(0));
       ring.buffer.unmap();
       return copy;
     });
     ring.busy = values.catch(() => undefined);
-    return values.then((totals) => at.map((run, r) => (run.live ? this.logOf(r, run, totals) : undefined)));
+    return { log: values.then((totals) => at.map((run, r) => (run.live ? this.logOf(r, run, totals) : undefined))) };
   }
 
   /** Weights of a run, in units of the scaled activations. */
   weights(r: number): Promise<SaeWeights> {
     return downloadRun(this.gpu, this.buffers, this.options.layout, r);
+  }
+
+  /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */
+  async takeFires(r: number): Promise<Float32Array> {
+    const { first, width } = this.layout.runs[r] as { first: number; width: number };
+    const sums = await readFloats(this.gpu, this.buffers.sums, first * 8, width * 8);
+    const encoder = this.gpu.device.createCommandEncoder({ label: 'sae.resetFires' });
+    encoder.clearBuffer(this.buffers.sums, first * 32, width * 32);
+    this.gpu.queue.submit([encoder.finish()]);
+    return Float32Array.from({ length: width }, (_, i) => sums[i * 8 + 4] as number);
   }
 
   destroy(): void {

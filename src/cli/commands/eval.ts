@@ -1,0 +1,72 @@
+/** `eval`: a saved SAE measured on held-out text through its language model, or on activations. */
+import { heldOutBlocks } from '../../data/moments';
+import { listFiles } from '../../data/nodeFiles';
+import { loadSae } from '../../interop/saelens';
+import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
+import { layoutOf } from '../../sae/layout';
+import { SweepTrainer } from '../../sae/trainer';
+import { readOptions, UsageError } from '../args';
+import { adapterName, loadWorkspace, openEngine } from '../engine';
+import { describeMetrics, finish, progress } from '../output';
+import { limitsOf } from '../training';
+
+const ROWS_AT_ONCE = 1024;
+
+export async function evaluateSae(args: string[]): Promise<number> {
+  const { options } = readOptions(args, {
+    sae: 'text',
+    model: 'text',
+    hook: 'text',
+    text: 'text',
+    tokens: 'text',
+    data: 'list',
+    tensor: 'text',
+    context: 'text',
+    'max-tokens': 'text',
+    json: 'flag',
+  });
+  const path = options.required('sae');
+  const [model, text, tokens, data] = [options.text('model'), options.text('text'), options.text('tokens'), options.list('data')];
+  if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0) throw new UsageError('give --model DIR and --text FILE (or --tokens FILE), or --data PATH...');
+  const sae = await loadSae(await listFiles([path]));
+  const engine = await openEngine();
+  const { gpu, flopsPerMs } = engine;
+  const workspace = await loadWorkspace(engine, model === undefined ? { data } : { model, text, tokens }, limitsOf(options));
+  const tensor = options.text('tensor');
+  if (tensor !== undefined) await workspace.chooseTensor(tensor);
+  const source = sourceOf();
+
+  function sourceOf(): EvaluationSource {
+    if (workspace.model && workspace.sequences) {
+      const hook = options.text('hook') ?? sae.hookName;
+      if (hook === undefined) throw new UsageError('--hook is required: the SAE’s cfg.json does not name one');
+      const width = workspace.model.hookWidth(hook);
+      if (width !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; ${hook} of this model is ${width} wide. Give the hook the SAE was trained on.`);
+      const { n, T } = workspace.sequences;
+      const count = Math.max(1, Math.min(n, Math.floor(options.count('max-tokens', 2 ** 31, 2) / T)));
+      return { kind: 'model', model: workspace.model, hook, sequences: { ...workspace.sequences, n: count } };
+    }
+    const { shards } = workspace.inspected;
+    const [first] = shards;
+    if (first?.d !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; the rows are ${first?.d} wide.`);
+    const ranges = shards.map(({ rows }, i) => ({ source: i, start: 0, rows }));
+    return { kind: 'rows', blocks: () => heldOutBlocks(shards, ranges) };
+  }
+
+  const trainer = await SweepTrainer.create(gpu, {
+    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs }),
+    runs: [{ schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 }, optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 }, weights: sae }],
+    pool: gpu.device.createBuffer({ label: 'eval.pool', size: 16, usage: GPUBufferUsage.STORAGE }),
+    scale: 1,
+    mean: sae.bDec,
+    flopsPerMs,
+  });
+  const evaluator = await Evaluator.create(gpu, sae.dIn, source);
+  const results = await evaluator.evaluate([{ trainer, runs: [{ index: 0, id: 'sae' }] }], (fraction) => progress(Number.isNaN(fraction) ? 'evaluating' : `evaluating ${(100 * fraction).toFixed(0)} %`));
+  gpu.check();
+  const metrics = results.get('sae')?.metrics;
+  if (!metrics) throw new Error('nothing was measured');
+  const result = { arch: sae.arch, d_in: sae.dIn, d_sae: sae.dSae, ...(source.kind === 'model' ? { hook: source.hook } : {}), adapter: adapterName(gpu), ...metrics };
+  finish(options.flag('json'), result, () => [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics)].join('\n'));
+  return 0;
+}

@@ -1,0 +1,66 @@
+/** `harvest`: activations of a language model on a text, written as safetensors shards with `activations` and `tokens`. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { blockToFloats, encodeF16 } from '../../data/floats';
+import { ShardWriter } from '../../data/nodeShardWriter';
+import { HarvestSource } from '../../lm/harvest';
+import { readOptions, UsageError } from '../args';
+import { loadWorkspace, openEngine } from '../engine';
+import { finish, progress } from '../output';
+import { limitsOf } from '../training';
+
+export async function harvest(args: string[]): Promise<number> {
+  const { options } = readOptions(args, {
+    model: 'text',
+    hook: 'text',
+    text: 'text',
+    tokens: 'text',
+    out: 'text',
+    'rows-per-shard': 'text',
+    dtype: 'text',
+    context: 'text',
+    'max-tokens': 'text',
+    json: 'flag',
+  });
+  const [model, hook, out] = [options.required('model'), options.required('hook'), options.required('out')];
+  const [text, tokensFile] = [options.text('text'), options.text('tokens')];
+  if ((text === undefined) === (tokensFile === undefined)) throw new UsageError('give --text FILE or --tokens FILE.safetensors, one of them');
+  const dtype = options.text('dtype') ?? 'f32';
+  if (dtype !== 'f32' && dtype !== 'f16') throw new UsageError(`--dtype must be f32 or f16, not "${dtype}"`);
+  const perShard = options.count('rows-per-shard', 65536, 1);
+  const engine = await openEngine();
+  const workspace = await loadWorkspace(engine, { model, text, tokens: tokensFile }, limitsOf(options));
+  const sequences = workspace.sequences;
+  if (!sequences || !workspace.model) throw new Error('there is no text to run the model on');
+  const { tokens, T } = sequences;
+  const n = Math.max(1, Math.min(sequences.n, Math.floor(options.count('max-tokens', 2 ** 31, 1) / T)));
+  const source = new HarvestSource(engine.gpu, workspace.model, hook, { tokens, count: n, T });
+  await mkdir(out, { recursive: true });
+  const shards: { path: string; rows: number }[] = [];
+  // A read is whole forward passes, whatever the shard size.
+  const stride = Math.max(T, Math.floor(workspace.model.maxTokens / T) * T);
+  for (let start = 0; start < source.rows; start += perShard) {
+    const rows = Math.min(perShard, source.rows - start);
+    const path = join(out, `shard_${String(shards.length).padStart(5, '0')}.safetensors`);
+    const writer = await ShardWriter.create(path, {
+      rows,
+      d: source.d,
+      dtype: dtype === 'f16' ? 'F16' : 'F32',
+      withTokens: true,
+      metadata: { hook_name: hook, model_name: workspace.modelLabel ?? '', context_size: String(T) },
+    });
+    for (let at = start; at < start + rows; ) {
+      const count = Math.min(stride - (at % stride), start + rows - at);
+      const block = await source.read(at, count);
+      const values = blockToFloats(block);
+      await writer.append(dtype === 'f16' ? encodeF16(values) : values, block.tokens);
+      at += count;
+      progress(`${at} of ${source.rows} rows`);
+    }
+    await writer.finish();
+    shards.push({ path, rows });
+  }
+  const result = { rows: source.rows, d: source.d, dtype, hook, shards };
+  finish(options.flag('json'), result, () => `${source.rows} rows of ${source.d} (${dtype}) in ${shards.length} shards -> ${out}`);
+  return 0;
+}

@@ -1,0 +1,35 @@
+/** `train`: one SAE. Writes its SAELens folder, metrics.jsonl and result.json. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readOptions, UsageError } from '../args';
+import { openEngine } from '../engine';
+import { describeMetrics, finish } from '../output';
+import { LogFile, prepareTraining, runFacts, sweepConfig, TRAINING_OPTIONS, trainToTheEnd, writeRun } from '../training';
+
+export async function train(args: string[]): Promise<number> {
+  const { options } = readOptions(args, { ...TRAINING_OPTIONS, init: 'text' });
+  for (const name of ['arch', 'd-sae', 'lambda', 'out']) options.required(name);
+  const planned = sweepConfig(options, 1024);
+  if (planned.architectures.length * Math.max(...planned.architectures.map((arch) => planned.widths[arch].length * planned.lambdas[arch].length)) * planned.seeds.length !== 1) {
+    throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
+  }
+  const logEvery = options.count('log-every', 10, 1);
+  const out = options.required('out');
+  const log = await LogFile.create(out);
+  const setup = await prepareTraining(options, openEngine, (_, values) => log.write(values));
+  const [run] = setup.runs;
+  if (!run) throw new Error('no run was made');
+  const rowsPerSecond = await trainToTheEnd(setup, logEvery);
+  await log.close();
+  const result = runFacts(run, setup, rowsPerSecond);
+  if (run.state === 'failed') {
+    await writeFile(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`);
+    throw new Error(`the run failed: ${run.message}`);
+  }
+  await writeRun(out, run, setup);
+  await writeFile(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`);
+  finish(options.flag('json'), result, () =>
+    [`${run.spec.arch} SAE [${run.spec.width}, ${setup.experiment.data.d}], lambda ${run.spec.schedule.lambda}, ${run.step} steps -> ${out}`, run.metrics ? describeMetrics(run.metrics) : 'not measured'].join('\n'),
+  );
+  return 0;
+}

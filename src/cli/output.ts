@@ -1,0 +1,59 @@
+/** What the program prints: progress and tables for people on stderr and stdout, one JSON object as the last line with --json. */
+import type { Metrics } from '../metrics/types';
+
+/** A line of progress on stderr; on a terminal it replaces the last one. */
+export function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
+}
+
+export function say(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
+  process.stderr.write(`${line}\n`);
+}
+
+/** The result: a readable form, or with `json` one line of JSON. */
+export function finish(json: boolean, result: unknown, readable: () => string): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${readable()}\n`);
+}
+
+const digits = (value: number, places: number): string => (Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(places));
+
+/** Columns, right-aligned, of rows of texts under headings. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => (row[i] ?? '').length)));
+  const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padStart(widths[i] as number)).join('  ');
+  return [line(headings), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)].join('\n');
+}
+
+export const METRIC_HEADINGS = ['L0', 'loss rec.', '(mean abl.)', 'CE', 'R²', 'gamma', 'alive'] as const;
+
+/** Cells for METRIC_HEADINGS; a dash for what was not measured. */
+export function metricCells(m: Metrics | undefined): string[] {
+  const cell = (value: number | undefined, places: number) => (value === undefined ? '–' : digits(value, places));
+  return [
+    cell(m?.l0, 1),
+    cell(m?.loss_recovered, 3),
+    cell(m?.loss_recovered_mean, 3),
+    cell(m?.ce_sae, 4),
+    cell(m?.r2, 3),
+    cell(m?.gamma, 3),
+    m ? `${(100 * m.alive).toFixed(0)} %` : '–',
+  ];
+}
+
+export function describeMetrics(m: Metrics): string {
+  const lines = [
+    `L0                 ${m.l0.toFixed(2)} latents a token`,
+    `R²                 ${m.r2.toFixed(4)}  (FVU ${m.fvu.toFixed(4)}, MSE ${digits(m.mse, 4)})`,
+    `gamma              ${m.gamma === undefined ? 'undefined: the reconstructions are all zero' : m.gamma.toFixed(4)}`,
+    `alive              ${(100 * m.alive).toFixed(1)} % of latents fired in ${m.alive_window_tokens} tokens`,
+  ];
+  if (m.ce_clean !== undefined) {
+    lines.push(
+      `CE (nats)          clean ${m.ce_clean.toFixed(4)}, SAE ${m.ce_sae?.toFixed(4)}, zero ${m.ce_zero?.toFixed(4)}, mean ${m.ce_mean?.toFixed(4)}`,
+      `loss recovered     ${m.loss_recovered?.toFixed(4)} against zero ablation, ${m.loss_recovered_mean?.toFixed(4)} against mean ablation`,
+    );
+  }
+  return lines.join('\n');
+}

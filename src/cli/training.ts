@@ -1,0 +1,260 @@
+/** What `train` and `sweep` share: their options, the loop, the files they write. */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadSae } from '../interop/saelens';
+import { saelensFolder } from '../interop/saelensSave';
+import { listFiles } from '../data/nodeFiles';
+import { Experiment, hasEnded, type Run } from '../lab/experiment';
+import type { SweepConfig } from '../lab/protocol';
+import { expand, estimate } from '../lab/runSpecs';
+import { parseSettings, type SettingKey, type SettingValues, SETTINGS } from '../lab/settings';
+import type { Workspace } from '../lab/workspace';
+import type { StepLog } from '../sae/trainer';
+import type { SaeWeights } from '../sae/weights';
+import { type OptionSpec, type Options, UsageError } from './args';
+import { adapterName, type Engine, loadWorkspace } from './engine';
+import { progress, say } from './output';
+
+export const TRAINING_OPTIONS: OptionSpec = {
+  data: 'list',
+  tensor: 'text',
+  arch: 'text',
+  'd-sae': 'text',
+  lambda: 'text',
+  steps: 'text',
+  batch: 'text',
+  lr: 'text',
+  seed: 'text',
+  out: 'text',
+  shuffle: 'text',
+  holdout: 'text',
+  normalize: 'text',
+  'lr-warmup': 'text',
+  'lambda-warmup': 'text',
+  'lr-decay': 'text',
+  beta1: 'text',
+  'b-dec-init': 'text',
+  'log-every': 'text',
+  model: 'text',
+  hook: 'text',
+  text: 'text',
+  tokens: 'text',
+  context: 'text',
+  'eval-tokens': 'text',
+  'train-tokens': 'text',
+  json: 'flag',
+};
+
+/** Defaults of the command line where they differ from the page's: nothing happens that was not asked for. */
+const DEFAULTS: Partial<SettingValues> = {
+  steps: '10000',
+  batch: '4096',
+  lr: '3e-4',
+  seeds: '0',
+  lrWarmup: '0',
+  lambdaWarmup: '0',
+  lrDecay: '0',
+  normalize: 'none',
+  holdout: '0.02',
+};
+
+const SETTING_OPTIONS: Partial<Record<string, SettingKey>> = {
+  arch: 'architectures',
+  steps: 'steps',
+  batch: 'batch',
+  lr: 'lr',
+  seed: 'seeds',
+  holdout: 'holdout',
+  normalize: 'normalize',
+  'lr-warmup': 'lrWarmup',
+  'lambda-warmup': 'lambdaWarmup',
+  'lr-decay': 'lrDecay',
+  beta1: 'beta1',
+  'b-dec-init': 'bDecInit',
+  'gated-d-sae': 'widths.gated',
+  'baseline-d-sae': 'widths.baseline',
+  'gated-lambda': 'lambdas.gated',
+  'baseline-lambda': 'lambdas.baseline',
+};
+
+/** @throws UsageError naming the option and what is wrong with it. */
+export function sweepConfig(options: Options, d: number): SweepConfig {
+  const values: Partial<SettingValues> = { ...DEFAULTS };
+  for (const arch of ['gated', 'baseline'] as const) {
+    const width = options.text('d-sae');
+    const lambda = options.text('lambda');
+    if (width !== undefined) values[`widths.${arch}`] = width;
+    if (lambda !== undefined) values[`lambdas.${arch}`] = lambda;
+  }
+  for (const [option, key] of Object.entries(SETTING_OPTIONS)) {
+    const given = options.text(option);
+    if (given !== undefined && key) values[key] = given;
+  }
+  const { config, errors } = parseSettings(values, d);
+  if (config) return config;
+  const named = (key: string) => {
+    const option = Object.entries(SETTING_OPTIONS).find(([name, k]) => k === key && options.text(name) !== undefined)?.[0];
+    if (option) return `--${option}`;
+    if (key.startsWith('widths.')) return '--d-sae';
+    if (key.startsWith('lambdas.')) return '--lambda';
+    return SETTINGS.find((setting) => setting.key === key)?.label ?? key;
+  };
+  throw new UsageError(Object.entries(errors).map(([key, message]) => `${named(key)}: ${message}`).join('\n'));
+}
+
+export interface TrainingSetup {
+  engine: Engine;
+  workspace: Workspace;
+  config: SweepConfig;
+  experiment: Experiment;
+  runs: Run[];
+}
+
+/**
+ * Loads what the options name and makes the runs.
+ * @throws UsageError for the options; Error or DataError for the files and the GPU.
+ */
+export async function prepareTraining(options: Options, open: () => Promise<Engine>, onLog: (run: Run, log: StepLog) => void): Promise<TrainingSetup> {
+  sweepConfig(options, 1024); // wrong options are refused before anything is opened
+  const [data, model, text, tokens, hook] = [options.list('data'), options.text('model'), options.text('text'), options.text('tokens'), options.text('hook')];
+  if (data.length === 0 && (model === undefined || (text ?? tokens) === undefined)) {
+    throw new UsageError('give activations (--data PATH...), or a language model and a text to harvest them from (--model DIR --text FILE)');
+  }
+  const shuffle = options.text('shuffle') ?? 'pool';
+  if (shuffle !== 'pool' && shuffle !== 'none') throw new UsageError(`--shuffle must be pool or none, not "${shuffle}"`);
+  const engine = await open();
+  const tensor = options.text('tensor');
+  const workspace = await loadWorkspace(engine, { data, model, text, tokens }, limitsOf(options));
+  if (tensor !== undefined) await workspace.chooseTensor(tensor);
+  if (hook !== undefined && workspace.model) workspace.chooseHook(hook);
+  const d = workspace.d;
+  if (d === undefined) throw new Error('no activations were found');
+  const config = sweepConfig(options, d);
+  const cost = estimate(config, d, { ...bufferLimits(engine), flopsPerMs: engine.flopsPerMs });
+  if (!cost.ok) throw new Error(cost.problems.join('\n'));
+  const seed = config.seeds[0] as number;
+  const experiment = await Experiment.create(
+    engine.gpu,
+    await workspace.prepare(seed, config.holdout),
+    { batch: config.batch, seed, shuffle, normalize: config.normalize, bDecInit: config.bDecInit, flopsPerMs: engine.flopsPerMs },
+    { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
+  );
+  const init = options.text('init');
+  const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
+  return { engine, workspace, config, experiment, runs };
+}
+
+const bufferLimits = ({ gpu }: Engine) => ({
+  maxBufferSize: gpu.limits.maxBufferSize,
+  maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
+});
+
+export function limitsOf(options: Options): { context?: number; evalTokens?: number; trainTokens?: number } {
+  return {
+    ...(options.text('context') === undefined ? {} : { context: options.count('context', 0, 2) }),
+    ...(options.text('eval-tokens') === undefined ? {} : { evalTokens: options.count('eval-tokens', 0, 1) }),
+    ...(options.text('train-tokens') === undefined ? {} : { trainTokens: options.count('train-tokens', 0, 1) }),
+  };
+}
+
+async function initialFrom(path: string, config: SweepConfig, d: number): Promise<SaeWeights> {
+  const sae = await loadSae(await listFiles([path]));
+  const [arch] = config.architectures;
+  const width = arch && config.widths[arch][0];
+  if (sae.arch !== arch || sae.dIn !== d || sae.dSae !== width) {
+    throw new Error(`${path}: holds a ${sae.arch} SAE with d_in ${sae.dIn}, d_sae ${sae.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`);
+  }
+  return sae;
+}
+
+/** Steps until every run has ended, evaluating each at its end. Returns rows per second of training. */
+export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup, logEvery: number): Promise<number> {
+  const canEvaluate = experiment.data.evaluation.kind === 'model' || experiment.data.split.heldOutRows > 0;
+  if (!canEvaluate) say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
+  let trainedMs = 0;
+  let step = 0;
+  while (experiment.training) {
+    const start = performance.now();
+    const last = runs.some((run) => !hasEnded(run) && run.step + 1 === run.spec.schedule.steps);
+    await experiment.step(step % logEvery === 0 || last);
+    step++;
+    const done = experiment.finished();
+    if (done.length > 0) await experiment.settle();
+    trainedMs += performance.now() - start;
+    engine.gpu.check();
+    progress(`step ${step}  ${(experiment.rowsTrained / Math.max(1, trainedMs / 1000)).toFixed(0)} rows/s`);
+    if (done.length === 0) continue;
+    if (canEvaluate) await experiment.evaluate(done, (fraction) => progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`));
+    for (const run of done) experiment.end(run, 'done');
+  }
+  return experiment.rowsTrained / (trainedMs / 1000);
+}
+
+/** Facts of a run as they appear in JSON results. */
+export function runFacts(run: Run, { experiment, engine }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
+  const { arch, width, seed, schedule } = run.spec;
+  return {
+    arch,
+    d_in: experiment.data.d,
+    d_sae: width,
+    lambda: schedule.lambda,
+    steps: run.step,
+    seed,
+    state: run.state,
+    ...(run.message === undefined ? {} : { message: run.message }),
+    rows_per_s: Number(rowsPerSecond.toFixed(1)),
+    adapter: adapterName(engine.gpu),
+    ...run.metrics,
+  };
+}
+
+/** Writes a run's SAELens folder. */
+export async function writeRun(folder: string, run: Run, { experiment, workspace, config }: TrainingSetup): Promise<void> {
+  const { weights, step } = await experiment.weights(run);
+  const { evaluation } = experiment.data;
+  const hookName = evaluation.kind === 'model' ? evaluation.hook : workspace.hook;
+  const files = saelensFolder(weights, {
+    ...(hookName === undefined ? {} : { hookName }),
+    ...(workspace.modelLabel === undefined ? {} : { modelName: workspace.modelLabel }),
+    ...(evaluation.kind === 'model' ? { contextSize: evaluation.sequences.T } : {}),
+    lab: { ...labFacts(run, step, experiment, config) },
+  });
+  await mkdir(folder, { recursive: true });
+  for (const { name, bytes } of files) await writeFile(join(folder, name), bytes);
+}
+
+/** The lab's own block in cfg.json. */
+export const labFacts = (run: Run, step: number, experiment: Experiment, config: Pick<SweepConfig, 'normalize' | 'batch'>): Record<string, unknown> => ({
+  lambda: run.spec.schedule.lambda,
+  steps: step,
+  batch: config.batch,
+  seed: run.spec.seed,
+  lr: run.spec.schedule.lr,
+  normalize: config.normalize,
+  activation_scale: experiment.scale,
+  loss: 'sum over d_in, mean over the batch, on activations times activation_scale',
+});
+
+/** metrics.jsonl: one line a logged step. */
+export class LogFile {
+  private constructor(private readonly stream: WriteStream) {}
+
+  static async create(folder: string): Promise<LogFile> {
+    await mkdir(folder, { recursive: true });
+    return new LogFile(createWriteStream(join(folder, 'metrics.jsonl')));
+  }
+
+  write(log: StepLog): void {
+    const { step, lr, lambda, loss, mse_loss, sparsity_loss, aux_loss, l0, gamma } = log;
+    const line = { step, lr, lambda, loss, mse_loss, sparsity_loss, ...(aux_loss === undefined ? {} : { aux_loss }), l0, ...(Number.isFinite(gamma) ? { gamma } : {}) };
+    this.stream.write(`${JSON.stringify(line)}\n`);
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.stream.on('error', reject);
+      this.stream.end(resolve);
+    });
+  }
+}

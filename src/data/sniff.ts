@@ -1,0 +1,132 @@
+/** What a file is, by its first bytes: the name is only a hint that decides between kinds that look alike. */
+import { readJson } from './byteSource';
+import { looksLikeSafetensors, readHeader, type SafetensorsFile } from './safetensors';
+import { type ByteSource, DataError } from './types';
+
+/** Bytes looked at; also enough for the header of most shards, which then costs no second read. */
+const HEAD_BYTES = 16384;
+const MAX_JSON = 128 * 2 ** 20;
+
+export type Sniffed =
+  | { kind: 'safetensors'; file: SafetensorsFile }
+  | { kind: 'json'; value: unknown }
+  | { kind: 'text' }
+  /** Not read: `error` says what it looks like and what to do. */
+  | { kind: 'refused'; format: string; error: string };
+
+const ACCEPTED =
+  'Accepted are activations as .safetensors, a Hugging Face model folder (config.json, model.safetensors, tokenizer.json) and text as .txt.';
+
+export const extension = (path: string): string => /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
+/** Never throws for what the file holds; a header that is wrong comes back as `refused`. @throws DataError when the file cannot be read at all. */
+export async function sniff(source: ByteSource): Promise<Sniffed> {
+  const { path, size } = source;
+  if (size === 0) return { kind: 'refused', format: 'empty', error: 'the file is empty (0 bytes). Copy or write it again.' };
+  const head = await source.read(0, Math.min(size, HEAD_BYTES));
+  const foreign = foreignFormat(head, path);
+  if (foreign) return foreign;
+  if (extension(path) === 'safetensors' || looksLikeSafetensors(head, size))
+    return { kind: 'safetensors', file: await readHeader(source, head) };
+  const text = utf8Sample(head, size > head.byteLength);
+  if (text === undefined) return { kind: 'refused', format: 'unknown', error: `a binary file of unknown kind. ${ACCEPTED}` };
+  return /^[\s\ufeff]*[[{]/.test(text) ? sniffJson(source) : sniffText(path, text);
+}
+
+async function sniffJson(source: ByteSource): Promise<Sniffed> {
+  const { path, size } = source;
+  if (size > MAX_JSON) return { kind: 'refused', format: 'json', error: `JSON of ${size} bytes; none that large is needed. ${ACCEPTED}` };
+  try {
+    return { kind: 'json', value: await readJson(source) };
+  } catch (cause) {
+    if (extension(path) === 'txt') return { kind: 'text' };
+    const lines = ['jsonl', 'ndjson'].includes(extension(path)) ? 'JSON Lines; write the texts to a .txt file' : undefined;
+    return { kind: 'refused', format: 'json', error: lines ?? withoutPath(cause, path) };
+  }
+}
+
+/** Extensions of plain text; other text files (scripts, tables) are probably not meant as training text. */
+const TEXT_EXTENSIONS = new Set(['txt', 'text', 'md', '']);
+
+function sniffText(path: string, sample: string): Sniffed {
+  if (sample.startsWith('version https://git-lfs')) {
+    return { kind: 'refused', format: 'git-lfs pointer', error: 'a Git LFS pointer, not the file itself. Run: git lfs pull.' };
+  }
+  if (TEXT_EXTENSIONS.has(extension(path))) return { kind: 'text' };
+  return {
+    kind: 'refused',
+    format: 'text',
+    error: `looks like text, but .${extension(path)} is not read as text. Rename it to .txt if it is what the model should read. ${ACCEPTED}`,
+  };
+}
+
+/** The sample as text, or undefined when it is not UTF-8 or holds control characters. */
+function utf8Sample(head: Uint8Array, isCut: boolean): string | undefined {
+  try {
+    // A cut sample may end in the middle of a character; streaming leaves that open.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: isCut });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells binary from text
+    return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message of an error without the path in front, for reports that show the path beside it. */
+export function withoutPath(cause: unknown, path: string): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return cause instanceof DataError && message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}
+
+const starts = (head: Uint8Array, magic: string): boolean =>
+  head.byteLength >= magic.length && [...magic].every((c, i) => head[i] === c.charCodeAt(0));
+
+/** Formats that hold activations elsewhere, with the line of Python that converts them. */
+function foreignFormat(head: Uint8Array, path: string): Sniffed | undefined {
+  const file = baseName(path);
+  const out = `${file.replace(/\.[^.]*$/, '')}.safetensors`;
+  const refuse = (format: string, imports: string, array: string): Sniffed => ({
+    kind: 'refused',
+    format,
+    error: `looks like ${format}, which is not read yet. Convert it: python -c "${imports}; from safetensors.numpy import save_file; save_file({'activations': np.ascontiguousarray(${array})}, '${out}')"`,
+  });
+  if (starts(head, '\x93NUMPY')) return refuse('npy', 'import numpy as np', `np.load('${file}')`);
+  if (starts(head, 'PK\x03\x04')) return zipFormat(head, file, out, refuse);
+  if (starts(head, '\x80\x02')) return torch('PyTorch (old .pt)', file, out);
+  if (starts(head, '\x89HDF')) return refuse('HDF5', 'import h5py, numpy as np', `h5py.File('${file}')['activations'][:]`);
+  if (starts(head, 'PAR1'))
+    return refuse('Parquet', 'import numpy as np, pandas as pd', `np.stack(pd.read_parquet('${file}')['activations'])`);
+  if (starts(head, 'ARROW1') || starts(head, '\xff\xff\xff\xff')) {
+    return refuse('Arrow', 'import numpy as np, datasets', `datasets.Dataset.from_file('${file}').with_format('numpy')[:]['activations']`);
+  }
+  if (starts(head, 'GGUF'))
+    return {
+      kind: 'refused',
+      format: 'GGUF',
+      error: 'a GGUF model; quantised models are not read. Drop the Hugging Face folder (config.json, model.safetensors, tokenizer.json).',
+    };
+  if (starts(head, '\x1f\x8b') || starts(head, '(\xb5\x2f\xfd') || starts(head, 'BZh') || starts(head, '\xfd7zXZ'))
+    return { kind: 'refused', format: 'compressed', error: 'a compressed file. Unpack it first.' };
+  return undefined;
+}
+
+function zipFormat(
+  head: Uint8Array,
+  file: string,
+  out: string,
+  refuse: (format: string, imports: string, array: string) => Sniffed,
+): Sniffed {
+  const length = (head[26] ?? 0) | ((head[27] ?? 0) << 8);
+  const first = new TextDecoder().decode(head.subarray(30, 30 + length));
+  if (first.endsWith('.npy')) return refuse('npz', 'import numpy as np', `np.load('${file}')['${first.slice(0, -4)}']`);
+  if (/(^|\/)(data\.pkl|\.format_version|byteorder|version|\.data\/.*|data\/.*)$/.test(first)) return torch('PyTorch (.pt)', file, out);
+  return { kind: 'refused', format: 'zip', error: 'a ZIP archive. Unpack it first.' };
+}
+
+const torch = (format: string, file: string, out: string): Sniffed => ({
+  kind: 'refused',
+  format,
+  error: `looks like ${format}, which is not read yet. Convert it: python -c "import torch; from safetensors.torch import save_file; a = torch.load('${file}', map_location='cpu'); a = a if torch.is_tensor(a) else a['activations']; save_file({'activations': a.contiguous()}, '${out}')"`,
+});

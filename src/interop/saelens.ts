@@ -1,0 +1,4 @@
+/** SAELens files: https://github.com/jbloomAus/SAELens. */
+export { foldScale } from './fold';
+export { type LoadedSae, loadSae } from './saelensLoad';
+export { type NamedBytes, type SaelensOrigin, saelensFolder } from './saelensSave';

@@ -1,0 +1,73 @@
+/** Saving a SAE as the folder that SAELens 6 loads: cfg.json and sae_weights.safetensors. */
+import { writeSafetensors } from '../data/safetensorsWrite';
+import { ARCHITECTURES } from '../sae/architectures';
+import type { SaeWeights } from '../sae/weights';
+import { transpose } from './fold';
+
+/** Version of the layout written. SAELens takes a file without a version for one older than 6.0 and misreads it. */
+export const SAELENS_VERSION = '6.18.0';
+
+/** Where the SAE comes from; what is unknown is left out. */
+export interface SaelensOrigin {
+  /** TransformerLens name of the hook, e.g. `blocks.0.mlp.hook_post`. */
+  hookName?: string;
+  modelName?: string;
+  contextSize?: number;
+  prependBos?: boolean;
+  datasetPath?: string;
+  /** The lab's own facts (lambda, steps, seed, scale, …), under `metadata.gated_sae_lab`. */
+  lab?: Record<string, unknown>;
+}
+
+export interface NamedBytes {
+  name: string;
+  bytes: Uint8Array;
+}
+
+/**
+ * The two files. The weights must be for raw activations: `foldScale` first when they were trained on scaled ones.
+ * @throws Error when an array has the wrong length: a mistake of the caller.
+ */
+export function saelensFolder(weights: SaeWeights, origin: SaelensOrigin = {}): NamedBytes[] {
+  const { arch, dIn, dSae, wEnc, wDec, bDec, vectors } = weights;
+  const f32 = (name: string, shape: number[], data: Float32Array | undefined) => {
+    if (!data) throw new Error(`a ${arch} SAE needs ${name}`);
+    return { name, dtype: 'F32', shape, data } as const;
+  };
+  const tensors = [
+    f32('W_enc', [dIn, dSae], transpose(wEnc, dSae, dIn)),
+    f32('W_dec', [dSae, dIn], wDec),
+    f32('b_dec', [dIn], bDec),
+    ...ARCHITECTURES[arch].vectors.map((name) => f32(name, [dSae], vectors[name])),
+  ];
+  return [
+    { name: 'cfg.json', bytes: new TextEncoder().encode(`${JSON.stringify(saelensCfg(weights, origin), undefined, 2)}\n`) },
+    { name: 'sae_weights.safetensors', bytes: writeSafetensors(tensors) },
+  ];
+}
+
+/** cfg.json in the layout of SAELens 6. */
+export function saelensCfg({ arch, dIn, dSae }: Pick<SaeWeights, 'arch' | 'dIn' | 'dSae'>, origin: SaelensOrigin): Record<string, unknown> {
+  return {
+    architecture: ARCHITECTURES[arch].saelens,
+    d_in: dIn,
+    d_sae: dSae,
+    dtype: 'float32',
+    device: 'cpu',
+    apply_b_dec_to_input: true,
+    normalize_activations: 'none',
+    // hook_z has a heads axis, which SAELens flattens on the way in; our rows are flat already.
+    reshape_activations: origin.hookName?.includes('hook_z') ? 'hook_z' : 'none',
+    metadata: {
+      sae_lens_version: SAELENS_VERSION,
+      sae_lens_training_version: SAELENS_VERSION,
+      ...(origin.modelName !== undefined && { model_name: origin.modelName }),
+      ...(origin.hookName !== undefined && { hook_name: origin.hookName }),
+      hook_head_index: null,
+      ...(origin.contextSize !== undefined && { context_size: origin.contextSize }),
+      prepend_bos: origin.prependBos ?? true,
+      ...(origin.datasetPath !== undefined && { dataset_path: origin.datasetPath }),
+      ...(origin.lab && { gated_sae_lab: origin.lab }),
+    },
+  };
+}

@@ -1,0 +1,289 @@
+/**
+ * An experiment: runs trained in lockstep on the batches of one data set, and evaluated on its held-out part. Knows nothing of
+ * pages or command lines: the session and the CLI drive it step by step and listen.
+ */
+import { BatchFeeder } from '../data/feeder';
+import { type Moments, sampleMoments } from '../data/moments';
+import type { Shuffle } from '../data/sequencer';
+import type { Split } from '../data/split';
+import type { RowSource } from '../data/types';
+import type { Gpu } from '../gpu/device';
+import { InFlight } from '../gpu/plan';
+import { foldScale } from '../interop/fold';
+import type { Metrics } from '../metrics/types';
+import { initialWeights } from '../sae/init';
+import { groupRuns, layoutOf } from '../sae/layout';
+import { type StepLog, SweepTrainer } from '../sae/trainer';
+import type { SaeWeights } from '../sae/weights';
+import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
+import type { RunState } from './protocol';
+import type { RunSpec } from './runSpecs';
+
+export interface ExperimentData {
+  sources: readonly RowSource[];
+  d: number;
+  split: Split;
+  evaluation: EvaluationSource;
+}
+
+export interface ExperimentOptions {
+  batch: number;
+  /** Seed of the data order; each run's own seed is for its weights. */
+  seed: number;
+  shuffle: Shuffle;
+  normalize: 'none' | 'mean-square';
+  bDecInit: 'mean' | 'zero';
+  flopsPerMs: number;
+  /** Names the first run of this experiment `r${firstRun}`. */
+  firstRun?: number;
+}
+
+/** A run and all that is known of it. */
+export interface Run {
+  id: string;
+  spec: RunSpec;
+  state: RunState;
+  message?: string;
+  step: number;
+  metrics?: Metrics;
+  evaluatedAt?: number;
+  /** Last weights that reached the host, for raw activations, and their step. */
+  snapshot?: { weights: SaeWeights; step: number };
+}
+
+interface Group {
+  trainer: SweepTrainer;
+  runs: Run[];
+}
+
+export interface Listener {
+  log(run: Run, log: StepLog): void;
+  /** A run's state changed. */
+  changed(run: Run): void;
+}
+
+const ENDED: readonly RunState[] = ['done', 'stopped', 'failed', 'interrupted'];
+export const hasEnded = (run: Run): boolean => ENDED.includes(run.state);
+
+export class Experiment {
+  readonly runs: Run[] = [];
+  private groups: Group[] = [];
+  private readonly inFlight: InFlight;
+  private readonly logs = new Set<Promise<void>>();
+  private nextRun: number;
+  /** Rows per run trained so far, for rates. */
+  rowsTrained = 0;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    readonly data: ExperimentData,
+    readonly options: ExperimentOptions,
+    private readonly listener: Listener,
+    readonly feeder: BatchFeeder,
+    readonly evaluator: Evaluator,
+    /** Factor applied to activations before the SAEs see them. */
+    readonly scale: number,
+    /** Mean of the scaled activations, `[d]`: shared centre, and b_dec's start. */
+    private readonly mean: Float32Array,
+    readonly moments: Moments,
+  ) {
+    this.inFlight = new InFlight(gpu);
+    this.nextRun = options.firstRun ?? 1;
+  }
+
+  /** @throws DataError or Error when the data cannot be read or the GPU cannot hold the pool. */
+  static async create(gpu: Gpu, data: ExperimentData, options: ExperimentOptions, listener: Listener): Promise<Experiment> {
+    const moments = await sampleMoments(data.sources, data.split.train, { seed: options.seed });
+    const scale = options.normalize === 'mean-square' ? 1 / Math.sqrt(moments.meanSquareNorm) : 1;
+    if (!Number.isFinite(scale)) throw new Error('the sampled activations are all zero: they cannot be scaled to mean square norm 1');
+    const mean = Float32Array.from(moments.mean, (value) => value * scale);
+    const feeder = await BatchFeeder.create(gpu, data.sources, data.split.train, {
+      batch: options.batch,
+      seed: options.seed,
+      shuffle: options.shuffle,
+      d: data.d,
+    });
+    try {
+      const evaluator = await Evaluator.create(gpu, data.d, data.evaluation);
+      return new Experiment(gpu, data, options, listener, feeder, evaluator, scale, mean, moments);
+    } catch (error) {
+      feeder.destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Adds runs; they start at their step 0 with the next batch. Those already training are not touched.
+   * @param init weights to start from, for raw activations (otherwise random from the run's seed).
+   */
+  async add(specs: readonly RunSpec[], init?: SaeWeights): Promise<Run[]> {
+    const { batch, flopsPerMs, bDecInit } = this.options;
+    const limits = { maxStorageBufferBindingSize: this.gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+    const bDec = bDecInit === 'mean' ? this.mean : new Float32Array(this.data.d);
+    const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0 }));
+    const made: Group[] = [];
+    try {
+      for (const runs of groupRuns(this.data.d, added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width })), limits.maxStorageBufferBindingSize)) {
+        const trainer = await SweepTrainer.create(this.gpu, {
+          layout: layoutOf(this.data.d, batch, runs, limits),
+          runs: runs.map(({ run: { spec } }) => ({
+            schedule: spec.schedule,
+            optimiser: { beta1: spec.beta1, beta2: 0.999, eps: 1e-8 },
+            weights: init ? foldScale(init, 1 / this.scale) : initialWeights(spec.arch, this.data.d, spec.width, spec.seed, bDec),
+          })),
+          pool: this.feeder.pool.rows,
+          scale: this.scale,
+          mean: this.mean,
+          flopsPerMs,
+        });
+        made.push({ trainer, runs: runs.map(({ run }) => run) });
+      }
+    } catch (error) {
+      for (const { trainer } of made) trainer.destroy();
+      throw error;
+    }
+    this.groups.push(...made);
+    this.runs.push(...added);
+    return added;
+  }
+
+  get training(): boolean {
+    return this.groups.some(({ trainer }) => trainer.anyLive);
+  }
+
+  get gpuBytes(): number {
+    return this.feeder.pool.bytes + this.groups.reduce((sum, { trainer }) => sum + trainer.bytes, 0);
+  }
+
+  /** One step of every live run on the next batch. With `log`, the listener hears of it when the GPU is there. */
+  async step(log: boolean): Promise<void> {
+    const slots = await this.feeder.next();
+    for (const group of this.groups) {
+      if (!group.trainer.anyLive) continue;
+      const { log: pending } = await group.trainer.step(slots, log);
+      if (pending) this.hear(group, pending);
+      group.runs.forEach((run, r) => {
+        if (!group.trainer.isLive(r)) return;
+        run.step = group.trainer.steps[r] as number;
+        if (run.step >= run.spec.schedule.steps) group.trainer.stop(r);
+      });
+    }
+    this.rowsTrained += slots.length;
+    await this.inFlight.push();
+  }
+
+  /** Runs that have done all their steps but are not evaluated for the last time yet. */
+  finished(): Run[] {
+    return this.runs.filter((run) => run.state === 'training' && run.step >= run.spec.schedule.steps);
+  }
+
+  /** Waits for the GPU and for all logs that are on their way. */
+  async settle(): Promise<void> {
+    await this.inFlight.drain();
+    await Promise.all(this.logs);
+  }
+
+  /**
+   * Evaluates runs on held-out data and keeps their metrics; a snapshot of their weights comes to the host too.
+   * @param onBatch fraction done (NaN when unknown); may throw to cancel.
+   */
+  async evaluate(runs: readonly Run[], onBatch?: (fraction: number) => void): Promise<void> {
+    await this.settle();
+    const wanted = runs.filter((run) => run.state !== 'failed');
+    const targets: EvaluationTarget[] = this.groups
+      .map(({ trainer, runs: own }) => ({ trainer, runs: own.map((run, index) => ({ index, id: run.id })).filter(({ id }) => wanted.some((run) => run.id === id)) }))
+      .filter((target) => target.runs.length > 0);
+    if (targets.length === 0) return;
+    const results = await this.evaluator.evaluate(targets, onBatch);
+    for (const run of wanted) {
+      const result = results.get(run.id);
+      if (!result) continue;
+      run.metrics = result.metrics;
+      run.evaluatedAt = run.step;
+      run.snapshot = { weights: await this.readWeights(run), step: run.step };
+    }
+  }
+
+  /** Firing frequencies of the run's latents over the rows trained since the last call, and those rows. */
+  async trainingFires(run: Run): Promise<Float32Array> {
+    const { group, index } = this.place(run);
+    return group.trainer.takeFires(index);
+  }
+
+  /** Weights for raw activations: from the GPU while the run is there, else the last snapshot. */
+  async weights(run: Run): Promise<{ weights: SaeWeights; step: number }> {
+    if (this.groups.some(({ runs }) => runs.includes(run)) && run.state !== 'interrupted') return { weights: await this.readWeights(run), step: run.step };
+    if (!run.snapshot) throw new Error(`run ${run.id} was never evaluated, so no weights of it are kept`);
+    return run.snapshot;
+  }
+
+  /** Ends a run in the given state. */
+  end(run: Run, state: 'done' | 'stopped' | 'failed' | 'interrupted', message?: string): void {
+    if (hasEnded(run)) return;
+    for (const { trainer, runs } of this.groups) {
+      const r = runs.indexOf(run);
+      if (r >= 0) trainer.stop(r);
+    }
+    run.state = state;
+    if (message !== undefined) run.message = message;
+    this.listener.changed(run);
+  }
+
+  /** Frees sweeps whose runs have all ended; their last weights stay on the host. */
+  async release(): Promise<void> {
+    await this.settle();
+    const over = this.groups.filter(({ runs }) => runs.every(hasEnded));
+    for (const group of over) {
+      for (const run of group.runs) {
+        if (run.state !== 'failed' && run.snapshot?.step !== run.step) run.snapshot = { weights: await this.readWeights(run), step: run.step };
+      }
+      this.evaluator.forget(group.trainer);
+      group.trainer.destroy();
+    }
+    this.groups = this.groups.filter((group) => !over.includes(group));
+  }
+
+  remove(run: Run): void {
+    this.end(run, 'stopped');
+    this.runs.splice(this.runs.indexOf(run), 1);
+  }
+
+  destroy(): void {
+    this.evaluator.destroy();
+    this.feeder.destroy();
+    for (const { trainer } of this.groups) trainer.destroy();
+    this.groups = [];
+  }
+
+  private hear(group: Group, pending: Promise<(StepLog | undefined)[]>): void {
+    const heard = pending.then(
+      (logs) => {
+        logs.forEach((log, r) => {
+          const run = group.runs[r];
+          if (!log || !run || run.state === 'failed') return;
+          if (!Number.isFinite(log.loss)) {
+            this.end(run, 'failed', `the loss became ${log.loss} at step ${log.step}. Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`);
+            return;
+          }
+          this.listener.log(run, log);
+        });
+      },
+      () => undefined, // the device was lost or the sweep freed: the loop hears of that itself
+    );
+    this.logs.add(heard);
+    heard.finally(() => this.logs.delete(heard));
+  }
+
+  private async readWeights(run: Run): Promise<SaeWeights> {
+    const { group, index } = this.place(run);
+    return foldScale(await group.trainer.weights(index), this.scale);
+  }
+
+  private place(run: Run): { group: Group; index: number } {
+    for (const group of this.groups) {
+      const index = group.runs.indexOf(run);
+      if (index >= 0) return { group, index };
+    }
+    throw new Error(`run ${run.id} is no longer on the GPU`);
+  }
+}

@@ -1,0 +1,407 @@
+/**
+ * What is loaded: activation shards, a language model, text; and what can be trained and measured with it. Files only ever add to
+ * it; a bad file is reported and changes nothing.
+ */
+import { CachedSource } from '../data/cachedSource';
+import { type Inspection, inspectFiles } from '../data/classify';
+import { heldOutBlocks } from '../data/moments';
+import { type Split, splitRows } from '../data/split';
+import { readText } from '../data/byteSource';
+import { TensorSet } from '../data/tensorSet';
+import { readTokens } from '../data/tokensFile';
+import { type ByteSource, DataError, type RowSource } from '../data/types';
+import type { Gpu } from '../gpu/device';
+import { type LmConfig, parseConfig } from '../lm/config';
+import { HarvestSource } from '../lm/harvest';
+import { LanguageModel } from '../lm/model';
+import { loadTokeniser, textToWindows, type Tokeniser } from '../lm/tokenise';
+import type { EvaluationSource, Sequences } from './evaluation';
+import type { ExperimentData } from './experiment';
+import type { DataState, ModelInfo } from './protocol';
+
+export interface WorkspaceOptions {
+  flopsPerMs: number;
+  /** Tokens of a window that text is cut into; at most the model's context. */
+  context?: number;
+  /** Most tokens used in one evaluation with a model. */
+  evalTokens?: number;
+  /** Most tokens harvested from text for training. */
+  trainTokens?: number;
+  /** Tokens a forward pass of the model takes at once. */
+  modelBatchTokens?: number;
+  /** Host bytes kept of harvested activations. */
+  cacheBytes?: number;
+  /** Called while text is read: what is being done, fraction done. */
+  onProgress?: (note: string, fraction: number) => void;
+}
+
+/** SAEBench's default, and the demo model's. */
+export const DEFAULT_CONTEXT = 128;
+export const DEFAULT_HOOK = 'blocks.0.mlp.hook_post';
+const DEFAULTS = { evalTokens: 65536, trainTokens: Number.POSITIVE_INFINITY, modelBatchTokens: 4096, cacheBytes: 2 ** 30 };
+
+interface LoadedModel {
+  label: string;
+  config: LmConfig;
+  model: LanguageModel;
+  tokeniser?: Tokeniser;
+}
+
+/** Sequences of the text, in order, and what they are called. */
+interface LoadedText {
+  label: string;
+  sequences: Sequences;
+}
+
+export class Workspace {
+  private files: ByteSource[] = [];
+  private inspection: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
+  private loaded: LoadedModel | undefined;
+  private loadedKey = '';
+  private text: LoadedText | undefined;
+  private textKey = '';
+  private tensor: string | undefined;
+  private wantedHook: string | undefined;
+  private modelProblem: string | undefined;
+  private tokensFile: ByteSource | undefined;
+  private tokensProblem: string | undefined;
+  /** A sentence shown with the data, about reduced sizes. */
+  note: string | undefined;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private options: WorkspaceOptions,
+  ) {}
+
+  configure(options: Partial<WorkspaceOptions>): void {
+    this.options = { ...this.options, ...options };
+    this.textKey = '';
+  }
+
+  get model(): LanguageModel | undefined {
+    return this.loaded?.model;
+  }
+
+  get modelLabel(): string | undefined {
+    return this.loaded?.label;
+  }
+
+  get inspected(): Inspection {
+    return this.inspection;
+  }
+
+  /** Adds files to what is there (a path given again replaces the old one) and loads what they complete. */
+  async add(sources: readonly ByteSource[]): Promise<void> {
+    const paths = new Set(sources.map(({ path }) => path));
+    this.files = [...this.files.filter(({ path }) => !paths.has(path)), ...sources];
+    await this.refresh();
+  }
+
+  /**
+   * Uses this file's token sequences, whatever else the file holds.
+   * @throws DataError when it holds none, or the model cannot take them.
+   */
+  async useTokens(source: ByteSource): Promise<void> {
+    this.tokensFile = source;
+    this.textKey = '';
+    await this.loadText();
+    const report = this.tokensProblem;
+    if (report !== undefined) throw new DataError(source.path, report);
+  }
+
+  async chooseTensor(tensor: string): Promise<void> {
+    this.tensor = tensor;
+    await this.refresh();
+  }
+
+  /** @throws Error when the model has no such hook, or it does not fit the shards. */
+  chooseHook(hook: string): void {
+    if (this.loaded) {
+      const width = this.loaded.model.hookWidth(hook);
+      const d = this.inspection.shards[0]?.d;
+      if (d !== undefined && width !== d) throw new Error(`${hook} is ${width} wide, the shards' rows are ${d} wide: they come from another hook.`);
+    }
+    this.wantedHook = hook;
+  }
+
+  clear(): void {
+    this.files = [];
+    this.inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
+    this.loaded?.model.destroy();
+    this.loaded = undefined;
+    this.loadedKey = '';
+    this.text = undefined;
+    this.textKey = '';
+    this.tensor = undefined;
+    this.wantedHook = undefined;
+    this.modelProblem = undefined;
+    this.tokensFile = undefined;
+    this.note = undefined;
+  }
+
+  destroy(): void {
+    this.clear();
+  }
+
+  /** The hook in use: the chosen one, else the default where it fits, else the first whose width fits the shards. */
+  get hook(): string | undefined {
+    if (!this.loaded) return this.wantedHook;
+    const d = this.inspection.shards[0]?.d;
+    const fitting = this.loaded.model.hooks.filter(({ width }) => d === undefined || width === d).map(({ name }) => name);
+    if (this.wantedHook !== undefined && fitting.includes(this.wantedHook)) return this.wantedHook;
+    return fitting.includes(DEFAULT_HOOK) ? DEFAULT_HOOK : (fitting.find((name) => name.endsWith('mlp.hook_post')) ?? fitting[0]);
+  }
+
+  /** Width of the rows that would be trained on. */
+  get d(): number | undefined {
+    const shard = this.inspection.shards[0];
+    if (shard) return shard.d;
+    return this.loaded && this.text && this.hook ? this.loaded.model.hookWidth(this.hook) : undefined;
+  }
+
+  /**
+   * Sources, held-out split and evaluation, for an experiment.
+   * @param seed of the split. @param holdout fraction held out.
+   * @throws DataError or Error saying what is missing.
+   */
+  async prepare(seed: number, holdout: number): Promise<ExperimentData> {
+    const { shards } = this.inspection;
+    const d = this.d;
+    if (d === undefined) {
+      throw new Error(
+        this.loaded
+          ? 'There is a language model but no text: drop a .txt file (or a safetensors file of token sequences), or activation shards.'
+          : 'There are no activations: drop .safetensors shards, or a language-model folder and a text.',
+      );
+    }
+    if (shards.length > 0) {
+      const split = splitRows(shards, seed, holdout);
+      return { sources: shards, d, split, evaluation: (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(shards, split) };
+    }
+    const { model } = this.loaded as LoadedModel;
+    const { sequences } = this.text as LoadedText;
+    const hook = this.hook as string;
+    const { heldOut, train } = splitSequences(sequences, holdout, this.setting('trainTokens'));
+    const source: RowSource = new CachedSource(new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook), this.setting('cacheBytes'));
+    const all = [{ source: 0, start: 0, rows: source.rows }];
+    return {
+      sources: [source],
+      d,
+      split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: heldOut.n * heldOut.T },
+      evaluation: { kind: 'model', model, hook, sequences: this.limited(heldOut) },
+    };
+  }
+
+  /** Sequences of the loaded text, all of them, for measurements without training. */
+  get sequences(): Sequences | undefined {
+    return this.text?.sequences;
+  }
+
+  state(holdout: number, seed: number): DataState {
+    const { reports, shards } = this.inspection;
+    const state: DataState = { files: reports };
+    if (this.note) state.note = this.note;
+    const model = this.modelInfo();
+    if (model) state.model = model;
+    const first = shards[0];
+    if (first) {
+      const split = splitRows(shards, seed, holdout);
+      state.shards = {
+        source: 'shards',
+        label: shards.length === 1 ? first.label : `${shards.length} shards`,
+        rows: split.trainRows + split.heldOutRows,
+        d: first.d,
+        dtype: [...new Set(shards.map(({ dtype }) => dtype))].join(', '),
+        trainRows: split.trainRows,
+        heldOutRows: split.heldOutRows,
+        bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+        badRows: 0,
+      };
+    } else if (this.loaded && this.text && this.hook) {
+      const { heldOut, train } = splitSequences(this.text.sequences, holdout, this.setting('trainTokens'));
+      state.shards = {
+        source: 'harvest',
+        label: `${this.loaded.label} ${this.hook} on ${this.text.label}`,
+        rows: (heldOut.n + train.n) * train.T,
+        d: this.loaded.model.hookWidth(this.hook),
+        dtype: 'f32',
+        trainRows: train.n * train.T,
+        heldOutRows: heldOut.n * heldOut.T,
+        bytes: 0,
+        badRows: 0,
+      };
+    }
+    if (this.text) {
+      const { sequences } = this.text;
+      const held = this.limited(first ? sequences : splitSequences(sequences, holdout, this.setting('trainTokens')).heldOut);
+      state.text = { label: this.text.label, tokens: sequences.n * sequences.T, heldOutSequences: held.n, sequenceLength: sequences.T };
+    }
+    return state;
+  }
+
+  private setting<K extends keyof typeof DEFAULTS>(name: K): number {
+    return this.options[name] ?? DEFAULTS[name];
+  }
+
+  /** At most `evalTokens` of the sequences. */
+  private limited({ tokens, n, T }: Sequences): Sequences {
+    const count = Math.max(1, Math.min(n, Math.floor(this.setting('evalTokens') / T)));
+    return { tokens: tokens.subarray(0, count * T), n: count, T };
+  }
+
+  private async refresh(): Promise<void> {
+    this.inspection = await inspectFiles(this.files, this.tensor === undefined ? {} : { tensor: this.tensor });
+    await this.loadModel();
+    await this.loadText();
+  }
+
+  private async loadModel(): Promise<void> {
+    const files = this.inspection.model;
+    const key = files ? JSON.stringify([files.weights.map(({ path, size }) => [path, size]), files.config, files.tokenizer !== undefined]) : '';
+    if (key === this.loadedKey) return;
+    this.loaded?.model.destroy();
+    this.loaded = undefined;
+    this.modelProblem = undefined;
+    this.loadedKey = key;
+    this.textKey = '';
+    if (!files) return;
+    this.options.onProgress?.('loading the language model', 0);
+    try {
+      const config = parseConfig(files.config, files.folder ? `${files.folder}/config.json` : 'config.json');
+      const tensors = await TensorSet.open(files.weights);
+      const maxTokens = Math.max(this.setting('modelBatchTokens'), config.context);
+      const model = await LanguageModel.load(this.gpu, config, tensors, { maxTokens, flopsPerMs: this.options.flopsPerMs });
+      const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
+      this.loaded = { label: files.folder.split('/').at(-1) || config.label, config, model, ...(tokeniser ? { tokeniser } : {}) };
+    } catch (cause) {
+      this.modelProblem = cause instanceof Error ? cause.message : String(cause);
+      const report = this.inspection.reports.find(({ path }) => path === files.weights[0]?.path);
+      if (report) {
+        report.ok = false;
+        report.error = this.modelProblem;
+      }
+    }
+  }
+
+  private async loadText(): Promise<void> {
+    const { texts } = this.inspection;
+    const tokens = this.tokensFile ? [this.tokensFile] : this.inspection.tokens;
+    const key = JSON.stringify([this.loadedKey, [...texts, ...tokens].map(({ path, size }) => [path, size])]);
+    if (key === this.textKey) return;
+    this.textKey = key;
+    this.text = undefined;
+    this.tokensProblem = undefined;
+    if (!this.loaded) return;
+    const report = (path: string) => this.inspection.reports.find((r) => r.path === path);
+    const { config, tokeniser } = this.loaded;
+    const [file] = tokens;
+    const [source] = texts;
+    try {
+      if (file) {
+        const { tokens: ids, n, T } = await readTokens(file);
+        if (T > config.context) throw new DataError(file.path, `holds sequences of ${T} tokens; the model's context is ${config.context}.`);
+        const worst = ids.reduce((a, b) => Math.max(a, b), 0);
+        if (worst >= config.vocab) throw new DataError(file.path, `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`);
+        this.text = { label: file.path, sequences: { tokens: ids, n, T } };
+      } else if (source) {
+        if (!tokeniser) throw new DataError(source.path, 'cannot be turned into tokens: drop the model’s tokenizer.json too.');
+        const T = Math.min(this.options.context ?? DEFAULT_CONTEXT, config.context);
+        const text = await readText(source);
+        const limit = this.setting('trainTokens') + this.setting('evalTokens');
+        const windows = await textToWindows(text, tokeniser, T, {
+          vocab: config.vocab,
+          path: source.path,
+          ...(Number.isFinite(limit) ? { maxWindows: Math.ceil(limit / T) } : {}),
+          onProgress: (fraction) => this.options.onProgress?.('turning the text into tokens', fraction),
+        });
+        this.text = { label: source.path, sequences: { tokens: windows.tokens, n: windows.count, T } };
+      }
+    } catch (cause) {
+      const path = (file ?? source)?.path ?? '';
+      const entry = report(path);
+      const problem = cause instanceof Error ? cause.message.replace(`${path}: `, '') : String(cause);
+      if (file) this.tokensProblem = problem;
+      if (entry) {
+        entry.ok = false;
+        entry.error = problem;
+      }
+    }
+  }
+
+  /** With a model whose hook fits and sequences to run it on: the dropped text, else the shards' own held-out token sequences. */
+  private async modelEvaluation(shards: readonly RowSource[], split: Split): Promise<EvaluationSource | undefined> {
+    const hook = this.hook;
+    if (!this.loaded || !hook || this.loaded.model.hookWidth(hook) !== shards[0]?.d) return undefined;
+    const sequences = this.text?.sequences ?? (await this.sequencesOfShards(shards, split));
+    if (!sequences || sequences.n === 0) return undefined;
+    return { kind: 'model', model: this.loaded.model, hook, sequences: this.limited(sequences) };
+  }
+
+  private async sequencesOfShards(shards: readonly RowSource[], split: Split): Promise<Sequences | undefined> {
+    const T = shards[0]?.sequence ?? 1;
+    const { config } = this.loaded as LoadedModel;
+    if (T < 2 || T > config.context || shards.some(({ sequence, hasTokens }) => sequence !== T || !hasTokens)) return undefined;
+    const wanted = Math.max(1, Math.floor(this.setting('evalTokens') / T));
+    const tokens = new Uint32Array(wanted * T);
+    let n = 0;
+    for (const { source, start, rows } of split.heldOut) {
+      for (let at = Math.ceil(start / T) * T; at + T <= start + rows && n < wanted; at += T) {
+        const block = await (shards[source] as RowSource).read(at, T);
+        if (!block.tokens || block.tokens.some((id) => id < 0 || id >= config.vocab)) return undefined;
+        tokens.set(block.tokens, n * T);
+        n++;
+      }
+    }
+    return { tokens: tokens.slice(0, n * T), n, T };
+  }
+
+  private modelInfo(): ModelInfo | undefined {
+    const files = this.inspection.model;
+    if (!files) return undefined;
+    if (!this.loaded) {
+      return { label: files.folder || 'model', family: 'not usable', layers: 0, dModel: 0, vocab: 0, context: 0, parameters: 0, hooks: [], problem: this.modelProblem ?? 'not loaded' };
+    }
+    const { config, model, label } = this.loaded;
+    const d = this.inspection.shards[0]?.d;
+    const info: ModelInfo = {
+      label,
+      family: config.label,
+      layers: config.layers,
+      dModel: config.dModel,
+      vocab: config.vocab,
+      context: config.context,
+      parameters: model.parameters,
+      hooks: model.hooks.map(({ name, width }) => ({ name, width })),
+    };
+    const hook = this.hook;
+    if (hook !== undefined) info.hook = hook;
+    if (hook === undefined && d !== undefined) {
+      const widths = [...new Set(model.hooks.map(({ width }) => width))].join(', ');
+      info.problem = `no hook of this model is ${d} wide like the shards' rows (its hooks are ${widths} wide): the shards come from another model or hook.`;
+    } else if (!this.text && !this.shardsHaveSequences()) {
+      info.problem = this.inspection.texts.length > 0 ? 'the text could not be used: see its line above.' : 'there is no text yet: drop a .txt file or a safetensors file of token sequences.';
+    }
+    return info;
+  }
+
+  private shardsHaveSequences(): boolean {
+    const { shards } = this.inspection;
+    return shards.length > 0 && shards.every(({ sequence, hasTokens }) => sequence > 1 && hasTokens);
+  }
+}
+
+const rowsEvaluation = (sources: readonly RowSource[], split: Split): EvaluationSource => ({
+  kind: 'rows',
+  blocks: () => heldOutBlocks(sources, split.heldOut),
+});
+
+/** The first sequences are held out, so that no document is cut between the two parts more than once. */
+export function splitSequences({ tokens, n, T }: Sequences, holdout: number, trainTokens = Number.POSITIVE_INFINITY): { heldOut: Sequences; train: Sequences } {
+  if (n < 2) throw new Error(`the text gives ${n} window of ${T} tokens; training and held-out evaluation need at least 2`);
+  const held = Math.min(n - 1, Math.max(1, Math.round(n * holdout)));
+  const train = Math.max(1, Math.min(n - held, Math.floor(trainTokens / T)));
+  return {
+    heldOut: { tokens: tokens.subarray(0, held * T), n: held, T },
+    train: { tokens: tokens.subarray(held * T, (held + train) * T), n: train, T },
+  };
+}

@@ -1,0 +1,84 @@
+/** Typed, checked access to the keys of a model's `config.json`. Every refusal names the file, the key and what was found. */
+import { DataError } from '../data/types';
+
+const show = (value: unknown): string => JSON.stringify(value) ?? String(value);
+
+/** One JSON object, read key by key; several spellings of a key may be given, the first present (and not null) wins. */
+export class Fields {
+  private readonly values: Map<string, unknown>;
+
+  /** @throws DataError when `json` is no object. */
+  constructor(
+    readonly path: string,
+    json: unknown,
+  ) {
+    if (typeof json !== 'object' || json === null || Array.isArray(json))
+      this.fail('is not a JSON object; expected the config.json of a Hugging Face model folder');
+    // A map, so that a key such as "__proto__" or "toString" is never found on a prototype.
+    this.values = new Map(Object.entries(json as object));
+  }
+
+  fail(message: string): never {
+    throw new DataError(this.path, message);
+  }
+
+  get(...keys: string[]): unknown {
+    for (const key of keys) {
+      const value = this.values.get(key);
+      if (value !== undefined && value !== null) return value;
+    }
+    return undefined;
+  }
+
+  /** An integer >= 1. Without a default the key is required. */
+  size(keys: string[], otherwise?: number): number {
+    const value = this.get(...keys) ?? otherwise;
+    if (value === undefined) this.fail(`${keys.join(' / ')} is missing`);
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1)
+      this.fail(`${keys[0]} is ${show(value)}; expected a positive whole number`);
+    return value;
+  }
+
+  /** A finite number above 0. */
+  positive(keys: string[], otherwise: number): number {
+    const value = this.get(...keys) ?? otherwise;
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+      this.fail(`${keys[0]} is ${show(value)}; expected a positive number`);
+    return value;
+  }
+
+  flag(key: string, otherwise: boolean): boolean {
+    const value = this.get(key) ?? otherwise;
+    if (typeof value !== 'boolean') this.fail(`${key} is ${show(value)}; expected true or false`);
+    return value;
+  }
+
+  text(keys: string[], otherwise?: string): string | undefined {
+    const value = this.get(...keys) ?? otherwise;
+    if (value !== undefined && typeof value !== 'string') this.fail(`${keys[0]} is ${show(value)}; expected a string`);
+    return value;
+  }
+
+  /** A nested object, or undefined when absent. */
+  object(...keys: string[]): Fields | undefined {
+    const value = this.get(...keys);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value)) this.fail(`${keys[0]} is ${show(value)}; expected an object`);
+    return new Fields(this.path, value);
+  }
+
+  /** A token id; of a list (Llama 3 has several ends of text) the first. */
+  tokenId(key: string): number | undefined {
+    const value = this.get(key);
+    const id: unknown = Array.isArray(value) ? value[0] : value;
+    if (id === undefined) return undefined;
+    if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0) this.fail(`${key} is ${show(value)}; expected a token id`);
+    return id;
+  }
+
+  /** @throws DataError `<what> is not supported` when the key holds anything but `allowed` (absent is fine). */
+  refuse(key: string, allowed: unknown, what: string): void {
+    const value = this.get(key);
+    if (value !== undefined && value !== allowed) this.fail(`${what} (${key} = ${show(value)}) is not supported`);
+  }
+}

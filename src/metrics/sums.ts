@@ -1,0 +1,125 @@
+/**
+ * From sums over held-out rows to metrics, in float64. Definitions: docs/metrics.md, after the paper (eq. 5, 10) and
+ * SAEBench's intended forms: pooled sums first, then one ratio.
+ */
+import type { Metrics } from './types';
+
+/** Streaming variance of rows about their own mean, from sums of values that are already roughly centred. */
+export class VarianceSums {
+  private readonly first: Float64Array;
+  private second = 0;
+  rows = 0;
+
+  constructor(readonly d: number) {
+    this.first = new Float64Array(d);
+  }
+
+  /** @param sums sum over rows of each column `[d]`; @param squares sum over rows and columns of the squares. */
+  add(sums: ArrayLike<number>, squares: number, rows: number): void {
+    for (let k = 0; k < this.d; k++) this.first[k] = (this.first[k] as number) + (sums[k] as number);
+    this.second += squares;
+    this.rows += rows;
+  }
+
+  /** Mean of each column, `[d]`, in the units and about the centre of what was added. */
+  mean(): Float64Array {
+    return this.first.map((sum) => sum / this.rows);
+  }
+
+  /** sum ‖x - x̄‖² over all rows. */
+  total(): number {
+    let correction = 0;
+    for (const sum of this.first) correction += (sum * sum) / this.rows;
+    return this.second - correction;
+  }
+}
+
+/** Sums of one SAE over rows; the fields are sums, not means. */
+export class ReconstructionSums {
+  rows = 0;
+  squaredError = 0;
+  l0 = 0;
+  hatHat = 0;
+  hatX = 0;
+  cosine = 0;
+
+  /** Adds the kernel's totals (STATS of shaders/sae/common.wgsl) of some rows. */
+  add(totals: ArrayLike<number>, rows: number): void {
+    this.rows += rows;
+    this.squaredError += totals[0] as number;
+    this.l0 += totals[3] as number;
+    this.hatHat += totals[4] as number;
+    this.hatX += totals[5] as number;
+    this.cosine += totals[7] as number;
+  }
+}
+
+/** Mean cross-entropy of one way of running the model, pooled over tokens. */
+export class CrossEntropySum {
+  sum = 0;
+  tokens = 0;
+
+  add(losses: ArrayLike<number>): void {
+    for (let i = 0; i < losses.length; i++) this.sum += losses[i] as number;
+    this.tokens += losses.length;
+  }
+
+  get mean(): number {
+    return this.sum / this.tokens;
+  }
+}
+
+/** CE of the model without any SAE, nats. */
+export interface ModelLosses {
+  clean: number;
+  zero: number;
+  mean: number;
+}
+
+/** 1 - (CE_sae - CE_clean)/(CE_ablated - CE_clean), eq. 5 of the paper. */
+export const lossRecovered = (sae: number, clean: number, ablated: number): number => 1 - (sae - clean) / (ablated - clean);
+
+/**
+ * @param scale the factor by which activations were multiplied before the SAE; metrics are on un-scaled ones.
+ * @param fires per-latent firing counts over the same rows.
+ * @throws Error when a value is not finite: a failed measurement is never presented as a number.
+ */
+export function metricsOf(
+  sums: ReconstructionSums,
+  variance: VarianceSums,
+  fires: ArrayLike<number>,
+  scale: number,
+  ce?: { sae: number; model: ModelLosses },
+): Metrics {
+  let alive = 0;
+  for (let i = 0; i < fires.length; i++) if ((fires[i] as number) > 0) alive++;
+  const fvu = sums.squaredError / variance.total();
+  const metrics: Metrics = {
+    l0: sums.l0 / sums.rows,
+    mse: sums.squaredError / sums.rows / (scale * scale),
+    fvu,
+    r2: 1 - fvu,
+    gamma: sums.hatHat / sums.hatX,
+    cosine: sums.cosine / sums.rows,
+    alive: alive / fires.length,
+    alive_window_tokens: sums.rows,
+    tokens: sums.rows,
+  };
+  if (ce) {
+    metrics.ce_clean = ce.model.clean;
+    metrics.ce_sae = ce.sae;
+    metrics.ce_zero = ce.model.zero;
+    metrics.ce_mean = ce.model.mean;
+    metrics.loss_recovered = lossRecovered(ce.sae, ce.model.clean, ce.model.zero);
+    metrics.loss_recovered_mean = lossRecovered(ce.sae, ce.model.clean, ce.model.mean);
+  }
+  return finiteOnly(metrics);
+}
+
+/** Leaves out what could not be formed (gamma of an SAE that outputs nothing); throws when the core is not finite. */
+function finiteOnly(metrics: Metrics): Metrics {
+  for (const name of ['l0', 'mse'] as const) {
+    if (!Number.isFinite(metrics[name])) throw new Error(`the evaluation gave ${name} = ${metrics[name]}`);
+  }
+  return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))) as unknown as Metrics;
+}

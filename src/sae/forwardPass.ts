@@ -1,0 +1,198 @@
+/**
+ * Inference of a packed sweep on given rows, for evaluation: same kernels as training, no backward pass. It borrows the sweep's
+ * work buffers, so it must run between steps (the queue's order sees to it).
+ */
+import { readFloats } from '../gpu/buffers';
+import { fold, Plan } from '../gpu/plan';
+import { PARAMS, STATS, saeKernel } from './kernels';
+import type { SweepTrainer } from './trainer';
+
+/** Statistics of some rows, read back. */
+export interface ForwardSums {
+  rows: number;
+  /** `[R, STATS]` sums over the rows (STATS of common.wgsl); garbage for runs that were not asked for. */
+  totals: Float32Array;
+  /** Sums over rows of each column of the scaled, centred rows, `[d]`, and of all their squares. */
+  columnSums: Float32Array;
+  squares: number;
+}
+
+export class ForwardPass {
+  private readonly plans = new Map<string, Plan>();
+  private readonly firesBuffer: GPUBuffer;
+  private readonly moments: GPUBuffer;
+
+  private constructor(
+    private readonly trainer: SweepTrainer,
+    /** Raw activations `[*, d]` f32, without padding. */
+    private readonly raw: GPUBuffer,
+    private readonly kernels: Awaited<ReturnType<typeof compile>>,
+  ) {
+    this.firesBuffer = trainer.buffers.fires;
+    this.moments = trainer.storage('moments', trainer.layout.quads * 32);
+  }
+
+  static async create(trainer: SweepTrainer, raw: GPUBuffer): Promise<ForwardPass> {
+    return new ForwardPass(trainer, raw, await compile(trainer));
+  }
+
+  /** Rows that one `run` can take. */
+  get maxRows(): number {
+    return Math.min(this.trainer.layout.blockRows, this.trainer.layout.batch);
+  }
+
+  /** Sets the firing counts of all latents to zero. */
+  resetFires(): void {
+    const encoder = this.trainer.gpu.device.createCommandEncoder({ label: 'sae.resetFires' });
+    encoder.clearBuffer(this.firesBuffer);
+    this.trainer.gpu.queue.submit([encoder.finish()]);
+  }
+
+  /** Firing counts of one run's latents since the last reset, `[F]`. */
+  async fires(r: number): Promise<Uint32Array> {
+    const { first, width } = this.trainer.layout.runs[r] as { first: number; width: number };
+    return new Uint32Array((await readFloats(this.trainer.gpu, this.firesBuffer, first, width)).buffer);
+  }
+
+  /** Encodes and decodes raw rows [first, first + rows) for the chosen runs. Errors stay on the GPU for `restore`. */
+  run(first: number, rows: number, live: readonly boolean[]): void {
+    if (rows > this.maxRows) throw new Error(`${rows} rows for a pass of ${this.maxRows}`);
+    this.trainer.writeRunTable(live.map((on) => ({ live: on, lr: 0, lambda: 0, t: 1 })));
+    const key = `run ${first} ${rows}`;
+    this.cached(key, () => this.forwardPlan(first, rows)).submit(this.trainer.options.flopsPerMs);
+  }
+
+  /** Reads the statistics of the last `run`. */
+  async sums(rows: number): Promise<ForwardSums> {
+    const { layout, gpu, buffers } = this.trainer;
+    const [totals, moments] = await Promise.all([
+      readFloats(gpu, buffers.totals, 0, layout.runs.length * STATS),
+      readFloats(gpu, this.moments, 0, layout.quads * 8),
+    ]);
+    let squares = 0;
+    for (let k = layout.quads * 4; k < moments.length; k++) squares += moments[k] as number;
+    return { rows, totals, columnSums: moments.subarray(0, layout.d), squares };
+  }
+
+  /** Writes the reconstructions of run r by the last `run` into `target` `[*, d]`, from row `at` on, in raw units. */
+  restore(r: number, rows: number, target: GPUBuffer, at: number): void {
+    this.cached(`restore ${r} ${rows} ${at} ${target.label}`, () => this.restorePlan(r, rows, target, at)).submit();
+  }
+
+  private cached(key: string, make: () => Plan): Plan {
+    let plan = this.plans.get(key);
+    if (!plan) {
+      plan = make();
+      this.plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  private forwardPlan(first: number, rows: number): Plan {
+    const { gpu, layout: l, buffers: b, runTable: runs, options } = this.trainer;
+    const k = this.kernels;
+    const R = l.runs.length;
+    const t = this.trainer;
+    return new Plan(gpu, 'sae.forward')
+      .add(
+        k.center,
+        { params: t.params('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }), raw: this.raw, mean: b.mean, x: b.x },
+        fold(Math.ceil((rows * l.quads) / 64)),
+      )
+      .add(
+        k.correction,
+        { params: t.params('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }), w_enc: b.wEnc, bias: b.bias, latents: b.latents, correction: b.correction },
+        fold(Math.ceil(l.uStride / 64)),
+      )
+      .add(
+        k.encode,
+        {
+          params: t.params('encode', PARAMS.encode, { rows, first_row: 0, latents: l.latents, quads: l.quads, u_stride: l.uStride / 4, ut_stride: l.utStride / 4 }),
+          x: b.x,
+          w_enc: b.wEnc,
+          correction: b.correction,
+          u: b.u,
+          ut: b.ut,
+        },
+        [Math.ceil(l.latents / 32), Math.ceil(rows / 32)],
+        2 * rows * l.d * l.latents,
+      )
+      .add(
+        k.split,
+        { params: t.params('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }), runs, u: b.u, latents: b.latents, entries: b.entries, counts: b.counts },
+        [rows, R],
+      )
+      .add(
+        k.decode,
+        {
+          params: t.params('decode', PARAMS.decode, { rows, first_row: 0, quads: l.quads, u_stride: l.uStride, runs: R, block_rows: l.blockRows, d: l.d }),
+          runs,
+          x: b.x,
+          w_dec: b.wDec,
+          entries: b.entries,
+          counts: b.counts,
+          bias: b.bias,
+          errors: b.errors,
+          stats: b.stats,
+        },
+        [rows, R, l.chunks],
+        rows * l.d * l.latents,
+      )
+      .add(
+        k.reduceStats,
+        { params: t.params('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate: 0 }), runs, stats: b.stats, totals: b.totals },
+        [R],
+      )
+      .add(
+        k.fireCount,
+        { params: t.params('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }), runs, ut: b.ut, latents: b.latents, fires: this.firesBuffer },
+        fold(Math.ceil(l.latents / 64)),
+      )
+      .add(
+        k.columnMoments,
+        { params: t.params('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x: b.x, moments: this.moments },
+        [Math.ceil(l.quads / 16)],
+      );
+  }
+
+  private restorePlan(r: number, rows: number, target: GPUBuffer, at: number): Plan {
+    const { gpu, layout: l, buffers: b, options } = this.trainer;
+    const slot = l.runs[r]?.mainSlot;
+    if (slot === undefined) throw new Error(`no run ${r}`);
+    return new Plan(gpu, 'sae.restore').add(
+      this.kernels.restore,
+      {
+        params: this.trainer.params('restore', PARAMS.restore, {
+          rows,
+          quads: l.quads,
+          d: l.d,
+          block_rows: l.blockRows,
+          slot,
+          first: at,
+          mean_row: l.runs.length,
+          unscale: 1 / options.scale,
+        }),
+        errors: b.errors,
+        x: b.x,
+        bias: b.bias,
+        raw_hat: target,
+      },
+      fold(Math.ceil((rows * l.d) / 64)),
+    );
+  }
+}
+
+async function compile({ gpu, layout }: SweepTrainer) {
+  const [center, correction, encode, split, decode, reduceStats, fireCount, columnMoments, restore] = await Promise.all([
+    saeKernel(gpu, 'center'),
+    saeKernel(gpu, 'correction'),
+    saeKernel(gpu, 'encode'),
+    saeKernel(gpu, 'split'),
+    saeKernel(gpu, 'decode', { WIDTH: layout.workgroup }),
+    saeKernel(gpu, 'reduceStats'),
+    saeKernel(gpu, 'fireCount'),
+    saeKernel(gpu, 'columnMoments'),
+    saeKernel(gpu, 'restore'),
+  ]);
+  return { center, correction, encode, split, decode, reduceStats, fireCount, columnMoments, restore };
+}

@@ -1,0 +1,185 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MemorySource } from '../../../src/data/byteSource';
+import { inspectFiles } from '../../../src/data/classify';
+import { naturalCompare } from '../../../src/data/naturalSort';
+import { FileSource, listFiles } from '../../../src/data/nodeFiles';
+import { writeSafetensors } from '../../../src/data/safetensorsWrite';
+import { readTokens } from '../../../src/data/tokensFile';
+import { FORMATS, shard } from './helpers';
+
+const text = (path: string, content: string | Uint8Array): MemorySource =>
+  new MemorySource(path, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+const report = (r: Awaited<ReturnType<typeof inspectFiles>>, path: string) => r.reports.find((x) => x.path === path);
+
+describe('inspectFiles', () => {
+  it('takes the good fixtures and asks about the ambiguous one', async () => {
+    const found = await inspectFiles(await listFiles([`${FORMATS}/good`]));
+    expect(found.reports.filter((r) => !r.ok)).toMatchObject([
+      { path: 'good/two_candidates.safetensors', candidates: ['layer_3', 'layer_4'] },
+    ]);
+    expect(found.shards.map((s) => s.label)).toEqual(
+      ['bf16_3d', 'f16_tokens', 'f32', 'f64', 'layer_axis', 'shard_9', 'shard_10', 'shard_11'].map((n) => `good/${n}.safetensors`),
+    );
+    expect(report(found, 'good/f16_tokens.safetensors')).toMatchObject({
+      ok: true,
+      format: 'safetensors',
+      rows: 108,
+      d: 20,
+      dtype: 'F16',
+      hasTokens: true,
+    });
+    const chosen = await inspectFiles(await listFiles([`${FORMATS}/good`]), { tensor: 'layer_4' });
+    expect(chosen.reports.every((r) => r.ok)).toBe(true);
+    expect(chosen.shards.find((s) => s.label.includes('two'))?.tensor).toBe('layer_4');
+  });
+
+  it('refuses the bad ones one by one, with the good ones beside them', async () => {
+    const found = await inspectFiles(await listFiles([`${FORMATS}/bad`, `${FORMATS}/good`]));
+    expect(found.shards).toHaveLength(9);
+    for (const r of found.reports.filter((x) => x.path.startsWith('bad/') && !/nan_rows|readme/.test(x.path))) {
+      expect(r, r.path).toMatchObject({ ok: false });
+      expect(r.error?.length, r.path).toBeGreaterThan(20);
+      expect(r.error).not.toContain(r.path);
+    }
+    expect(report(found, 'bad/other_width.safetensors')?.error).toMatch(/17.*20/);
+  });
+
+  it('recognises the demo model folder, its tokenizer and its text', async () => {
+    const found = await inspectFiles(await listFiles(['public/demo', `${FORMATS}/good/f32.safetensors`]));
+    expect(found.model).toMatchObject({
+      folder: 'demo',
+      config: { model_type: 'gpt2' },
+      tokenizerConfig: { tokenizer_class: 'PreTrainedTokenizerFast' },
+    });
+    expect(found.model?.weights.map((w) => w.path)).toEqual(['demo/model.safetensors']);
+    expect(found.model?.tokenizer).toHaveProperty('model');
+    expect(found.texts.map((t) => t.path)).toEqual(['demo/stories.txt']);
+    expect(found.shards.map((s) => s.label)).toEqual(['f32.safetensors']);
+    expect(found.reports.filter((r) => !r.ok)).toEqual([]);
+  });
+
+  it('takes sharded weights by the index, and refuses weights without a config', async () => {
+    const weights = (name: string) => writeSafetensors([{ name, dtype: 'F32', shape: [2, 2], data: new Float32Array(4) }]);
+    const files = [
+      text('m/config.json', '{"model_type":"llama"}'),
+      text('m/model.safetensors.index.json', '{"weight_map":{"x":"part-1.safetensors"}}'),
+      text('m/part-1.safetensors', weights('x')),
+      text('m/part-2.safetensors', weights('model.layers.3.mlp.up_proj.weight')),
+      shard('m/acts.safetensors', 4, 3),
+    ];
+    const found = await inspectFiles(files);
+    expect(found.model?.weights.map((w) => w.path)).toEqual(['m/part-1.safetensors', 'm/part-2.safetensors']);
+    expect(found.shards.map((s) => s.label)).toEqual(['m/acts.safetensors']);
+    expect((await inspectFiles(files.slice(3))).reports.find((r) => r.path.includes('part-2'))?.error).toMatch(
+      /language model.*whole folder/,
+    );
+    expect((await inspectFiles([files[0] as MemorySource])).reports[0]?.error).toMatch(/without its weights/);
+  });
+
+  it('tells saved SAEs from shards', async () => {
+    const w = writeSafetensors([
+      { name: 'W_enc', dtype: 'F32', shape: [2, 3], data: new Float32Array(6) },
+      { name: 'W_dec', dtype: 'F32', shape: [3, 2], data: new Float32Array(6) },
+    ]);
+    const found = await inspectFiles([
+      text('s/sae_weights.safetensors', w),
+      text('s/cfg.json', '{"d_in":2,"d_sae":3}'),
+      shard('a.safetensors', 4, 2),
+    ]);
+    expect(found.saes).toMatchObject([{ folder: 's', sources: [{ path: 's/sae_weights.safetensors' }, { path: 's/cfg.json' }] }]);
+    expect(found.shards).toHaveLength(1);
+    expect(found.reports.every((r) => r.ok)).toBe(true);
+  });
+
+  it('names formats that are not read, by their content, and says how to convert', async () => {
+    const zip = (entry: string) => {
+      const bytes = new Uint8Array(64);
+      bytes.set([0x50, 0x4b, 3, 4]);
+      bytes[26] = entry.length;
+      bytes.set(new TextEncoder().encode(entry), 30);
+      return bytes;
+    };
+    const magic = (m: string) => Uint8Array.from({ length: 64 }, (_, i) => m.charCodeAt(i) || 0);
+    const cases: [Uint8Array | string, string, RegExp][] = [
+      [magic('\x93NUMPY\x01'), 'npy', /np\.load\('x\.dat'\).*x\.safetensors/],
+      [zip('acts.npy'), 'npz', /\['acts'\]/],
+      [zip('archive/data.pkl'), 'PyTorch (.pt)', /torch\.load/],
+      [zip('holiday.jpg'), 'zip', /Unpack/],
+      [magic('\x89HDF\r\n'), 'HDF5', /h5py/],
+      [magic('PAR1'), 'Parquet', /parquet/],
+      [magic('\xff\xff\xff\xff'), 'Arrow', /datasets/],
+      [magic('GGUF'), 'GGUF', /quantised/],
+      [Uint8Array.of(1, 2, 3, 0, 255, 9, 9, 9, 9, 9), 'unknown', /safetensors/],
+      ['', 'empty', /0 bytes/],
+      ['version https://git-lfs.github.com/spec/v1\noid', 'git-lfs pointer', /git lfs pull/],
+      ['{"a":1}', 'json', /not needed/],
+      ['{"a":', 'json', /not valid JSON/],
+    ];
+    for (const [content, format, words] of cases) {
+      const { reports } = await inspectFiles([text('x.dat', content)]);
+      expect(reports[0]).toMatchObject({ ok: false, format, error: expect.stringMatching(words) });
+    }
+  });
+
+  it('reads shards whatever they are called, and pre-tokenised text', async () => {
+    const ids = writeSafetensors([{ name: 'input_ids', dtype: 'I64', shape: [2, 3], data: BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) }]);
+    const found = await inspectFiles([
+      new MemorySource('a.bin', await shard('', 4, 3).read(0, shard('', 4, 3).size)),
+      text('t.safetensors', ids),
+      text('déjà.txt', 'Ça va? '.repeat(9000)),
+    ]);
+    expect(found.reports.map((r) => [r.path, r.ok, r.format])).toEqual([
+      ['a.bin', true, 'safetensors'],
+      ['déjà.txt', true, 'text'],
+      ['t.safetensors', true, 'tokens'],
+    ]);
+    expect(await readTokens(found.tokens[0] as MemorySource)).toEqual({ tokens: Uint32Array.of(1, 2, 3, 4, 5, 6), n: 2, T: 3 });
+  });
+
+  it('refuses token files that are none', async () => {
+    const ids = (data: Int32Array, shape: number[]) => text('t', writeSafetensors([{ name: 'tokens', dtype: 'I32', shape, data }]));
+    await expect(readTokens(ids(Int32Array.of(1, -100), [1, 2]))).rejects.toThrow(/token id -100/);
+    await expect(readTokens(ids(Int32Array.of(1), [1]))).rejects.toThrow(/tokens I32 \[1\]/);
+    await expect(readTokens(shard('a', 2, 2))).rejects.toThrow(/no integer tensor/);
+    const big = text('t', writeSafetensors([{ name: 'tokens', dtype: 'I64', shape: [1, 1], data: BigInt64Array.of(2n ** 40n) }]));
+    await expect(readTokens(big)).rejects.toThrow(/does not fit/);
+  });
+
+  it('is quick with a thousand files', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shards-'));
+    const bytes = readFileSync(`${FORMATS}/good/shard_9.safetensors`);
+    for (let i = 0; i < 1000; i++) await writeFile(join(folder, `shard_${i}.safetensors`), bytes);
+    const begin = performance.now();
+    const found = await inspectFiles(await listFiles([folder]));
+    expect(found.shards).toHaveLength(1000);
+    expect(found.shards[10]?.label).toMatch(/shard_10\.safetensors$/);
+    expect(performance.now() - begin).toBeLessThan(5000);
+  });
+});
+
+describe('files in Node', () => {
+  it('sorts naturally', () => {
+    expect(['s_10', 's_9', 's_09', 'S_1', 's', 's_9b', 'a/10/x', 'a/9/y'].sort(naturalCompare)).toEqual([
+      'S_1',
+      'a/9/y',
+      'a/10/x',
+      's',
+      's_09',
+      's_9',
+      's_9b',
+      's_10',
+    ]);
+  });
+
+  it('names what is missing and ranges that are not there', async () => {
+    await expect(listFiles(['/nowhere/x'])).rejects.toThrow(/\/nowhere\/x: no such file/);
+    await expect(FileSource.open('/nowhere')).rejects.toThrow(/cannot be opened/);
+    await expect(FileSource.open('src')).rejects.toThrow(/not a file/);
+    const file = await FileSource.open('package.json');
+    await expect(file.read(file.size - 2, 5)).rejects.toThrow(/truncated/);
+  });
+});

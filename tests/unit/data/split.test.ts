@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { blockRows, cutBlocks, epochOrder } from '../../../src/data/order';
+import { MAX_HELD_OUT, splitRows } from '../../../src/data/split';
+import type { RowRange } from '../../../src/data/types';
+
+const rowsOf = (ranges: RowRange[]): string[] =>
+  ranges.flatMap((r) => Array.from({ length: r.rows }, (_, i) => `${r.source}:${r.start + i}`));
+
+describe('splitRows', () => {
+  it.each([
+    [[{ rows: 108, sequence: 1 }]],
+    [[{ rows: 108, sequence: 9 }]],
+    [
+      [
+        { rows: 36, sequence: 1 },
+        { rows: 36, sequence: 1 },
+        { rows: 1, sequence: 1 },
+      ],
+    ],
+    [[{ rows: 2, sequence: 1 }]],
+    [[{ rows: 64, sequence: 64 }]],
+    [
+      [
+        { rows: 20000, sequence: 128 },
+        { rows: 5, sequence: 1 },
+      ],
+    ],
+  ])('%j: every row on exactly one side, neither empty', (sources) => {
+    for (const seed of [0, 1, 2]) {
+      const split = splitRows(sources, seed);
+      const all = [...rowsOf(split.train), ...rowsOf(split.heldOut)];
+      expect(new Set(all).size).toBe(all.length);
+      expect(all.length).toBe(sources.reduce((s, x) => s + x.rows, 0));
+      expect([rowsOf(split.train).length, rowsOf(split.heldOut).length]).toEqual([split.trainRows, split.heldOutRows]);
+      expect(split.heldOutRows).toBeGreaterThan(0);
+      expect(split.trainRows).toBeGreaterThan(0);
+    }
+  });
+
+  it('is a function of the seed', () => {
+    const sources = [{ rows: 50000, sequence: 1 }];
+    expect(splitRows(sources, 1)).toEqual(splitRows(sources, 1));
+    expect(splitRows(sources, 1)).not.toEqual(splitRows(sources, 2));
+  });
+
+  it('holds out about the fraction, in whole sequences', () => {
+    const split = splitRows([{ rows: 128 * 1000, sequence: 128 }], 3, 0.1);
+    expect(Math.abs(split.heldOutRows - 12800)).toBeLessThan(1024);
+    for (const r of split.heldOut) expect([r.start % 128, r.rows % 128]).toEqual([0, 0]);
+  });
+
+  it('keeps to the cap, and to nothing at 0', () => {
+    const big = splitRows([{ rows: 1e8, sequence: 1 }], 0);
+    expect(big.heldOutRows).toBeLessThanOrEqual(MAX_HELD_OUT);
+    expect(big.heldOutRows).toBeGreaterThan(MAX_HELD_OUT - 2048);
+    expect(splitRows([{ rows: 10, sequence: 1 }], 0, 0)).toEqual({
+      train: [{ source: 0, start: 0, rows: 10 }],
+      heldOut: [],
+      trainRows: 10,
+      heldOutRows: 0,
+    });
+    expect(splitRows([{ rows: 1, sequence: 1 }], 0).heldOutRows).toBe(0);
+    expect(() => splitRows([{ rows: 10, sequence: 1 }], 0, 1)).toThrow(/fraction/);
+  });
+});
+
+describe('order', () => {
+  it('cuts and shuffles without losing a row', () => {
+    const ranges = [
+      { source: 0, start: 5, rows: 100 },
+      { source: 1, start: 0, rows: 7 },
+    ];
+    const blocks = cutBlocks(ranges, (s) => (s === 0 ? 33 : 10));
+    expect(rowsOf(blocks)).toEqual(rowsOf(ranges));
+    expect(Math.max(...blocks.map((b) => b.rows))).toBeLessThanOrEqual(33);
+    const order = epochOrder(blocks, 1, 0, true);
+    expect(rowsOf(order).sort()).toEqual(rowsOf(ranges).sort());
+    expect(epochOrder(blocks, 1, 1, true)).not.toEqual(order);
+    expect(epochOrder(blocks, 1, 0, false)).toEqual(blocks);
+  });
+
+  it('bounds a read by 8 MiB and by a part of the pool', () => {
+    expect(blockRows(1024, 'f32')).toBe(2048);
+    expect(blockRows(1024, 'f16', 16000)).toBe(1000);
+    expect(blockRows(1024, 'f16', 1)).toBe(1);
+    expect(blockRows(10 ** 8, 'f32', 100)).toBe(1);
+  });
+});
