@@ -132,6 +132,8 @@ export interface RunSummary {
   dSae: number;
   lambda: number;
   seed: number;
+  /** What it was trained on; runs of different data are not compared with each other. */
+  data: string;
   steps: number;
   step: number;
   state: RunState;

@@ -86,6 +86,11 @@ export class Workspace {
     return this.loaded?.label;
   }
 
+  /** All files given so far. */
+  get sources(): readonly ByteSource[] {
+    return this.files;
+  }
+
   get inspected(): Inspection {
     return this.inspection;
   }

@@ -1,0 +1,29 @@
+/** The session in a dedicated worker: owns the GPU, the files and the training loop, so that the page never waits. */
+import type { Envelope, LabEvent, Replies } from './protocol';
+import { Session } from './session';
+
+/** The part of DedicatedWorkerGlobalScope used here; the project's types are the page's. */
+interface WorkerScope {
+  navigator: Navigator;
+  onmessage: ((event: MessageEvent<Envelope>) => void) | null;
+  postMessage(message: LabEvent, transfer: ArrayBuffer[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
+const emit = (event: LabEvent, transfer: ArrayBuffer[] = []) => scope.postMessage(event, transfer);
+
+// The built worker lies in assets/, the demo beside that folder; the dev server serves it from the root.
+const demoBase = new URL(import.meta.env.DEV ? '/demo/' : '../demo/', import.meta.url).href;
+const session = new Session(scope.navigator.gpu, emit, demoBase);
+
+scope.onmessage = async ({ data: { id, command } }: MessageEvent<Envelope>) => {
+  try {
+    const value = await session.handle(command);
+    const transfer = value && 'files' in value ? value.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
+    emit({ type: 'reply', id, ok: true, value: value as Replies[keyof Replies] | undefined }, transfer);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error && 'reason' in error ? (error.reason as never) : undefined;
+    emit({ type: 'reply', id, ok: false, error: message, ...(reason === undefined ? {} : { reason }) });
+  }
+};
