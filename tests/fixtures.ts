@@ -10,7 +10,10 @@ export const readJson = <T>(path: string): T => JSON.parse(readFileSync(fixtureP
 export function readF32(path: string): Record<string, { shape: number[]; data: Float32Array }> {
   const file = readFileSync(fixturePath(path));
   const length = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = JSON.parse(file.subarray(8, 8 + length).toString()) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   const out: Record<string, { shape: number[]; data: Float32Array }> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (entry.dtype !== 'F32') continue;

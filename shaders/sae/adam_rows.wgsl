@@ -27,17 +27,14 @@ struct Params {
 
 var<workgroup> lanes : array<vec2<f32>, WIDTH>;
 
-// Sum over the workgroup; every invocation gets the same value.
+// Sum over the workgroup; every invocation forms the same total in the same order (one barrier, no tree).
 fn workgroup_sum(t : u32, value : vec2<f32>) -> vec2<f32> {
   lanes[t] = value;
   workgroupBarrier();
-  for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
-    if (t < half) {
-      lanes[t] += lanes[t + half];
-    }
-    workgroupBarrier();
+  var total = lanes[0];
+  for (var other = 1u; other < WIDTH; other++) {
+    total += lanes[other];
   }
-  let total = lanes[0];
   workgroupBarrier();
   return total;
 }

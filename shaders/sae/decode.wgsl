@@ -3,6 +3,7 @@
 //
 // One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows, R, chunks). An invocation owns up
 // to four vec4 columns, t, t + WIDTH, …, in named accumulators. All sums run in the order of the list.
+// The statistics are added up by one invocation: WIDTH is small, and one barrier costs less than a tree of them.
 // A run that is not active is skipped; its errors and statistics are left as they were.
 
 override WIDTH : u32 = 64u;
@@ -122,19 +123,16 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   finish(&total, q3, row, run, m3 + shift3, a3 + shift3);
   sums[t] = total;
   workgroupBarrier();
-  for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
-    if (t < half) {
-      sums[t].e += sums[t + half].e;
-      sums[t].aux += sums[t + half].aux;
-      sums[t].hat += sums[t + half].hat;
-      sums[t].cross += sums[t + half].cross;
-      sums[t].self_ += sums[t + half].self_;
-    }
-    workgroupBarrier();
-  }
   if (t == 0u) {
     let s = ((group.z * params.block_rows + row) * params.runs + group.y) * STATS;
-    let all = sums[0];
+    var all = sums[0];
+    for (var other = 1u; other < WIDTH; other++) {
+      all.e += sums[other].e;
+      all.aux += sums[other].aux;
+      all.hat += sums[other].hat;
+      all.cross += sums[other].cross;
+      all.self_ += sums[other].self_;
+    }
     stats[s] = all.e;
     stats[s + 1u] = all.aux;
     stats[s + 2u] = select(0.0, l1, group.z == 0u);

@@ -180,16 +180,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   partial[t] = mine;
   fired[t] = fires;
   workgroupBarrier();
-  for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
-    if (t < half) {
-      partial[t] += partial[t + half];
-      fired[t] += fired[t + half];
-    }
-    workgroupBarrier();
-  }
   if (t == 0u) {
-    let mean = partial[0] * params.per_row;
+    for (var other = 1u; other < WIDTH; other++) {
+      mine += partial[other];
+      fires += fired[other];
+    }
+    let mean = mine * params.per_row;
     sums[2u * i] = select(sums[2u * i], vec4(0.0), params.accumulate == 0u) + mean;
-    sums[2u * i + 1u].x += fired[0];
+    sums[2u * i + 1u].x += fires;
   }
 }

@@ -43,16 +43,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   low[t] = lo;
   high[t] = hi;
   workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (t < half) {
-      low[t] += low[t + half];
-      high[t] += high[t + half];
-    }
-    workgroupBarrier();
-  }
   if (t < 4u) {
+    var low_sum = low[0][t];
+    var high_sum = high[0][t];
+    for (var other = 1u; other < 64u; other++) {
+      low_sum += low[other][t];
+      high_sum += high[other][t];
+    }
     let at = group.x * STATS + t;
-    totals[at] = select(0.0, totals[at], params.accumulate != 0u) + low[0][t];
-    totals[at + 4u] = select(0.0, totals[at + 4u], params.accumulate != 0u) + high[0][t];
+    totals[at] = select(0.0, totals[at], params.accumulate != 0u) + low_sum;
+    totals[at + 4u] = select(0.0, totals[at + 4u], params.accumulate != 0u) + high_sum;
   }
 }

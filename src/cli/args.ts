@@ -44,7 +44,10 @@ export function readOptions(args: readonly string[], spec: OptionSpec, positiona
     ({ values, positionals: words } = parseArgs({
       args: spreadLists(args, spec),
       options: Object.fromEntries(
-        Object.entries(spec).map(([name, kind]) => [name, kind === 'flag' ? ({ type: 'boolean' } as const) : ({ type: 'string', multiple: kind === 'list' } as const)]),
+        Object.entries(spec).map(([name, kind]) => [
+          name,
+          kind === 'flag' ? ({ type: 'boolean' } as const) : ({ type: 'string', multiple: kind === 'list' } as const),
+        ]),
       ),
       allowPositionals: positionals,
       strict: true,
@@ -72,7 +75,8 @@ export function readOptions(args: readonly string[], spec: OptionSpec, positiona
     number,
     count(name, fallback, least = 0) {
       const value = number(name, fallback);
-      if (!Number.isInteger(value) || value < least) throw new UsageError(`--${name} must be a whole number of at least ${least}, not "${text(name)}"`);
+      if (!Number.isInteger(value) || value < least)
+        throw new UsageError(`--${name} must be a whole number of at least ${least}, not "${text(name)}"`);
       return value;
     },
   };

@@ -38,7 +38,11 @@ export interface Inputs {
  * A workspace with the given files in it.
  * @throws DataError when a named file or folder does not exist, or a model, text or shard among them cannot be used.
  */
-export async function loadWorkspace(engine: Engine, inputs: Inputs, options: Omit<Partial<WorkspaceOptions>, 'flopsPerMs'> = {}): Promise<Workspace> {
+export async function loadWorkspace(
+  engine: Engine,
+  inputs: Inputs,
+  options: Omit<Partial<WorkspaceOptions>, 'flopsPerMs'> = {},
+): Promise<Workspace> {
   const workspace = new Workspace(engine.gpu, {
     flopsPerMs: engine.flopsPerMs,
     modelBatchTokens: engine.gpu.adapter.isSoftware ? 1024 : 8192,
@@ -53,10 +57,13 @@ export async function loadWorkspace(engine: Engine, inputs: Inputs, options: Omi
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
-  if (inputs.model !== undefined && !workspace.model) throw new Error(workspace.state(0, 0).model?.problem ?? `${inputs.model}: no config.json with model weights beside it.`);
+  if (inputs.model !== undefined && !workspace.model)
+    throw new Error(workspace.state(0, 0).model?.problem ?? `${inputs.model}: no config.json with model weights beside it.`);
   if (inputs.tokens !== undefined) await workspace.useTokens((await listFiles([inputs.tokens]))[0] as ByteSource);
-  if (inputs.text !== undefined && inputs.model !== undefined && !workspace.sequences) throw new Error(refusals(reports) || `${inputs.text}: no text was found in it.`);
-  if ((inputs.data ?? []).length > 0 && shards.length === 0) throw new Error(refusals(reports) || 'no activations were found in the given paths.');
+  if (inputs.text !== undefined && inputs.model !== undefined && !workspace.sequences)
+    throw new Error(refusals(reports) || `${inputs.text}: no text was found in it.`);
+  if ((inputs.data ?? []).length > 0 && shards.length === 0)
+    throw new Error(refusals(reports) || 'no activations were found in the given paths.');
   return workspace;
 }
 

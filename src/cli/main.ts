@@ -4,10 +4,11 @@ import { evaluateSae } from './commands/eval';
 import { harvest } from './commands/harvest';
 import { inspect } from './commands/inspect';
 import { lm } from './commands/lm';
+import { reproduce } from './commands/reproduce';
 import { sweep } from './commands/sweep';
 import { train } from './commands/train';
 
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { train, sweep, eval: evaluateSae, lm, harvest, inspect };
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { train, sweep, eval: evaluateSae, lm, harvest, inspect, reproduce };
 
 const USAGE = `npm run lab -- COMMAND [options]        (docs/cli.md says what each option and JSON key means)
 
@@ -22,6 +23,7 @@ const USAGE = `npm run lab -- COMMAND [options]        (docs/cli.md says what ea
   lm       --model DIR (--text FILE | --tokens FILE.safetensors) [--splice HOOK=zero|mean|half] [--context N] [--max-tokens N]
   harvest  --model DIR --hook NAME --text FILE --out DIR [--rows-per-shard N] [--dtype f16|f32] [--context N] [--max-tokens N]
   inspect  PATH... [--tensor NAME]
+  reproduce [--site mlp_out|hook_post] [--steps N] [--seed N] [--report FILE]     the paper's claim on the demo model, checked
 
   --json   prints one JSON object as the last line of stdout
 `;

@@ -2,13 +2,13 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadSae } from '../interop/saelens';
-import { saelensFolder } from '../interop/saelensSave';
 import { listFiles } from '../data/nodeFiles';
+import { loadSae } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
 import type { SweepConfig } from '../lab/protocol';
-import { expand, estimate } from '../lab/runSpecs';
-import { parseSettings, type SettingKey, type SettingValues, SETTINGS } from '../lab/settings';
+import { estimate, expand } from '../lab/runSpecs';
+import { savedRun } from '../lab/saveRun';
+import { parseSettings, SETTINGS, type SettingKey, type SettingValues } from '../lab/settings';
 import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
@@ -100,7 +100,11 @@ export function sweepConfig(options: Options, d: number): SweepConfig {
     if (key.startsWith('lambdas.')) return '--lambda';
     return SETTINGS.find((setting) => setting.key === key)?.label ?? key;
   };
-  throw new UsageError(Object.entries(errors).map(([key, message]) => `${named(key)}: ${message}`).join('\n'));
+  throw new UsageError(
+    Object.entries(errors)
+      .map(([key, message]) => `${named(key)}: ${message}`)
+      .join('\n'),
+  );
 }
 
 export interface TrainingSetup {
@@ -115,11 +119,23 @@ export interface TrainingSetup {
  * Loads what the options name and makes the runs.
  * @throws UsageError for the options; Error or DataError for the files and the GPU.
  */
-export async function prepareTraining(options: Options, open: () => Promise<Engine>, onLog: (run: Run, log: StepLog) => void): Promise<TrainingSetup> {
+export async function prepareTraining(
+  options: Options,
+  open: () => Promise<Engine>,
+  onLog: (run: Run, log: StepLog) => void,
+): Promise<TrainingSetup> {
   sweepConfig(options, 1024); // wrong options are refused before anything is opened
-  const [data, model, text, tokens, hook] = [options.list('data'), options.text('model'), options.text('text'), options.text('tokens'), options.text('hook')];
+  const [data, model, text, tokens, hook] = [
+    options.list('data'),
+    options.text('model'),
+    options.text('text'),
+    options.text('tokens'),
+    options.text('hook'),
+  ];
   if (data.length === 0 && (model === undefined || (text ?? tokens) === undefined)) {
-    throw new UsageError('give activations (--data PATH...), or a language model and a text to harvest them from (--model DIR --text FILE)');
+    throw new UsageError(
+      'give activations (--data PATH...), or a language model and a text to harvest them from (--model DIR --text FILE)',
+    );
   }
   const shuffle = options.text('shuffle') ?? 'pool';
   if (shuffle !== 'pool' && shuffle !== 'none') throw new UsageError(`--shuffle must be pool or none, not "${shuffle}"`);
@@ -163,15 +179,17 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
   const [arch] = config.architectures;
   const width = arch && config.widths[arch][0];
   if (sae.arch !== arch || sae.dIn !== d || sae.dSae !== width) {
-    throw new Error(`${path}: holds a ${sae.arch} SAE with d_in ${sae.dIn}, d_sae ${sae.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`);
+    throw new Error(
+      `${path}: holds a ${sae.arch} SAE with d_in ${sae.dIn}, d_sae ${sae.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`,
+    );
   }
   return sae;
 }
 
 /** Steps until every run has ended, evaluating each at its end. Returns rows per second of training. */
 export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup, logEvery: number): Promise<number> {
-  const canEvaluate = experiment.data.evaluation.kind === 'model' || experiment.data.split.heldOutRows > 0;
-  if (!canEvaluate) say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
+  if (!experiment.measurable)
+    say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
   let trainedMs = 0;
   let step = 0;
   while (experiment.training) {
@@ -185,7 +203,9 @@ export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup,
     engine.gpu.check();
     progress(`step ${step}  ${(experiment.rowsTrained / Math.max(1, trainedMs / 1000)).toFixed(0)} rows/s`);
     if (done.length === 0) continue;
-    if (canEvaluate) await experiment.evaluate(done, (fraction) => progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`));
+    await experiment.evaluate(done, (fraction) =>
+      progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`),
+    );
     for (const run of done) experiment.end(run, 'done');
   }
   return experiment.rowsTrained / (trainedMs / 1000);
@@ -210,31 +230,10 @@ export function runFacts(run: Run, { experiment, engine }: TrainingSetup, rowsPe
 }
 
 /** Writes a run's SAELens folder. */
-export async function writeRun(folder: string, run: Run, { experiment, workspace, config }: TrainingSetup): Promise<void> {
-  const { weights, step } = await experiment.weights(run);
-  const { evaluation } = experiment.data;
-  const hookName = evaluation.kind === 'model' ? evaluation.hook : workspace.hook;
-  const files = saelensFolder(weights, {
-    ...(hookName === undefined ? {} : { hookName }),
-    ...(workspace.modelLabel === undefined ? {} : { modelName: workspace.modelLabel }),
-    ...(evaluation.kind === 'model' ? { contextSize: evaluation.sequences.T } : {}),
-    lab: { ...labFacts(run, step, experiment, config) },
-  });
+export async function writeRun(folder: string, run: Run, { experiment }: TrainingSetup): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const { name, bytes } of files) await writeFile(join(folder, name), bytes);
+  for (const { name, bytes } of savedRun(run, await experiment.weights(run), experiment.origin)) await writeFile(join(folder, name), bytes);
 }
-
-/** The lab's own block in cfg.json. */
-export const labFacts = (run: Run, step: number, experiment: Experiment, config: Pick<SweepConfig, 'normalize' | 'batch'>): Record<string, unknown> => ({
-  lambda: run.spec.schedule.lambda,
-  steps: step,
-  batch: config.batch,
-  seed: run.spec.seed,
-  lr: run.spec.schedule.lr,
-  normalize: config.normalize,
-  activation_scale: experiment.scale,
-  loss: 'sum over d_in, mean over the batch, on activations times activation_scale',
-});
 
 /** metrics.jsonl: one line a logged step. */
 export class LogFile {
@@ -247,7 +246,17 @@ export class LogFile {
 
   write(log: StepLog): void {
     const { step, lr, lambda, loss, mse_loss, sparsity_loss, aux_loss, l0, gamma } = log;
-    const line = { step, lr, lambda, loss, mse_loss, sparsity_loss, ...(aux_loss === undefined ? {} : { aux_loss }), l0, ...(Number.isFinite(gamma) ? { gamma } : {}) };
+    const line = {
+      step,
+      lr,
+      lambda,
+      loss,
+      mse_loss,
+      sparsity_loss,
+      ...(aux_loss === undefined ? {} : { aux_loss }),
+      l0,
+      ...(Number.isFinite(gamma) ? { gamma } : {}),
+    };
     this.stream.write(`${JSON.stringify(line)}\n`);
   }
 

@@ -93,7 +93,11 @@ export function write(gpu: Gpu, buffer: GPUBuffer, offset: number, data: Float32
  * @throws Error when the device was lost or the buffer is invalid; never returns partial data.
  */
 export async function readBytes(gpu: Gpu, buffer: GPUBuffer, offset = 0, bytes = buffer.size - offset): Promise<ArrayBuffer> {
-  const staging = gpu.device.createBuffer({ label: `${buffer.label}/read`, size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const staging = gpu.device.createBuffer({
+    label: `${buffer.label}/read`,
+    size: bytes,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   try {
     const encoder = gpu.device.createCommandEncoder({ label: `${buffer.label}/read` });
     encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);

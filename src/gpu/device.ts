@@ -66,7 +66,10 @@ function summarise(info: GPUAdapterInfo): AdapterSummary {
  */
 export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest' = {}): Promise<Gpu> {
   if (!entry) {
-    throw new GpuUnavailableError('no-webgpu', 'This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+ or Firefox 141+, over https or localhost.');
+    throw new GpuUnavailableError(
+      'no-webgpu',
+      'This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+ or Firefox 141+, over https or localhost.',
+    );
   }
   const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
@@ -76,7 +79,10 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
     );
   }
   const requiredLimits: Record<string, number> = {};
-  const wanted = needs === 'largest' ? { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize } : needs;
+  const wanted =
+    needs === 'largest'
+      ? { maxBufferSize: adapter.limits.maxBufferSize, maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize }
+      : needs;
   for (const [name, need] of Object.entries(wanted) as [keyof GpuNeeds, number][]) {
     const offered = adapter.limits[name];
     if (need > offered) {

@@ -32,7 +32,14 @@ const REFERENCE_HOLDOUT = 300 / 3492;
 
 /** Sweep and sizes for the demo on activations of width d. */
 export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
-  const shared = { architectures: ['gated', 'baseline'], seeds: [1], lr: 1e-3, beta1: 0, normalize: 'mean-square', bDecInit: 'mean' } as const;
+  const shared = {
+    architectures: ['gated', 'baseline'],
+    seeds: [1],
+    lr: 1e-3,
+    beta1: 0,
+    normalize: 'mean-square',
+    bDecInit: 'mean',
+  } as const;
   if (isSoftware) {
     const width = 128;
     return {

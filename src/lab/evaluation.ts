@@ -11,7 +11,7 @@ import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from '../lm/model';
 import { Splicer } from '../lm/splice';
-import { CrossEntropySum, metricsOf, type ModelLosses, ReconstructionSums, VarianceSums } from '../metrics/sums';
+import { CrossEntropySum, type ModelLosses, metricsOf, ReconstructionSums, VarianceSums } from '../metrics/sums';
 import type { Metrics } from '../metrics/types';
 import { ForwardPass, type ForwardSums } from '../sae/forwardPass';
 import { STATS } from '../sae/kernels';

@@ -18,12 +18,15 @@ import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
 import type { RunState } from './protocol';
 import type { RunSpec } from './runSpecs';
+import type { Origin } from './saveRun';
 
 export interface ExperimentData {
   sources: readonly RowSource[];
   d: number;
   split: Split;
   evaluation: EvaluationSource;
+  /** Facts for saved runs: what the rows are called, and the hook and model they come from where known. */
+  origin: Pick<Origin, 'data' | 'hookName' | 'modelName' | 'contextSize'>;
 }
 
 export interface ExperimentOptions {
@@ -123,7 +126,11 @@ export class Experiment {
     const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0 }));
     const made: Group[] = [];
     try {
-      for (const runs of groupRuns(this.data.d, added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width })), limits.maxStorageBufferBindingSize)) {
+      for (const runs of groupRuns(
+        this.data.d,
+        added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width })),
+        limits.maxStorageBufferBindingSize,
+      )) {
         const trainer = await SweepTrainer.create(this.gpu, {
           layout: layoutOf(this.data.d, batch, runs, limits),
           runs: runs.map(({ run: { spec } }) => ({
@@ -145,6 +152,16 @@ export class Experiment {
     this.groups.push(...made);
     this.runs.push(...added);
     return added;
+  }
+
+  /** False when nothing is held out and no language model is there: runs can be trained but not measured. */
+  get measurable(): boolean {
+    return this.data.evaluation.kind === 'model' || this.data.split.heldOutRows > 0;
+  }
+
+  get origin(): Origin {
+    const { batch, normalize } = this.options;
+    return { ...this.data.origin, batch, normalize, activationScale: this.scale };
   }
 
   get training(): boolean {
@@ -189,9 +206,12 @@ export class Experiment {
    */
   async evaluate(runs: readonly Run[], onBatch?: (fraction: number) => void): Promise<void> {
     await this.settle();
-    const wanted = runs.filter((run) => run.state !== 'failed');
+    const wanted = this.measurable ? runs.filter((run) => run.state !== 'failed') : [];
     const targets: EvaluationTarget[] = this.groups
-      .map(({ trainer, runs: own }) => ({ trainer, runs: own.map((run, index) => ({ index, id: run.id })).filter(({ id }) => wanted.some((run) => run.id === id)) }))
+      .map(({ trainer, runs: own }) => ({
+        trainer,
+        runs: own.map((run, index) => ({ index, id: run.id })).filter(({ id }) => wanted.some((run) => run.id === id)),
+      }))
       .filter((target) => target.runs.length > 0);
     if (targets.length === 0) return;
     const results = await this.evaluator.evaluate(targets, onBatch);
@@ -212,7 +232,8 @@ export class Experiment {
 
   /** Weights for raw activations: from the GPU while the run is there, else the last snapshot. */
   async weights(run: Run): Promise<{ weights: SaeWeights; step: number }> {
-    if (this.groups.some(({ runs }) => runs.includes(run)) && run.state !== 'interrupted') return { weights: await this.readWeights(run), step: run.step };
+    if (this.groups.some(({ runs }) => runs.includes(run)) && run.state !== 'interrupted')
+      return { weights: await this.readWeights(run), step: run.step };
     if (!run.snapshot) throw new Error(`run ${run.id} was never evaluated, so no weights of it are kept`);
     return run.snapshot;
   }
@@ -235,7 +256,8 @@ export class Experiment {
     const over = this.groups.filter(({ runs }) => runs.every(hasEnded));
     for (const group of over) {
       for (const run of group.runs) {
-        if (run.state !== 'failed' && run.snapshot?.step !== run.step) run.snapshot = { weights: await this.readWeights(run), step: run.step };
+        if (run.state !== 'failed' && run.snapshot?.step !== run.step)
+          run.snapshot = { weights: await this.readWeights(run), step: run.step };
       }
       this.evaluator.forget(group.trainer);
       group.trainer.destroy();
@@ -262,7 +284,11 @@ export class Experiment {
           const run = group.runs[r];
           if (!log || !run || run.state === 'failed') return;
           if (!Number.isFinite(log.loss)) {
-            this.end(run, 'failed', `the loss became ${log.loss} at step ${log.step}. Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`);
+            this.end(
+              run,
+              'failed',
+              `the loss became ${log.loss} at step ${log.step}. Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`,
+            );
             return;
           }
           this.listener.log(run, log);

@@ -188,7 +188,7 @@ export type Command =
   | { type: 'start'; config: SweepConfig }
   | { type: 'pause' }
   | { type: 'resume' }
-  /** Trains exactly one step of every run, then pauses. */
+  /** Trains exactly one step of every run; only while paused. */
   | { type: 'step' }
   | { type: 'stop' }
   | { type: 'stop-run'; run: string }
@@ -202,6 +202,8 @@ export type CommandType = Command['type'];
 /** What each command's reply carries; commands not listed reply with nothing. */
 export interface Replies {
   open: DeviceInfo;
+  /** The sweep that was started, so that the form can show it and more runs can join it. */
+  demo: { config: SweepConfig };
   estimate: Estimate;
   start: { runs: string[] };
   'save-run': { folder: string; files: { name: string; bytes: Uint8Array }[] };

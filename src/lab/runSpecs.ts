@@ -1,8 +1,9 @@
 /** From a sweep's lists to its runs, and to what they cost. */
-import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
-import { groupRuns, gpuMemory, layoutOf, stepFlops } from '../sae/layout';
-import type { Schedule } from '../sae/schedules';
+
 import { megabytes } from '../gpu/buffers';
+import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { gpuMemory, groupRuns, layoutOf, stepFlops } from '../sae/layout';
+import type { Schedule } from '../sae/schedules';
 import type { Estimate, SweepConfig } from './protocol';
 
 export interface RunSpec {
@@ -56,7 +57,8 @@ export function problems(config: SweepConfig): string[] {
   if (!(config.lr > 0)) found.push(`The learning rate must be above 0, not ${config.lr}.`);
   if (!(config.beta1 >= 0 && config.beta1 < 1)) found.push(`beta1 must be at least 0 and below 1, not ${config.beta1}.`);
   if (!(config.lrDecay >= 0 && config.lrDecay <= 1)) found.push(`The decay fraction must lie between 0 and 1, not ${config.lrDecay}.`);
-  if (!(config.holdout >= 0 && config.holdout < 1)) found.push(`The held-out fraction must be at least 0 and below 1, not ${config.holdout}.`);
+  if (!(config.holdout >= 0 && config.holdout < 1))
+    found.push(`The held-out fraction must be at least 0 and below 1, not ${config.holdout}.`);
   if (config.seeds.length === 0) found.push('Give at least one seed.');
   for (const arch of config.architectures) {
     const { title } = ARCHITECTURES[arch];
@@ -82,7 +84,12 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   const limitBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   const none: Estimate = { ok: false, gpuBytes: 0, limitBytes, runs: 0, parameters: 0, seconds: 0, problems: found };
   if (found.length > 0) return none;
-  if (d === undefined) return { ...none, runs: expand(config).length, problems: ['Load activations first: run the demo, drop shards, or drop a model folder with a text.'] };
+  if (d === undefined)
+    return {
+      ...none,
+      runs: expand(config).length,
+      problems: ['Load activations first: run the demo, drop shards, or drop a model folder with a text.'],
+    };
   const runs = expand(config);
   let gpuBytes = Math.min(POOL_BYTES, limitBytes);
   let flops = 0;
@@ -99,5 +106,13 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
     }
   }
   const parameters = runs.reduce((sum, { arch, width }) => sum + width * (2 * d + ARCHITECTURES[arch].vectors.length) + d, 0);
-  return { ok: found.length === 0, gpuBytes, limitBytes, runs: runs.length, parameters, seconds: flops / limits.flopsPerMs / 1000, problems: [...new Set(found)] };
+  return {
+    ok: found.length === 0,
+    gpuBytes,
+    limitBytes,
+    runs: runs.length,
+    parameters,
+    seconds: flops / limits.flopsPerMs / 1000,
+    problems: [...new Set(found)],
+  };
 }

@@ -5,13 +5,14 @@
 import { BlobSource } from '../data/byteSource';
 import type { ByteSource } from '../data/types';
 import { type Gpu, openGpu } from '../gpu/device';
-import { saelensFolder } from '../interop/saelensSave';
 import { calibrate } from '../sae/calibrate';
 import { demoFiles, demoPlan } from './demo';
 import { Experiment, hasEnded, type Run } from './experiment';
 import type { Command, DeviceInfo, Estimate, Phase, ReplyOf, RunSummary, SessionState, SweepConfig } from './protocol';
 import { type Emit, Reporter, summarise } from './reporter';
 import { estimate, expand } from './runSpecs';
+import { type Origin, savedRun } from './saveRun';
+import { selfTest } from './selfTest';
 import { Workspace } from './workspace';
 
 /** First evaluation of new runs, seconds after their start: the chart should not stay empty. */
@@ -27,9 +28,8 @@ export class Session {
   private flopsPerMs = 0;
   private workspace: Workspace | undefined;
   private experiment: Experiment | undefined;
-  private dataLabel = '';
   /** Runs of earlier experiments, ended; what is known of them stays. */
-  private past: { run: Run; dIn: number; data: string }[] = [];
+  private past: { run: Run; dIn: number; origin: Origin }[] = [];
   private config: SweepConfig | undefined;
   private phase: Phase = 'idle';
   private note = '';
@@ -113,6 +113,11 @@ export class Session {
       maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
     };
     this.device = device;
+    try {
+      await selfTest(gpu, this.flopsPerMs);
+    } catch (error) {
+      this.emit({ type: 'notice', level: 'error', message: `Self-test failed: ${error instanceof Error ? error.message : String(error)}` });
+    }
     const files = [...(this.workspace?.sources ?? [])];
     this.workspace = new Workspace(gpu, {
       flopsPerMs: this.flopsPerMs,
@@ -168,7 +173,7 @@ export class Session {
     return undefined;
   }
 
-  private async demo(hook: string | undefined): Promise<undefined> {
+  private async demo(hook: string | undefined): Promise<{ config: SweepConfig }> {
     const config = await this.inTurn(async () => {
       const workspace = this.ready();
       if (this.experiment?.training) throw new Error('Runs are training. Stop them first, then run the demo.');
@@ -192,7 +197,7 @@ export class Session {
       }
     });
     await this.inTurn(() => this.start(config));
-    return undefined;
+    return { config };
   }
 
   private sendData(): void {
@@ -222,7 +227,9 @@ export class Session {
         const fixed = ['batch', 'normalize', 'bDecInit', 'holdout'] as const;
         const changed = fixed.filter((name) => config[name] !== this.config?.[name]);
         if (running && changed.length > 0) {
-          throw new Error(`Runs that join share the batches of those in training: ${changed.join(', ')} must be as they are there (${changed.map((name) => this.config?.[name]).join(', ')}).`);
+          throw new Error(
+            `Runs that join share the batches of those in training: ${changed.join(', ')} must be as they are there (${changed.map((name) => this.config?.[name]).join(', ')}).`,
+          );
         }
         if (!running && changed.length > 0) await this.endExperiment();
       }
@@ -245,7 +252,6 @@ export class Session {
           },
           { log: (run, log) => this.reporter.log(run, log), changed: () => undefined },
         );
-        this.dataLabel = workspace.state(config.holdout, seed).shards?.label ?? 'data';
         this.sendData();
       }
       this.config = config;
@@ -305,7 +311,10 @@ export class Session {
       await this.evaluate(done, false);
       for (const run of done) experiment.end(run, 'done');
     } else if (performance.now() >= this.nextEvaluation) {
-      await this.evaluate(experiment.runs.filter((run) => run.state === 'training'), true);
+      await this.evaluate(
+        experiment.runs.filter((run) => run.state === 'training'),
+        true,
+      );
     }
     this.measureRate();
     this.reporter.flush(() => this.summaries());
@@ -380,17 +389,10 @@ export class Session {
     const run = past?.run ?? this.runOf(id);
     const kept = past ? run.snapshot : await this.experiment?.weights(run);
     if (!kept) throw new Error(`No weights of ${id} are kept: it ended before its first evaluation.`);
+    const origin = past?.origin ?? this.experiment?.origin;
+    if (!origin) throw new Error(`Nothing is known of where ${id} comes from.`);
     const { arch, width, schedule, seed } = run.spec;
-    const hookName = this.workspace?.hook;
-    const modelName = this.workspace?.modelLabel;
-    return {
-      folder: `${arch}_${width}_lambda${schedule.lambda}_seed${seed}_${id}`,
-      files: saelensFolder(kept.weights, {
-        ...(hookName === undefined ? {} : { hookName }),
-        ...(modelName === undefined ? {} : { modelName }),
-        lab: { lambda: schedule.lambda, lr: schedule.lr, steps: kept.step, seed, data: past?.data ?? this.dataLabel, ...(this.config ? { batch: this.config.batch, normalize: this.config.normalize } : {}), metrics: run.metrics },
-      }),
-    };
+    return { folder: `${arch}_${width}_lambda${schedule.lambda}_seed${seed}_${id}`, files: savedRun(run, kept, origin) };
   }
 
   // --- small things ---------------------------------------------------------------------------------------------------
@@ -413,7 +415,7 @@ export class Session {
   private retire(): void {
     const { experiment } = this;
     if (!experiment) return;
-    this.past.push(...experiment.runs.map((run) => ({ run, dIn: experiment.data.d, data: this.dataLabel })));
+    this.past.push(...experiment.runs.map((run) => ({ run, dIn: experiment.data.d, origin: experiment.origin })));
     this.experiment = undefined;
     try {
       experiment.destroy();
@@ -441,8 +443,10 @@ export class Session {
     const { experiment } = this;
     const rowsPerSecond = this.rate.perSecond || undefined;
     return [
-      ...this.past.map(({ run, dIn, data }) => summarise(run, { dIn, data, paused: false })),
-      ...(experiment?.runs ?? []).map((run) => summarise(run, { dIn: experiment?.data.d ?? 0, data: this.dataLabel, paused: this.paused, rowsPerSecond })),
+      ...this.past.map(({ run, dIn, origin }) => summarise(run, { dIn, data: origin.data, paused: false })),
+      ...(experiment?.runs ?? []).map((run) =>
+        summarise(run, { dIn: experiment?.data.d ?? 0, data: experiment?.origin.data ?? '', paused: this.paused, rowsPerSecond }),
+      ),
     ];
   }
 

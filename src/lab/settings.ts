@@ -347,6 +347,20 @@ export function countRuns(config: SweepConfig): number {
   );
 }
 
+/** A sweep as texts that parse back to exactly it. */
+export function settingsFromConfig(config: SweepConfig): SettingValues {
+  const values = { ...DEFAULT_VALUES, architectures: config.architectures.join(','), seeds: config.seeds.join(', ') };
+  for (const arch of config.architectures) {
+    values[`widths.${arch}`] = config.widths[arch].join(', ');
+    values[`lambdas.${arch}`] = config.lambdas[arch].join(', ');
+  }
+  for (const s of SETTINGS) {
+    const value = s.key in config ? config[s.key as keyof SweepConfig] : undefined;
+    if (typeof value === 'number' || (typeof value === 'string' && s.kind === 'choice')) values[s.key] = String(value);
+  }
+  return values;
+}
+
 /** The texts that differ from the defaults, as URL parameters named like the command-line flags. */
 export function settingsToParams(values: SettingValues): URLSearchParams {
   const params = new URLSearchParams();

@@ -2,11 +2,12 @@
  * What is loaded: activation shards, a language model, text; and what can be trained and measured with it. Files only ever add to
  * it; a bad file is reported and changes nothing.
  */
+
+import { readText } from '../data/byteSource';
 import { CachedSource } from '../data/cachedSource';
 import { type Inspection, inspectFiles } from '../data/classify';
 import { heldOutBlocks } from '../data/moments';
 import { type Split, splitRows } from '../data/split';
-import { readText } from '../data/byteSource';
 import { TensorSet } from '../data/tensorSet';
 import { readTokens } from '../data/tokensFile';
 import { type ByteSource, DataError, type RowSource } from '../data/types';
@@ -14,7 +15,7 @@ import type { Gpu } from '../gpu/device';
 import { type LmConfig, parseConfig } from '../lm/config';
 import { HarvestSource } from '../lm/harvest';
 import { LanguageModel } from '../lm/model';
-import { loadTokeniser, textToWindows, type Tokeniser } from '../lm/tokenise';
+import { loadTokeniser, type Tokeniser, textToWindows } from '../lm/tokenise';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
 import type { DataState, ModelInfo } from './protocol';
@@ -124,7 +125,8 @@ export class Workspace {
     if (this.loaded) {
       const width = this.loaded.model.hookWidth(hook);
       const d = this.inspection.shards[0]?.d;
-      if (d !== undefined && width !== d) throw new Error(`${hook} is ${width} wide, the shards' rows are ${d} wide: they come from another hook.`);
+      if (d !== undefined && width !== d)
+        throw new Error(`${hook} is ${width} wide, the shards' rows are ${d} wide: they come from another hook.`);
     }
     this.wantedHook = hook;
   }
@@ -181,20 +183,33 @@ export class Workspace {
     }
     if (shards.length > 0) {
       const split = splitRows(shards, seed, holdout);
-      return { sources: shards, d, split, evaluation: (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(shards, split) };
+      const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(shards, split);
+      const label =
+        shards.length === 1 ? (shards[0] as RowSource).label : `${shards.length} shards, ${(shards[0] as RowSource).label} first`;
+      return { sources: shards, d, split, evaluation, origin: { data: label, ...this.modelOrigin(evaluation) } };
     }
     const { model } = this.loaded as LoadedModel;
     const { sequences } = this.text as LoadedText;
     const hook = this.hook as string;
     const { heldOut, train } = splitSequences(sequences, holdout, this.setting('trainTokens'));
-    const source: RowSource = new CachedSource(new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook), this.setting('cacheBytes'));
+    const source: RowSource = new CachedSource(
+      new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook),
+      this.setting('cacheBytes'),
+    );
     const all = [{ source: 0, start: 0, rows: source.rows }];
+    const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
     return {
       sources: [source],
       d,
       split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: heldOut.n * heldOut.T },
-      evaluation: { kind: 'model', model, hook, sequences: this.limited(heldOut) },
+      evaluation,
+      origin: { data: `${hook} on ${(this.text as LoadedText).label}`, ...this.modelOrigin(evaluation) },
     };
+  }
+
+  private modelOrigin(evaluation: EvaluationSource): { hookName?: string; modelName?: string; contextSize?: number } {
+    if (evaluation.kind !== 'model' || !this.loaded) return {};
+    return { hookName: evaluation.hook, modelName: this.loaded.label, contextSize: evaluation.sequences.T };
   }
 
   /** Sequences of the loaded text, all of them, for measurements without training. */
@@ -262,7 +277,9 @@ export class Workspace {
 
   private async loadModel(): Promise<void> {
     const files = this.inspection.model;
-    const key = files ? JSON.stringify([files.weights.map(({ path, size }) => [path, size]), files.config, files.tokenizer !== undefined]) : '';
+    const key = files
+      ? JSON.stringify([files.weights.map(({ path, size }) => [path, size]), files.config, files.tokenizer !== undefined])
+      : '';
     if (key === this.loadedKey) return;
     this.loaded?.model.destroy();
     this.loaded = undefined;
@@ -306,7 +323,11 @@ export class Workspace {
         const { tokens: ids, n, T } = await readTokens(file);
         if (T > config.context) throw new DataError(file.path, `holds sequences of ${T} tokens; the model's context is ${config.context}.`);
         const worst = ids.reduce((a, b) => Math.max(a, b), 0);
-        if (worst >= config.vocab) throw new DataError(file.path, `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`);
+        if (worst >= config.vocab)
+          throw new DataError(
+            file.path,
+            `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`,
+          );
         this.text = { label: file.path, sequences: { tokens: ids, n, T } };
       } else if (source) {
         if (!tokeniser) throw new DataError(source.path, 'cannot be turned into tokens: drop the model’s tokenizer.json too.');
@@ -364,7 +385,17 @@ export class Workspace {
     const files = this.inspection.model;
     if (!files) return undefined;
     if (!this.loaded) {
-      return { label: files.folder || 'model', family: 'not usable', layers: 0, dModel: 0, vocab: 0, context: 0, parameters: 0, hooks: [], problem: this.modelProblem ?? 'not loaded' };
+      return {
+        label: files.folder || 'model',
+        family: 'not usable',
+        layers: 0,
+        dModel: 0,
+        vocab: 0,
+        context: 0,
+        parameters: 0,
+        hooks: [],
+        problem: this.modelProblem ?? 'not loaded',
+      };
     }
     const { config, model, label } = this.loaded;
     const d = this.inspection.shards[0]?.d;
@@ -384,7 +415,10 @@ export class Workspace {
       const widths = [...new Set(model.hooks.map(({ width }) => width))].join(', ');
       info.problem = `no hook of this model is ${d} wide like the shards' rows (its hooks are ${widths} wide): the shards come from another model or hook.`;
     } else if (!this.text && !this.shardsHaveSequences()) {
-      info.problem = this.inspection.texts.length > 0 ? 'the text could not be used: see its line above.' : 'there is no text yet: drop a .txt file or a safetensors file of token sequences.';
+      info.problem =
+        this.inspection.texts.length > 0
+          ? 'the text could not be used: see its line above.'
+          : 'there is no text yet: drop a .txt file or a safetensors file of token sequences.';
     }
     return info;
   }
@@ -401,7 +435,11 @@ const rowsEvaluation = (sources: readonly RowSource[], split: Split): Evaluation
 });
 
 /** The first sequences are held out, so that no document is cut between the two parts more than once. */
-export function splitSequences({ tokens, n, T }: Sequences, holdout: number, trainTokens = Number.POSITIVE_INFINITY): { heldOut: Sequences; train: Sequences } {
+export function splitSequences(
+  { tokens, n, T }: Sequences,
+  holdout: number,
+  trainTokens = Number.POSITIVE_INFINITY,
+): { heldOut: Sequences; train: Sequences } {
   if (n < 2) throw new Error(`the text gives ${n} window of ${T} tokens; training and held-out evaluation need at least 2`);
   const held = Math.min(n - 1, Math.max(1, Math.round(n * holdout)));
   const train = Math.max(1, Math.min(n - held, Math.floor(trainTokens / T)));

@@ -96,18 +96,36 @@ export class ForwardPass {
     return new Plan(gpu, 'sae.forward')
       .add(
         k.center,
-        { params: t.params('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }), raw: this.raw, mean: b.mean, x: b.x },
+        {
+          params: t.params('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }),
+          raw: this.raw,
+          mean: b.mean,
+          x: b.x,
+        },
         fold(Math.ceil((rows * l.quads) / 64)),
       )
       .add(
         k.correction,
-        { params: t.params('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }), w_enc: b.wEnc, bias: b.bias, latents: b.latents, correction: b.correction },
+        {
+          params: t.params('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
+          w_enc: b.wEnc,
+          bias: b.bias,
+          latents: b.latents,
+          correction: b.correction,
+        },
         fold(Math.ceil(l.uStride / 64)),
       )
       .add(
         k.encode,
         {
-          params: t.params('encode', PARAMS.encode, { rows, first_row: 0, latents: l.latents, quads: l.quads, u_stride: l.uStride / 4, ut_stride: l.utStride / 4 }),
+          params: t.params('encode', PARAMS.encode, {
+            rows,
+            first_row: 0,
+            latents: l.latents,
+            quads: l.quads,
+            u_stride: l.uStride / 4,
+            ut_stride: l.utStride / 4,
+          }),
           x: b.x,
           w_enc: b.wEnc,
           correction: b.correction,
@@ -119,13 +137,28 @@ export class ForwardPass {
       )
       .add(
         k.split,
-        { params: t.params('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }), runs, u: b.u, latents: b.latents, entries: b.entries, counts: b.counts },
+        {
+          params: t.params('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }),
+          runs,
+          u: b.u,
+          latents: b.latents,
+          entries: b.entries,
+          counts: b.counts,
+        },
         [rows, R],
       )
       .add(
         k.decode,
         {
-          params: t.params('decode', PARAMS.decode, { rows, first_row: 0, quads: l.quads, u_stride: l.uStride, runs: R, block_rows: l.blockRows, d: l.d }),
+          params: t.params('decode', PARAMS.decode, {
+            rows,
+            first_row: 0,
+            quads: l.quads,
+            u_stride: l.uStride,
+            runs: R,
+            block_rows: l.blockRows,
+            d: l.d,
+          }),
           runs,
           x: b.x,
           w_dec: b.wDec,
@@ -140,12 +173,23 @@ export class ForwardPass {
       )
       .add(
         k.reduceStats,
-        { params: t.params('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate: 0 }), runs, stats: b.stats, totals: b.totals },
+        {
+          params: t.params('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate: 0 }),
+          runs,
+          stats: b.stats,
+          totals: b.totals,
+        },
         [R],
       )
       .add(
         k.fireCount,
-        { params: t.params('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }), runs, ut: b.ut, latents: b.latents, fires: this.firesBuffer },
+        {
+          params: t.params('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }),
+          runs,
+          ut: b.ut,
+          latents: b.latents,
+          fires: this.firesBuffer,
+        },
         fold(Math.ceil(l.latents / 64)),
       )
       .add(

@@ -34,7 +34,7 @@ export interface Layout {
   utStride: number;
   /** Blocks of `errors`: one a run, one more where there is an auxiliary loss. */
   slots: number;
-  /** Invocations of the row-wide kernels, a power of two that covers the columns. */
+  /** Invocations of the row-wide kernels, a power of two: each owns about four vec4 columns. */
   workgroup: number;
   /** Column chunks of the decoder. */
   chunks: number;
@@ -71,7 +71,7 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
     (limits.flopsPerMs * DISPATCH_MS) / (2 * d * latents),
   );
   const blockRows = Math.min(batch, Math.max(MIN_BLOCK, Math.floor(widest / 4) * 4));
-  const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads))));
+  const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads / 4))));
   return {
     d,
     quads,

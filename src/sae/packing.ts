@@ -2,8 +2,9 @@
  * Host weights <-> packed buffers. Rows are padded to whole vec4s on the way in and cut on the way out; per-latent vectors
  * become the components of a vec4 whose w is the owning run.
  */
-import { type Gpu } from '../gpu/device';
+
 import { readFloats, write } from '../gpu/buffers';
+import type { Gpu } from '../gpu/device';
 import { ARCHITECTURES } from './architectures';
 import type { Layout } from './layout';
 import type { SaeWeights } from './weights';
@@ -42,9 +43,7 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
   if (!run) throw new Error(`no run ${r}`);
   const { vectors } = ARCHITECTURES[run.arch];
   if (weights.arch !== run.arch || weights.dIn !== layout.d || weights.dSae !== run.width) {
-    throw new Error(
-      `weights are ${weights.arch} [${weights.dSae}, ${weights.dIn}]; run ${r} is ${run.arch} [${run.width}, ${layout.d}]`,
-    );
+    throw new Error(`weights are ${weights.arch} [${weights.dSae}, ${weights.dIn}]; run ${r} is ${run.arch} [${run.width}, ${layout.d}]`);
   }
   const row = layout.quads * 16;
   write(gpu, buffers.wEnc, run.first * row, padRows(weights.wEnc, layout.d));

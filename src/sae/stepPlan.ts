@@ -27,22 +27,35 @@ export async function stepPlan(
   const WIDTH = l.workgroup;
   const MOMENTUM = momentum ? 1 : 0;
   const kernel = (name: SaeKernelName, constants?: Record<string, number>) => saeKernel(gpu, name, constants);
-  const [gather, correction, encode, split, decode, reduceStats, backward, biasErrors, biasGradient, adamEnc, adamDec, adamLatents, adamBias] =
-    await Promise.all([
-      kernel('gather'),
-      kernel('correction'),
-      kernel('encode'),
-      kernel('split'),
-      kernel('decode', { WIDTH }),
-      kernel('reduceStats'),
-      kernel('latentBackward', { WIDTH }),
-      kernel('biasErrors'),
-      kernel('biasGradient'),
-      kernel('adamRows', { WIDTH, DECODER: 0, MOMENTUM }),
-      kernel('adamRows', { WIDTH, DECODER: 1, MOMENTUM }),
-      kernel('adamLatents', { MOMENTUM }),
-      kernel('adamBias', { MOMENTUM }),
-    ]);
+  const [
+    gather,
+    correction,
+    encode,
+    split,
+    decode,
+    reduceStats,
+    backward,
+    biasErrors,
+    biasGradient,
+    adamEnc,
+    adamDec,
+    adamLatents,
+    adamBias,
+  ] = await Promise.all([
+    kernel('gather'),
+    kernel('correction'),
+    kernel('encode'),
+    kernel('split'),
+    kernel('decode', { WIDTH }),
+    kernel('reduceStats'),
+    kernel('latentBackward', { WIDTH }),
+    kernel('biasErrors'),
+    kernel('biasGradient'),
+    kernel('adamRows', { WIDTH, DECODER: 0, MOMENTUM }),
+    kernel('adamRows', { WIDTH, DECODER: 1, MOMENTUM }),
+    kernel('adamLatents', { MOMENTUM }),
+    kernel('adamBias', { MOMENTUM }),
+  ]);
   const R = l.runs.length;
   const plan = new Plan(gpu, 'sae.step');
   const uniform = <F extends Record<string, Scalar>>(label: string, type: Struct<F>, value: { [K in keyof F]: number }) =>
@@ -51,12 +64,19 @@ export async function stepPlan(
 
   plan.add(
     gather,
-    { params: uniform('gather', PARAMS.gather, { rows: l.batch, quads: l.quads, scale: options.scale }), pool: options.pool, ...pick('slots', 'mean', 'x') },
+    {
+      params: uniform('gather', PARAMS.gather, { rows: l.batch, quads: l.quads, scale: options.scale }),
+      pool: options.pool,
+      ...pick('slots', 'mean', 'x'),
+    },
     fold(Math.ceil((l.batch * l.quads) / 64)),
   );
   plan.add(
     correction,
-    { params: uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }), ...pick('w_enc', 'bias', 'latents', 'correction') },
+    {
+      params: uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
+      ...pick('w_enc', 'bias', 'latents', 'correction'),
+    },
     fold(Math.ceil(l.uStride / 64)),
     2 * l.latents * l.d,
   );
@@ -67,7 +87,14 @@ export async function stepPlan(
     plan.add(
       encode,
       {
-        params: uniform('encode', PARAMS.encode, { rows, first_row: first, latents: l.latents, quads: l.quads, u_stride: l.uStride / 4, ut_stride: l.utStride / 4 }),
+        params: uniform('encode', PARAMS.encode, {
+          rows,
+          first_row: first,
+          latents: l.latents,
+          quads: l.quads,
+          u_stride: l.uStride / 4,
+          ut_stride: l.utStride / 4,
+        }),
         ...pick('x', 'w_enc', 'correction', 'u', 'ut'),
       },
       [Math.ceil(l.latents / 32), Math.ceil(rows / 32)],
@@ -75,13 +102,25 @@ export async function stepPlan(
     );
     plan.add(
       split,
-      { params: uniform('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }), runs, ...pick('u', 'latents', 'entries', 'counts') },
+      {
+        params: uniform('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }),
+        runs,
+        ...pick('u', 'latents', 'entries', 'counts'),
+      },
       [rows, R],
     );
     plan.add(
       decode,
       {
-        params: uniform('decode', PARAMS.decode, { rows, first_row: first, quads: l.quads, u_stride: l.uStride, runs: R, block_rows: l.blockRows, d: l.d }),
+        params: uniform('decode', PARAMS.decode, {
+          rows,
+          first_row: first,
+          quads: l.quads,
+          u_stride: l.uStride,
+          runs: R,
+          block_rows: l.blockRows,
+          d: l.d,
+        }),
         runs,
         ...pick('x', 'w_dec', 'entries', 'counts', 'bias', 'errors', 'stats'),
       },
@@ -90,7 +129,11 @@ export async function stepPlan(
     );
     plan.add(
       reduceStats,
-      { params: uniform('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate }), runs, ...pick('stats', 'totals') },
+      {
+        params: uniform('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate }),
+        runs,
+        ...pick('stats', 'totals'),
+      },
       [R],
     );
     plan.add(
@@ -114,7 +157,11 @@ export async function stepPlan(
     );
     plan.add(
       biasErrors,
-      { params: uniform('biasErrors', PARAMS.biasErrors, { rows, quads: l.quads, block_rows: l.blockRows, accumulate, scale: 2 / l.batch }), runs, ...pick('errors', 'g_bias') },
+      {
+        params: uniform('biasErrors', PARAMS.biasErrors, { rows, quads: l.quads, block_rows: l.blockRows, accumulate, scale: 2 / l.batch }),
+        runs,
+        ...pick('errors', 'g_bias'),
+      },
       [Math.ceil(l.quads / 16), R],
     );
   }
@@ -131,14 +178,28 @@ export async function stepPlan(
   ] as const) {
     plan.add(
       adam,
-      { params: rowParams, runs, ...pick('latents', 'sums', 'bias'), gradient: b[`g${side}`], w: b[`w${side}`], v: b[`v${side}`], m: b[`m${side}`] },
+      {
+        params: rowParams,
+        runs,
+        ...pick('latents', 'sums', 'bias'),
+        gradient: b[`g${side}`],
+        w: b[`w${side}`],
+        v: b[`v${side}`],
+        m: b[`m${side}`],
+      },
       fold(l.latents),
       15 * l.latents * l.d,
     );
   }
   plan.add(
     adamLatents,
-    { params: uniform('adamLatents', PARAMS.adamLatents, { latents: l.latents }), runs, ...pick('sums', 'latents'), v: b.vLatents, m: b.mLatents },
+    {
+      params: uniform('adamLatents', PARAMS.adamLatents, { latents: l.latents }),
+      runs,
+      ...pick('sums', 'latents'),
+      v: b.vLatents,
+      m: b.mLatents,
+    },
     fold(Math.ceil(l.latents / 64)),
   );
   plan.add(

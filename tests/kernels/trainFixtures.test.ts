@@ -18,7 +18,17 @@ interface Expected {
   lambda: number;
   lr_warmup_steps: number;
   lambda_warmup_steps: number;
-  per_step: { step: number; lr: number; lambda: number; mse_loss: number; sparsity_loss: number; aux_loss?: number; loss: number; l0: number; gamma: number }[];
+  per_step: {
+    step: number;
+    lr: number;
+    lambda: number;
+    mse_loss: number;
+    sparsity_loss: number;
+    aux_loss?: number;
+    loss: number;
+    l0: number;
+    gamma: number;
+  }[];
 }
 const VECTORS = { baseline: ['b_enc'], gated: ['b_gate', 'r_mag', 'b_mag'] } as const;
 
@@ -61,7 +71,10 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
     const gpu = await testGpu();
     const e = readJson<Expected>(`train/${arch}/expected.json`);
     const { activations } = readF32(`train/${arch}/data.safetensors`);
-    const pool = gpu.device.createBuffer({ size: (activations as { data: Float32Array }).data.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+    const pool = gpu.device.createBuffer({
+      size: (activations as { data: Float32Array }).data.byteLength,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    });
     gpu.queue.writeBuffer(pool, 0, (activations as { data: Float32Array }).data as Float32Array<ArrayBuffer>);
     const init = weightsOf(arch, `train/${arch}/init.safetensors`, e);
     const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
@@ -69,7 +82,14 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
       layout: layoutOf(e.d_in, e.batch, [{ arch, width: e.d_sae }], limits),
       runs: [
         {
-          schedule: { steps: e.steps, lr: e.lr, lrWarmup: e.lr_warmup_steps, lrDecay: 0, lambda: e.lambda, lambdaWarmup: e.lambda_warmup_steps },
+          schedule: {
+            steps: e.steps,
+            lr: e.lr,
+            lrWarmup: e.lr_warmup_steps,
+            lrDecay: 0,
+            lambda: e.lambda,
+            lambdaWarmup: e.lambda_warmup_steps,
+          },
           optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
           weights: init,
         },
@@ -82,13 +102,15 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
     expect(trainer.layout.blockRows).toBe(flopsPerMs > 1 ? e.batch : 32);
     for (const expected of e.per_step) {
       const slots = Uint32Array.from({ length: e.batch }, (_, i) => expected.step * e.batch + i);
-      const [log] = (await (await trainer.step(slots, true))) ?? [];
+      const [log] = (await (await trainer.step(slots, true)).log) ?? [];
       if (!log) throw new Error('no log');
       expect(log.step).toBe(expected.step);
       expect(log.lr).toBeCloseTo(expected.lr, 12);
       expect(log.lambda).toBeCloseTo(expected.lambda, 12);
       for (const name of ['mse_loss', 'sparsity_loss', 'loss', 'l0', 'gamma'] as const) {
-        expect(relative(log[name], expected[name]), `${name} at step ${expected.step}: ${log[name]} for ${expected[name]}`).toBeLessThan(1e-4);
+        expect(relative(log[name], expected[name]), `${name} at step ${expected.step}: ${log[name]} for ${expected[name]}`).toBeLessThan(
+          1e-4,
+        );
       }
       if (expected.aux_loss !== undefined) expect(relative(log.aux_loss ?? Number.NaN, expected.aux_loss)).toBeLessThan(1e-4);
     }

@@ -1,6 +1,15 @@
 /** The float64 twin against finite differences, and the facts of the paper that trip implementers. */
 import { describe, expect, it } from 'vitest';
-import { adamStep, forward, gradients, jumpReluThreshold, loss, type TwinGradients, type TwinParams, zeroMoments } from '../../src/reference/sae';
+import {
+  adamStep,
+  forward,
+  gradients,
+  jumpReluThreshold,
+  loss,
+  type TwinGradients,
+  type TwinParams,
+  zeroMoments,
+} from '../../src/reference/sae';
 import type { ArchitectureId } from '../../src/sae/architectures';
 import { randoms } from '../gpu';
 
@@ -108,7 +117,17 @@ describe('paper facts', () => {
       ['gated', 1],
     ] as const) {
       const one = Float64Array.of(1);
-      const p: TwinParams = { arch, d: 1, f: 1, wEnc: Float64Array.of(1), wDec: Float64Array.of(1), bDec: Float64Array.of(0), bias: Float64Array.of(0), rMag: Float64Array.of(0), bMag: Float64Array.of(0) };
+      const p: TwinParams = {
+        arch,
+        d: 1,
+        f: 1,
+        wEnc: Float64Array.of(1),
+        wDec: Float64Array.of(1),
+        bDec: Float64Array.of(0),
+        bias: Float64Array.of(0),
+        rMag: Float64Array.of(0),
+        bMag: Float64Array.of(0),
+      };
       const moments = zeroMoments(p);
       for (let t = 1; t <= 4000; t++) {
         const g = gradients(p, one, 1);
@@ -134,7 +153,8 @@ describe('paper facts', () => {
   });
 
   it('a gated SAE has exactly 2F parameters more than a baseline of the same width', () => {
-    const count = (arch: ArchitectureId) => NAMES.reduce((n, name) => n + (arch === 'baseline' && (name === 'rMag' || name === 'bMag') ? 0 : params(arch)[name].length), 0);
+    const count = (arch: ArchitectureId) =>
+      NAMES.reduce((n, name) => n + (arch === 'baseline' && (name === 'rMag' || name === 'bMag') ? 0 : params(arch)[name].length), 0);
     expect(count('gated') - count('baseline')).toBe(2 * F);
   });
 });

@@ -27,7 +27,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
   });
   const path = options.required('sae');
   const [model, text, tokens, data] = [options.text('model'), options.text('text'), options.text('tokens'), options.list('data')];
-  if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0) throw new UsageError('give --model DIR and --text FILE (or --tokens FILE), or --data PATH...');
+  if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0)
+    throw new UsageError('give --model DIR and --text FILE (or --tokens FILE), or --data PATH...');
   const sae = await loadSae(await listFiles([path]));
   const engine = await openEngine();
   const { gpu, flopsPerMs } = engine;
@@ -41,7 +42,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
       const hook = options.text('hook') ?? sae.hookName;
       if (hook === undefined) throw new UsageError('--hook is required: the SAE’s cfg.json does not name one');
       const width = workspace.model.hookWidth(hook);
-      if (width !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; ${hook} of this model is ${width} wide. Give the hook the SAE was trained on.`);
+      if (width !== sae.dIn)
+        throw new Error(`${path}: d_in is ${sae.dIn}; ${hook} of this model is ${width} wide. Give the hook the SAE was trained on.`);
       const { n, T } = workspace.sequences;
       const count = Math.max(1, Math.min(n, Math.floor(options.count('max-tokens', 2 ** 31, 2) / T)));
       return { kind: 'model', model: workspace.model, hook, sequences: { ...workspace.sequences, n: count } };
@@ -54,19 +56,39 @@ export async function evaluateSae(args: string[]): Promise<number> {
   }
 
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs }),
-    runs: [{ schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 }, optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 }, weights: sae }],
+    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], {
+      maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
+      flopsPerMs,
+    }),
+    runs: [
+      {
+        schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
+        optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
+        weights: sae,
+      },
+    ],
     pool: gpu.device.createBuffer({ label: 'eval.pool', size: 16, usage: GPUBufferUsage.STORAGE }),
     scale: 1,
     mean: sae.bDec,
     flopsPerMs,
   });
   const evaluator = await Evaluator.create(gpu, sae.dIn, source);
-  const results = await evaluator.evaluate([{ trainer, runs: [{ index: 0, id: 'sae' }] }], (fraction) => progress(Number.isNaN(fraction) ? 'evaluating' : `evaluating ${(100 * fraction).toFixed(0)} %`));
+  const results = await evaluator.evaluate([{ trainer, runs: [{ index: 0, id: 'sae' }] }], (fraction) =>
+    progress(Number.isNaN(fraction) ? 'evaluating' : `evaluating ${(100 * fraction).toFixed(0)} %`),
+  );
   gpu.check();
   const metrics = results.get('sae')?.metrics;
   if (!metrics) throw new Error('nothing was measured');
-  const result = { arch: sae.arch, d_in: sae.dIn, d_sae: sae.dSae, ...(source.kind === 'model' ? { hook: source.hook } : {}), adapter: adapterName(gpu), ...metrics };
-  finish(options.flag('json'), result, () => [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics)].join('\n'));
+  const result = {
+    arch: sae.arch,
+    d_in: sae.dIn,
+    d_sae: sae.dSae,
+    ...(source.kind === 'model' ? { hook: source.hook } : {}),
+    adapter: adapterName(gpu),
+    ...metrics,
+  };
+  finish(options.flag('json'), result, () =>
+    [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics)].join('\n'),
+  );
   return 0;
 }

@@ -24,7 +24,8 @@ export async function harvest(args: string[]): Promise<number> {
   });
   const [model, hook, out] = [options.required('model'), options.required('hook'), options.required('out')];
   const [text, tokensFile] = [options.text('text'), options.text('tokens')];
-  if ((text === undefined) === (tokensFile === undefined)) throw new UsageError('give --text FILE or --tokens FILE.safetensors, one of them');
+  if ((text === undefined) === (tokensFile === undefined))
+    throw new UsageError('give --text FILE or --tokens FILE.safetensors, one of them');
   const dtype = options.text('dtype') ?? 'f32';
   if (dtype !== 'f32' && dtype !== 'f16') throw new UsageError(`--dtype must be f32 or f16, not "${dtype}"`);
   const perShard = options.count('rows-per-shard', 65536, 1);

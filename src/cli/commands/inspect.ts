@@ -23,7 +23,15 @@ export async function inspect(args: string[]): Promise<number> {
   finish(options.flag('json'), { files }, () =>
     table(
       ['file', 'format', 'rows', 'd', 'dtype', 'tokens', 'finding'],
-      files.map((f) => [f.path, f.format ?? '?', String(f.rows ?? ''), String(f.d ?? ''), f.dtype ?? '', f.has_tokens ? 'yes' : '', f.ok ? 'ok' : (f.error ?? 'refused')]),
+      files.map((f) => [
+        f.path,
+        f.format ?? '?',
+        String(f.rows ?? ''),
+        String(f.d ?? ''),
+        f.dtype ?? '',
+        f.has_tokens ? 'yes' : '',
+        f.ok ? 'ok' : (f.error ?? 'refused'),
+      ]),
     ),
   );
   return files.some(({ ok }) => ok) ? 0 : 1;

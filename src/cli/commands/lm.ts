@@ -1,6 +1,6 @@
 /** `lm`: next-token cross-entropy of a language model, untouched or with a hook's value replaced. */
 import { batches, type EvaluationSource } from '../../lab/evaluation';
-import { Splicer, type SpliceMode, spliceValue } from '../../lm/splice';
+import { type SpliceMode, Splicer, spliceValue } from '../../lm/splice';
 import { CrossEntropySum } from '../../metrics/sums';
 import { readOptions, UsageError } from '../args';
 import { loadWorkspace, openEngine } from '../engine';
@@ -10,22 +10,41 @@ import { limitsOf } from '../training';
 const MODES: readonly SpliceMode[] = ['zero', 'mean', 'half'];
 
 export async function lm(args: string[]): Promise<number> {
-  const { options } = readOptions(args, { model: 'text', text: 'text', tokens: 'text', splice: 'text', context: 'text', 'max-tokens': 'text', json: 'flag' });
+  const { options } = readOptions(args, {
+    model: 'text',
+    text: 'text',
+    tokens: 'text',
+    splice: 'text',
+    context: 'text',
+    'max-tokens': 'text',
+    json: 'flag',
+  });
   const model = options.required('model');
   const [text, tokens] = [options.text('text'), options.text('tokens')];
   if ((text === undefined) === (tokens === undefined)) throw new UsageError('give --text FILE or --tokens FILE.safetensors, one of them');
   const splice = options.text('splice');
-  const [hook, mode] = splice === undefined ? [] : [splice.slice(0, splice.lastIndexOf('=')), splice.slice(splice.lastIndexOf('=') + 1) as SpliceMode];
-  if (splice !== undefined && (!hook || !mode || !MODES.includes(mode))) throw new UsageError(`--splice must be HOOK=zero, HOOK=mean or HOOK=half, not "${splice}"`);
+  const [hook, mode] =
+    splice === undefined ? [] : [splice.slice(0, splice.lastIndexOf('=')), splice.slice(splice.lastIndexOf('=') + 1) as SpliceMode];
+  if (splice !== undefined && (!hook || !mode || !MODES.includes(mode)))
+    throw new UsageError(`--splice must be HOOK=zero, HOOK=mean or HOOK=half, not "${splice}"`);
   const engine = await openEngine();
-  const workspace = await loadWorkspace(engine, { model, text, tokens }, { ...limitsOf(options), evalTokens: options.count('max-tokens', 2 ** 31, 2) });
+  const workspace = await loadWorkspace(
+    engine,
+    { model, text, tokens },
+    { ...limitsOf(options), evalTokens: options.count('max-tokens', 2 ** 31, 2) },
+  );
   const sequences = workspace.sequences;
   const language = workspace.model;
   if (!sequences || !language) throw new Error('there is no text to run the model on');
   const first = language.hooks[0]?.name as string;
   if (hook !== undefined) language.hookWidth(hook); // refuses an unknown hook before the long part
   const limit = Math.min(sequences.n, Math.max(1, Math.floor(options.count('max-tokens', 2 ** 31, 2) / sequences.T)));
-  const source: EvaluationSource & { kind: 'model' } = { kind: 'model', model: language, hook: hook ?? first, sequences: { ...sequences, n: limit } };
+  const source: EvaluationSource & { kind: 'model' } = {
+    kind: 'model',
+    model: language,
+    hook: hook ?? first,
+    sequences: { ...sequences, n: limit },
+  };
 
   const clean = new CrossEntropySum();
   const spliced = new CrossEntropySum();
@@ -53,9 +72,17 @@ export async function lm(args: string[]): Promise<number> {
     }
   }
   engine.gpu.check();
-  const result = { ce: clean.mean, tokens: rows, predictions: clean.tokens, ...(hook === undefined ? {} : { splice: { hook, mode, ce: spliced.mean } }) };
+  const result = {
+    ce: clean.mean,
+    tokens: rows,
+    predictions: clean.tokens,
+    ...(hook === undefined ? {} : { splice: { hook, mode, ce: spliced.mean } }),
+  };
   finish(options.flag('json'), result, () =>
-    [`CE ${clean.mean.toFixed(4)} nats over ${clean.tokens} predictions of ${rows} tokens`, ...(hook === undefined ? [] : [`CE ${spliced.mean.toFixed(4)} with ${hook} replaced (${mode})`])].join('\n'),
+    [
+      `CE ${clean.mean.toFixed(4)} nats over ${clean.tokens} predictions of ${rows} tokens`,
+      ...(hook === undefined ? [] : [`CE ${spliced.mean.toFixed(4)} with ${hook} replaced (${mode})`]),
+    ].join('\n'),
   );
   return 0;
 }

@@ -21,7 +21,8 @@ export async function sweep(args: string[]): Promise<number> {
   const logEvery = options.count('log-every', 10, 1);
   const logs = new Map<string, LogFile>();
   const setup = await prepareTraining(options, openEngine, (run, values) => logs.get(run.id)?.write(values));
-  const folder = (run: Run) => join(out, `${run.id}_${run.spec.arch}_${run.spec.width}_lambda${run.spec.schedule.lambda}_seed${run.spec.seed}`);
+  const folder = (run: Run) =>
+    join(out, `${run.id}_${run.spec.arch}_${run.spec.width}_lambda${run.spec.schedule.lambda}_seed${run.spec.seed}`);
   await mkdir(out, { recursive: true });
   for (const run of setup.runs) logs.set(run.id, await LogFile.create(folder(run)));
   const rowsPerSecond = await trainToTheEnd(setup, logEvery);
@@ -48,7 +49,15 @@ export async function sweep(args: string[]): Promise<number> {
     [
       table(
         ['run', 'arch', 'width', 'lambda', 'seed', 'state', ...METRIC_HEADINGS],
-        setup.runs.map((run) => [run.id, run.spec.arch, String(run.spec.width), String(run.spec.schedule.lambda), String(run.spec.seed), run.state, ...metricCells(run.metrics)]),
+        setup.runs.map((run) => [
+          run.id,
+          run.spec.arch,
+          String(run.spec.width),
+          String(run.spec.schedule.lambda),
+          String(run.spec.seed),
+          run.state,
+          ...metricCells(run.metrics),
+        ]),
       ),
       '',
       sentence,
@@ -61,4 +70,6 @@ export async function sweep(args: string[]): Promise<number> {
 
 /** Points of the measured runs: loss recovered where CE was measured, else R². */
 export const paretoPoints = (runs: readonly Run[]): ParetoPoint[] =>
-  runs.flatMap(({ spec, metrics }) => (metrics ? [{ arch: spec.arch, l0: metrics.l0, quality: metrics.loss_recovered ?? metrics.r2 }] : []));
+  runs.flatMap(({ spec, metrics }) =>
+    metrics ? [{ arch: spec.arch, l0: metrics.l0, quality: metrics.loss_recovered ?? metrics.r2 }] : [],
+  );

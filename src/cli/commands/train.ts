@@ -10,7 +10,12 @@ export async function train(args: string[]): Promise<number> {
   const { options } = readOptions(args, { ...TRAINING_OPTIONS, init: 'text' });
   for (const name of ['arch', 'd-sae', 'lambda', 'out']) options.required(name);
   const planned = sweepConfig(options, 1024);
-  if (planned.architectures.length * Math.max(...planned.architectures.map((arch) => planned.widths[arch].length * planned.lambdas[arch].length)) * planned.seeds.length !== 1) {
+  if (
+    planned.architectures.length *
+      Math.max(...planned.architectures.map((arch) => planned.widths[arch].length * planned.lambdas[arch].length)) *
+      planned.seeds.length !==
+    1
+  ) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }
   const logEvery = options.count('log-every', 10, 1);
@@ -29,7 +34,10 @@ export async function train(args: string[]): Promise<number> {
   await writeRun(out, run, setup);
   await writeFile(join(out, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`);
   finish(options.flag('json'), result, () =>
-    [`${run.spec.arch} SAE [${run.spec.width}, ${setup.experiment.data.d}], lambda ${run.spec.schedule.lambda}, ${run.step} steps -> ${out}`, run.metrics ? describeMetrics(run.metrics) : 'not measured'].join('\n'),
+    [
+      `${run.spec.arch} SAE [${run.spec.width}, ${setup.experiment.data.d}], lambda ${run.spec.schedule.lambda}, ${run.step} steps -> ${out}`,
+      run.metrics ? describeMetrics(run.metrics) : 'not measured',
+    ].join('\n'),
   );
   return 0;
 }

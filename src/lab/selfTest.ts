@@ -1,0 +1,100 @@
+/**
+ * Start-up self-test: two training steps of a tiny packed sweep on this very device against the float64 twin. Drivers do
+ * compute wrong results now and then (docs/testing.md); better said at once than found in a figure.
+ */
+import { Rng } from '../data/rng';
+import { Arena, write } from '../gpu/buffers';
+import type { Gpu } from '../gpu/device';
+import { adamStep, gradients, type TwinParams, zeroMoments } from '../reference/sae';
+import { initialWeights } from '../sae/init';
+import { layoutOf } from '../sae/layout';
+import { padRows } from '../sae/packing';
+import { SweepTrainer } from '../sae/trainer';
+import type { SaeWeights } from '../sae/weights';
+
+const D = 10;
+const BATCH = 20;
+const RUNS = [
+  { arch: 'gated', width: 18 },
+  { arch: 'baseline', width: 21 },
+] as const;
+const ADAM = { lr: 1e-3, beta1: 0, beta2: 0.999, eps: 1e-8 };
+const LAMBDA = 0.1;
+/**
+ * Largest accepted relative error of a tensor's change. Adam's first steps are sign-like (beta1 = 0): a gradient that is rounding
+ * noise may move an entry the other way, so single entries are no measure; a wrong kernel is off by far more.
+ */
+const TOLERANCE = 2e-2;
+
+const twinOf = (w: SaeWeights): TwinParams => ({
+  arch: w.arch,
+  d: w.dIn,
+  f: w.dSae,
+  wEnc: Float64Array.from(w.wEnc),
+  wDec: Float64Array.from(w.wDec),
+  bDec: Float64Array.from(w.bDec),
+  bias: Float64Array.from(w.vectors.b_gate ?? w.vectors.b_enc ?? []),
+  rMag: Float64Array.from(w.vectors.r_mag ?? new Float32Array(w.dSae)),
+  bMag: Float64Array.from(w.vectors.b_mag ?? new Float32Array(w.dSae)),
+});
+
+/** @returns the largest relative error of any tensor's change. @throws Error saying what is wrong when it is too large. */
+export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
+  const rng = new Rng(7);
+  const rows = Float32Array.from({ length: 2 * BATCH * D }, () => rng.normal());
+  const arena = new Arena(gpu, 'self-test');
+  const pool = arena.storage('pool', 2 * BATCH * Math.ceil(D / 4) * 16);
+  await arena.ready();
+  write(gpu, pool, 0, padRows(rows, D));
+  const starts = RUNS.map(({ arch, width }, i) =>
+    initialWeights(
+      arch,
+      D,
+      width,
+      i,
+      Float32Array.from({ length: D }, () => 0.3 * rng.normal()),
+    ),
+  );
+  const schedule = { steps: 2, lr: ADAM.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
+  const trainer = await SweepTrainer.create(gpu, {
+    layout: layoutOf(D, BATCH, RUNS, { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs }),
+    runs: starts.map((weights) => ({ schedule, optimiser: ADAM, weights })),
+    pool,
+    scale: 1,
+    mean: new Float32Array(D).fill(0.1),
+    flopsPerMs,
+  });
+  try {
+    for (let t = 0; t < 2; t++) await trainer.step(Uint32Array.from({ length: BATCH }, (_, i) => t * BATCH + i));
+    let worst = 0;
+    for (const [r, start] of starts.entries()) {
+      const twin = twinOf(start);
+      const before = twinOf(start);
+      const moments = zeroMoments(twin);
+      for (let t = 0; t < 2; t++) {
+        const x = Float64Array.from(rows.subarray(t * BATCH * D, (t + 1) * BATCH * D));
+        adamStep(twin, gradients(twin, x, LAMBDA), moments, t + 1, ADAM);
+      }
+      const actual = twinOf(await trainer.weights(r));
+      for (const name of ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const) {
+        let off = 0;
+        let change = 0;
+        for (let i = 0; i < twin[name].length; i++) {
+          off += ((actual[name][i] as number) - (twin[name][i] as number)) ** 2;
+          change += ((twin[name][i] as number) - (before[name][i] as number)) ** 2;
+        }
+        const error = change > 0 ? Math.sqrt(off / change) : Math.sqrt(off);
+        if (!(error <= TOLERANCE)) {
+          throw new Error(
+            `the ${start.arch} training step is wrong on this GPU: ${name} is off by ${(100 * error).toPrecision(3)} % of its change. Figures from this device cannot be trusted; update the graphics driver or use another browser.`,
+          );
+        }
+        worst = Math.max(worst, error);
+      }
+    }
+    return worst;
+  } finally {
+    trainer.destroy();
+    arena.destroy();
+  }
+}

@@ -1,0 +1,58 @@
+import { ErrorBoundary } from './ErrorBoundary';
+import { ConfigurePanel } from './panels/ConfigurePanel';
+import { DataPanel } from './panels/DataPanel';
+import { DropTarget } from './panels/DropTarget';
+import { ExampleChart } from './panels/ExampleChart';
+import { Header } from './panels/Header';
+import { HowToRead } from './panels/HowToRead';
+import { GpuBanner, Notices } from './panels/Notices';
+import { ParetoPanel } from './panels/ParetoPanel';
+import { RunPanel } from './panels/RunPanel';
+import { RunTable } from './panels/RunTable';
+import { StartPanel } from './panels/StartPanel';
+import { isEmpty, useLab } from './store';
+
+export function App() {
+  const empty = useLab(isEmpty);
+  const hasRuns = useLab((s) => s.runs.length > 0);
+  const evaluated = useLab((s) => s.runs.some((r) => r.metrics));
+  return (
+    <div className={`app${empty ? ' empty' : ''}${hasRuns ? '' : ' no-runs'}`}>
+      <a className="skip" href={hasRuns ? '#runs' : '#main'}>
+        Skip to {hasRuns ? 'the runs' : 'the chart'}
+      </a>
+      <Header />
+      <GpuBanner />
+      <Notices />
+      <div className="columns">
+        <aside className="left" aria-label="Data and settings">
+          <ErrorBoundary panel="Data">
+            {empty && <StartPanel />}
+            <DataPanel />
+            {!empty && <StartPanel />}
+          </ErrorBoundary>
+          <ErrorBoundary panel="Settings">
+            <ConfigurePanel />
+          </ErrorBoundary>
+        </aside>
+        <main id="main" className="centre" tabIndex={-1}>
+          <ErrorBoundary panel="The Pareto chart">{evaluated ? <ParetoPanel /> : <ExampleChart />}</ErrorBoundary>
+          {hasRuns && (
+            <ErrorBoundary panel="The run table">
+              <RunTable />
+            </ErrorBoundary>
+          )}
+          <HowToRead />
+        </main>
+        {hasRuns && (
+          <aside className="right" aria-label="Selected run">
+            <ErrorBoundary panel="The selected run">
+              <RunPanel />
+            </ErrorBoundary>
+          </aside>
+        )}
+      </div>
+      <DropTarget />
+    </div>
+  );
+}

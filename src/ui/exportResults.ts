@@ -1,0 +1,82 @@
+/** All runs as CSV and JSON. A metric that was not measured is left out (JSON) or empty (CSV), never 0. */
+import type { DataState, DeviceInfo, RunSummary } from '../lab/protocol';
+import type { Metrics } from '../metrics/types';
+import { download } from './download';
+import { useLab } from './store';
+
+const METRIC_KEYS: readonly (keyof Metrics)[] = [
+  'l0',
+  'loss_recovered',
+  'loss_recovered_mean',
+  'ce_clean',
+  'ce_sae',
+  'ce_zero',
+  'ce_mean',
+  'r2',
+  'fvu',
+  'mse',
+  'gamma',
+  'cosine',
+  'alive',
+  'alive_window_tokens',
+  'tokens',
+];
+
+const RUN_KEYS = [
+  'id',
+  'name',
+  'arch',
+  'dIn',
+  'dSae',
+  'lambda',
+  'seed',
+  'data',
+  'steps',
+  'step',
+  'state',
+  'message',
+  'evaluatedAt',
+  'quality',
+] as const;
+
+function quoted(value: string | number | undefined): string {
+  if (value === undefined || (typeof value === 'number' && !Number.isFinite(value))) return '';
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function resultsCsv(runs: readonly RunSummary[]): string {
+  const header = [...RUN_KEYS, ...METRIC_KEYS].join(',');
+  const lines = runs.map((run) => [...RUN_KEYS.map((k) => quoted(run[k])), ...METRIC_KEYS.map((k) => quoted(run.metrics?.[k]))].join(','));
+  return `${[header, ...lines].join('\n')}\n`;
+}
+
+export function resultsJson(runs: readonly RunSummary[], data: DataState, device: DeviceInfo | undefined, now: Date): string {
+  const { shards, model, text } = data;
+  const out = {
+    format: 'gated-sae-lab results',
+    version: 1,
+    saved: now.toISOString(),
+    device: device && { adapter: device.adapter.name, software: device.adapter.isSoftware },
+    data: shards && {
+      source: shards.source,
+      label: shards.label,
+      rows: shards.rows,
+      d: shards.d,
+      trainRows: shards.trainRows,
+      heldOutRows: shards.heldOutRows,
+    },
+    model: model && { label: model.label, family: model.family, hook: model.hook },
+    text: text && { label: text.label, heldOutSequences: text.heldOutSequences, sequenceLength: text.sequenceLength },
+    runs: runs.map(({ rowsPerSecond: _, ...run }) => run),
+  };
+  return `${JSON.stringify(out, null, 2)}\n`;
+}
+
+export function saveResults(format: 'csv' | 'json'): void {
+  const { runs, data, device } = useLab.getState();
+  const now = new Date();
+  const name = `gsae_results_${now.toISOString().slice(0, 10)}.${format}`;
+  if (format === 'csv') download(name, resultsCsv(runs), 'text/csv');
+  else download(name, resultsJson(runs, data, device, now), 'application/json');
+}

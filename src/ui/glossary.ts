@@ -1,0 +1,47 @@
+/** What each number means, in one or two sentences: shown by `?` beside it and as the tooltip of its column. */
+export const GLOSSARY = {
+  l0: {
+    name: 'L0',
+    text: 'Mean number of latents with f > 0 per row, on held-out data. Smaller is sparser.',
+  },
+  recovered: {
+    name: 'Loss recovered',
+    text: '1 − (CE_SAE − CE_clean) / (CE_zero − CE_clean), zero ablation, from pooled next-token losses on held-out text. 1 is a perfect splice, 0 is as bad as setting the hook to zero.',
+  },
+  r2: {
+    name: 'Variance recovered (R²)',
+    text: '1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² on held-out rows. It needs no language model and is not loss recovered.',
+  },
+  fvu: {
+    name: 'FVU',
+    text: 'Fraction of variance unexplained about the mean of the data: Σ‖x − x̂‖² / Σ‖x − x̄‖². Smaller is better; R² is 1 − FVU.',
+  },
+  gamma: {
+    name: 'γ, relative reconstruction bias',
+    text: 'E‖x̂‖² / E[x·x̂]. Below 1 the SAE shrinks what it reconstructs; 1 is unbiased. Gated runs sit near 1.00, baselines at about 0.75 to 0.98; above 1.05 usually means a broken run.',
+  },
+  alive: {
+    name: 'Alive',
+    text: 'Share of latents that fired at least once in the window named beside it (tokens or rows). It depends on the window.',
+  },
+  ceClean: { name: 'CE clean', text: 'Mean next-token cross-entropy of the untouched model on the held-out text, nats.' },
+  ceSae: { name: 'CE SAE', text: 'The same with the SAE’s reconstruction spliced in at the hook.' },
+  ceZero: { name: 'CE zero', text: 'The same with the hook set to zero: the 0 of loss recovered.' },
+  ceMean: { name: 'CE mean', text: 'The same with the hook set to its mean. May be worse than zero; loss recovered here uses zero.' },
+  rowsPerSecond: { name: 'Rows/s', text: 'Training rows per second of the run’s sweep. All runs of a sweep share each batch.' },
+  cosine: { name: 'Cosine', text: 'Mean cosine similarity of x and x̂ on held-out rows.' },
+  mse: { name: 'MSE', text: 'Mean over rows of Σ(x − x̂)², summed over the d entries, on un-normalised activations.' },
+  recoveredMean: { name: 'Loss recovered (mean ablation)', text: 'As loss recovered, with the hook set to its mean instead of zero.' },
+  lambda: {
+    name: 'λ',
+    text: 'Sparsity coefficient of the training loss. Its scale differs between architectures, so compare at equal L0, not equal λ.',
+  },
+  frontier: {
+    name: 'Frontier',
+    text: 'The runs that no other run of that architecture beats in both axes. Drawn as steps, which assume nothing between runs.',
+  },
+  width: { name: 'Width', text: 'Number of latents in the dictionary. Equal compute: baseline 1.5 times the gated width.' },
+  step: { name: 'Step', text: 'Optimiser steps done of those planned.' },
+} as const;
+
+export type TermId = keyof typeof GLOSSARY;

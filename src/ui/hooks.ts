@@ -1,0 +1,31 @@
+import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useLab } from './store';
+
+const darkQuery = () => matchMedia('(prefers-color-scheme: dark)');
+
+function subscribeDark(listener: () => void): () => void {
+  const query = darkQuery();
+  query.addEventListener('change', listener);
+  return () => query.removeEventListener('change', listener);
+}
+
+/** Whether the page is dark now: the person's choice, else the system's. */
+export function useDark(): boolean {
+  const system = useSyncExternalStore(subscribeDark, () => darkQuery().matches);
+  const theme = useLab((s) => s.theme);
+  return theme === 'auto' ? system : theme === 'dark';
+}
+
+/** Width of an element in CSS pixels, for drawings that keep their text size. */
+export function useWidth<E extends HTMLElement>(initial: number): [RefObject<E | null>, number] {
+  const ref = useRef<E>(null);
+  const [width, setWidth] = useState(initial);
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.round(entry.contentRect.width)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return [ref, width];
+}

@@ -1,0 +1,44 @@
+import { useEffect, useState } from 'react';
+import { useServices } from '../context';
+import { collectDrop } from '../drop';
+import { addNotice } from '../store';
+
+/** The whole page takes drops; an outline shows it while files hover. */
+export function DropTarget() {
+  const { lab } = useServices();
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') === true;
+    const onOver = (event: DragEvent) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
+      setOver(true);
+    };
+    const onLeave = (event: DragEvent) => {
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const onDrop = (event: DragEvent) => {
+      if (!carriesFiles(event) || !event.dataTransfer) return;
+      event.preventDefault();
+      setOver(false);
+      collectDrop(event.dataTransfer).then(
+        (files) => lab.addFiles(files),
+        (error: unknown) => addNotice('error', `The drop could not be read: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    };
+    addEventListener('dragover', onOver);
+    addEventListener('dragleave', onLeave);
+    addEventListener('drop', onDrop);
+    return () => {
+      removeEventListener('dragover', onOver);
+      removeEventListener('dragleave', onLeave);
+      removeEventListener('drop', onDrop);
+    };
+  }, [lab]);
+  return over ? (
+    <div className="drop-outline" aria-hidden="true">
+      <span>Drop shards, a model folder or text</span>
+    </div>
+  ) : null;
+}

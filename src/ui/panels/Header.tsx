@@ -1,0 +1,169 @@
+import { useRef } from 'react';
+import { useServices } from '../context';
+import { count, duration, percent, short } from '../format';
+import { isLive, type Theme, useLab } from '../store';
+
+export function Header() {
+  return (
+    <header className="top">
+      <h1>Gated SAE Lab</h1>
+      <GpuChip />
+      <DataChip />
+      <Status />
+      <div className="controls">
+        <SessionControls />
+        <ThemeSwitch />
+      </div>
+    </header>
+  );
+}
+
+function GpuChip() {
+  const device = useLab((s) => s.device);
+  const problem = useLab((s) => s.deviceProblem);
+  const lost = useLab((s) => s.deviceLost);
+  if (lost) return <span className="chip bad">GPU lost</span>;
+  if (problem)
+    return <span className="chip bad">{problem.reason === 'no-webgpu' ? 'No WebGPU: viewing only' : 'No GPU: viewing only'}</span>;
+  if (!device) return <span className="chip">Looking for a GPU…</span>;
+  const { adapter, gflops } = device;
+  const speed = gflops > 0 ? ` · ${short(gflops * 1e9)}FLOP/s` : '';
+  return (
+    <span
+      className={`chip ${adapter.isSoftware ? 'warn' : 'good'}`}
+      title={`WebGPU adapter: ${adapter.name}. Speed measured with the encoder’s matrix product.`}
+    >
+      {adapter.isSoftware ? `Software GPU (${adapter.name})` : adapter.name}
+      <span className="muted">{speed}</span>
+    </span>
+  );
+}
+
+function DataChip() {
+  const shards = useLab((s) => s.data.shards);
+  if (!shards) return null;
+  return (
+    <span
+      className="chip plain"
+      title={`${shards.label}: ${count(shards.trainRows)} rows to train on, ${count(shards.heldOutRows)} held out`}
+    >
+      {short(shards.rows)} rows × {shards.d} <span className="muted">{shards.dtype}</span>
+    </span>
+  );
+}
+
+const PHASE: Record<string, string> = {
+  idle: '',
+  loading: 'Loading',
+  preparing: 'Preparing',
+  training: 'Training',
+  paused: 'Paused',
+  finished: 'Finished',
+  failed: 'Failed',
+};
+
+const ENDS = ['done', 'stopped', 'failed', 'interrupted'] as const;
+
+function Status() {
+  const session = useLab((s) => s.session);
+  const runs = useLab((s) => s.runs);
+  const ended = ENDS.map((state) => ({ state, n: runs.filter((r) => r.state === state).length })).filter(({ n }) => n > 0);
+  const endedCount = ended.reduce((sum, { n }) => sum + n, 0);
+  const left = useRemaining();
+  const live = session.phase === 'training';
+  const phase = PHASE[session.phase] ?? '';
+  // "training" said twice says nothing; what comes and goes while training stands last, so that nothing else moves.
+  const note = session.phase === 'finished' || session.note.toLowerCase() === phase.toLowerCase() ? '' : session.note;
+  const moving = live || session.phase === 'paused';
+  const parts = [
+    runs.length > 0 && moving ? `${endedCount} of ${runs.length} runs ended` : '',
+    session.phase === 'finished' ? ended.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
+    live && session.rowsPerSecond ? `${short(session.rowsPerSecond)} rows/s` : '',
+    live && left !== undefined ? `about ${duration(left)} left` : '',
+    live && session.epoch !== undefined ? `epoch ${session.epoch.toFixed(1)}` : '',
+    moving ? note : '',
+  ].filter(Boolean);
+  const shares = [
+    session.dataShare === undefined ? '' : `${percent(session.dataShare)} of the time waiting for data`,
+    session.evalShare === undefined ? '' : `${percent(session.evalShare)} evaluating`,
+  ].filter(Boolean);
+  return (
+    <div className="status">
+      <span className="visually-hidden" role="status">
+        {phase}
+      </span>
+      <span className={`phase phase-${session.phase}`}>{!moving && note && phase ? `${phase}: ${note}` : phase || note}</span>
+      {session.progress !== undefined && (session.phase === 'loading' || session.phase === 'preparing') && (
+        <progress value={session.progress} max={1} aria-label={session.note || 'Progress'} />
+      )}
+      <span className="muted" title={shares.join(', ')}>
+        {parts.join(' · ')}
+      </span>
+    </div>
+  );
+}
+
+/** Seconds until every training run is done, from how fast their steps have gone by. */
+function useRemaining(): number | undefined {
+  const steps = useLab((s) => Math.max(0, ...s.runs.filter((r) => r.state === 'training').map((r) => r.steps - r.step)));
+  const phase = useLab((s) => s.session.phase);
+  const started = useRef<{ at: number; steps: number }>(undefined);
+  if (phase !== 'training' || steps === 0) {
+    started.current = undefined;
+    return undefined;
+  }
+  const now = performance.now();
+  // More steps than before: runs were added, so the clock starts again.
+  if (!started.current || steps > started.current.steps) started.current = { at: now, steps };
+  const done = started.current.steps - steps;
+  const elapsed = (now - started.current.at) / 1000;
+  return done > 0 && elapsed > 2 ? (steps * elapsed) / done : undefined;
+}
+
+function SessionControls() {
+  const { lab } = useServices();
+  const phase = useLab((s) => s.session.phase);
+  const live = useLab(isLive);
+  const busy = useLab((s) => s.busy);
+  if (!live) return null;
+  return (
+    <fieldset className="buttons" aria-label="Training">
+      {phase === 'paused' ? (
+        <button type="button" onClick={() => lab.do({ type: 'resume' })}>
+          Resume
+        </button>
+      ) : (
+        <button type="button" onClick={() => lab.do({ type: 'pause' })} disabled={phase !== 'training' || busy === 'pause'}>
+          {busy === 'pause' ? 'Finishing step…' : 'Pause'}
+        </button>
+      )}
+      <button
+        type="button"
+        onClick={() => lab.do({ type: 'step' })}
+        disabled={phase !== 'paused'}
+        title={phase === 'paused' ? 'Train exactly one step of every run' : 'Pause first, then train one step at a time'}
+      >
+        Step
+      </button>
+      <button type="button" onClick={() => lab.do({ type: 'stop' })} disabled={busy === 'stop'}>
+        {busy === 'stop' ? 'Stopping…' : 'Stop'}
+      </button>
+    </fieldset>
+  );
+}
+
+const NEXT: Record<Theme, Theme> = { auto: 'light', light: 'dark', dark: 'auto' };
+
+function ThemeSwitch() {
+  const theme = useLab((s) => s.theme);
+  return (
+    <button
+      type="button"
+      className="quiet"
+      onClick={() => useLab.setState({ theme: NEXT[theme] })}
+      aria-label={`Theme: ${theme}. Switch to ${NEXT[theme]}`}
+    >
+      <span aria-hidden="true">{theme === 'auto' ? '◐' : theme === 'light' ? '○' : '●'}</span> {theme}
+    </button>
+  );
+}

@@ -1,0 +1,160 @@
+import type { RunSummary } from '../../lab/protocol';
+import { ARCHITECTURES } from '../../sae/architectures';
+import { Chart } from '../charts/Chart';
+import type { ChartModel } from '../charts/model';
+import { deadModel, densityModel, gammaModel, l0Model, lossModel, type RunInput } from '../charts/runModels';
+import type { Palette } from '../charts/theme';
+import { useServices } from '../context';
+import { count, fraction, general, l0, nats, percent, short } from '../format';
+import type { TermId } from '../glossary';
+import { useRowWord } from '../rowWord';
+import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
+import { useLab } from '../store';
+import { Term } from '../Term';
+import { Swatch } from './ConfigurePanel';
+
+export function RunPanel() {
+  const run = useLab((s) => s.runs.find((r) => r.id === s.selectedRunId));
+  if (!run) return <p className="muted placeholder">Select a run to see its curves.</p>;
+  return (
+    <>
+      <RunHead run={run} />
+      <Numbers run={run} />
+      <RunCharts key={run.id} run={run} />
+    </>
+  );
+}
+
+function RunHead({ run }: { run: RunSummary }) {
+  const { lab } = useServices();
+  const saveable = run.step > 0 && run.state !== 'failed';
+  return (
+    <div className="run-head">
+      <h2>
+        <Swatch arch={run.arch} hollow={run.state !== 'done' && run.state !== 'stopped'} />
+        {run.name}
+      </h2>
+      <p className="muted">
+        {ARCHITECTURES[run.arch].title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed}; {run.state} at step{' '}
+        {count(run.step)} of {count(run.steps)}
+      </p>
+      <p className="muted small break">{run.data}</p>
+      {run.message && <p className="problem">{run.message}</p>}
+      <p className="row">
+        <button
+          type="button"
+          disabled={!saveable}
+          onClick={() => void saveRun(lab, run.id)}
+          title="cfg.json and sae_weights.safetensors, as SAELens reads them"
+        >
+          Save SAE
+        </button>
+        {canPickFolder() && (
+          <button type="button" disabled={!saveable} onClick={() => void saveRunToFolder(lab, run.id)}>
+            Save to folder…
+          </button>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function Numbers({ run }: { run: RunSummary }) {
+  const word = useRowWord();
+  const m = run.metrics;
+  if (!m) return <p className="muted">Not evaluated yet.</p>;
+  const big: [TermId, string, string, string][] = [
+    ['l0', 'L0', l0(m.l0), 'latents per row'],
+    m.loss_recovered === undefined
+      ? ['r2', 'Recovered', fraction(m.r2), 'variance, R²']
+      : ['recovered', 'Recovered', fraction(m.loss_recovered), 'loss, zero abl.'],
+    ['gamma', 'γ', fraction(m.gamma), m.gamma < 0.97 ? 'shrinks' : m.gamma <= 1.03 ? 'unbiased' : 'too long'],
+    ['alive', 'Alive', percent(m.alive), `in ${short(m.alive_window_tokens)} ${word}`],
+  ];
+  const small: [TermId, string, string | undefined][] = [
+    ['ceClean', 'CE clean', m.ce_clean === undefined ? undefined : nats(m.ce_clean)],
+    ['ceSae', 'CE SAE', m.ce_sae === undefined ? undefined : nats(m.ce_sae)],
+    ['ceZero', 'CE zero', m.ce_zero === undefined ? undefined : nats(m.ce_zero)],
+    ['ceMean', 'CE mean', m.ce_mean === undefined ? undefined : nats(m.ce_mean)],
+    ['recoveredMean', 'Rec. (mean)', m.loss_recovered_mean === undefined ? undefined : fraction(m.loss_recovered_mean)],
+    ['r2', 'R²', m.loss_recovered === undefined ? undefined : fraction(m.r2)],
+    ['fvu', 'FVU', fraction(m.fvu)],
+    ['mse', 'MSE', general(m.mse)],
+    ['cosine', 'Cosine', fraction(m.cosine)],
+  ];
+  return (
+    <div className="numbers">
+      <dl className="big">
+        {big.map(([id, name, value, note]) => (
+          <div key={id}>
+            <dt>
+              <Term id={id}>{name}</Term>
+            </dt>
+            <dd>
+              {value}
+              <small>{note}</small>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <dl className="small-numbers">
+        {small.map(([id, name, value]) =>
+          value === undefined ? null : (
+            <div key={id}>
+              <dt>
+                <Term id={id}>{name}</Term>
+              </dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      <p className="muted small">
+        Held out, {count(m.tokens)} {word}, at step {count(run.evaluatedAt ?? run.step)}
+        {m.ce_clean === undefined ? '.' : '; CE in nats.'}
+      </p>
+    </div>
+  );
+}
+
+const CHARTS: { id: string; title: string; term?: TermId; model: (input: RunInput) => ChartModel }[] = [
+  { id: 'loss', title: 'Loss terms', model: lossModel },
+  { id: 'l0', title: 'L0 over steps', term: 'l0', model: l0Model },
+  { id: 'gamma', title: 'Reconstruction bias γ', term: 'gamma', model: gammaModel },
+  { id: 'density', title: 'Firing density', model: densityModel },
+  { id: 'dead', title: 'Dead latents', term: 'alive', model: deadModel },
+];
+
+function RunCharts({ run }: { run: RunSummary }) {
+  const { lab } = useServices();
+  const word = useRowWord();
+  const input = (palette: Palette): RunInput => ({
+    run,
+    palette,
+    rowWord: word,
+    column: (name) => lab.metrics.column(run.id, name),
+    evaluations: lab.metrics.evaluations(run.id),
+    density: lab.metrics.density(run.id),
+  });
+  return (
+    <div className="run-charts">
+      {CHARTS.map(({ id, title, term, model }) => (
+        <Chart
+          key={id}
+          id={`run-${id}`}
+          name={`${title}, ${run.name}`}
+          fileName={`gsae_${id}_${run.id}`}
+          title={
+            <>
+              {title} {term && <Term id={term}>?</Term>}
+            </>
+          }
+          run={run.id}
+          period={1000}
+          watch={[run.id, word]}
+          build={(palette) => model(input(palette))}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+import { type ChangeEvent, useRef } from 'react';
+import { useServices } from '../context';
+import { collectInput } from '../drop';
+import { DEMO_HOOKS, isEmpty, isLive, useLab } from '../store';
+
+/** The ways in: the demo, files, a folder. */
+export function StartPanel() {
+  const { lab } = useServices();
+  const empty = useLab(isEmpty);
+  const hook = useLab((s) => s.demoHook);
+  const live = useLab(isLive);
+  const phase = useLab((s) => s.session.phase);
+  const device = useLab((s) => s.device);
+  const noGpu = useLab((s) => s.deviceProblem !== undefined);
+  const busy = useLab((s) => s.busy);
+  const loading = phase === 'loading' || busy === 'demo';
+  const why = noGpu ? 'The demo trains on a GPU, and none is usable here.' : live ? 'Stop the runs in training first.' : '';
+  const demo = (
+    <div className="demo">
+      <button
+        type="button"
+        className={empty ? 'primary big' : ''}
+        disabled={!device || loading || live}
+        title={why || undefined}
+        aria-describedby={empty ? 'demo-what' : undefined}
+        onClick={() => void lab.demo(hook)}
+      >
+        {loading ? 'Loading the demo…' : 'Run the demo'}
+      </button>
+      <label>
+        <span>at hook</span>
+        <select value={hook} onChange={(e) => useLab.setState({ demoHook: e.target.value })}>
+          {DEMO_HOOKS.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      {empty && (
+        <p id="demo-what" className="muted small">
+          A 1-layer GELU language model and its text (2.6 MB, from this site): activations are harvested here, then Gated and baseline SAEs
+          train on the same batches. {why}
+        </p>
+      )}
+    </div>
+  );
+  if (!empty) {
+    return (
+      <details className="start">
+        <summary>Add files, or run the demo</summary>
+        <DropZone />
+        {demo}
+      </details>
+    );
+  }
+  return (
+    <section className="start" aria-labelledby="start-heading">
+      <h2 id="start-heading" className="hero">
+        Train sparse autoencoders in this tab
+      </h2>
+      <p className="intro">
+        Gated and baseline SAEs side by side on your own GPU, trained on the same activations, measured on held-out text. Files never leave
+        this page.
+      </p>
+      {demo}
+      <DropZone />
+    </section>
+  );
+}
+
+function DropZone() {
+  const { lab } = useServices();
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const take = (event: ChangeEvent<HTMLInputElement>) => {
+    const input = event.currentTarget;
+    if (input.files) lab.addFiles(collectInput(input.files));
+    input.value = '';
+  };
+  return (
+    <div className="dropzone">
+      <p>
+        <strong>Drop activation shards</strong> anywhere on this page: <code>.safetensors</code> files or folders of them. A Hugging Face
+        model folder and a text file beside them turn on loss recovered.
+      </p>
+      <div className="row">
+        <button type="button" onClick={() => files.current?.click()}>
+          Choose files…
+        </button>
+        <button type="button" onClick={() => folder.current?.click()}>
+          Choose a folder…
+        </button>
+      </div>
+      <input
+        ref={files}
+        type="file"
+        multiple
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-label="Choose files"
+        data-testid="files"
+        onChange={take}
+      />
+      <input
+        ref={folder}
+        type="file"
+        multiple
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-label="Choose a folder"
+        data-testid="folder"
+        onChange={take}
+        {...{ webkitdirectory: '' }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,125 @@
+/** Columns of the run table: title, definition, what is shown and what is sorted by. Also the columns of the CSV. */
+import type { RunSummary } from '../lab/protocol';
+import { ARCHITECTURES } from '../sae/architectures';
+import { count, fraction, general, l0, nats, percent, short } from './format';
+import type { TermId } from './glossary';
+
+export interface RunColumn {
+  key: string;
+  title: string;
+  /** Second header line: unit or condition. */
+  unit?: string;
+  term?: TermId;
+  value: (run: RunSummary) => number | string | undefined;
+  show: (run: RunSummary) => string;
+  /** Longer words for the cell's tooltip. */
+  explain?: (run: RunSummary) => string | undefined;
+}
+
+type Measured = NonNullable<RunSummary['metrics']>;
+
+function metric(
+  key: string,
+  title: string,
+  term: TermId,
+  of: (m: Measured) => number | undefined,
+  format: (n: number) => string,
+  unit?: string,
+): RunColumn {
+  const value = (run: RunSummary) => run.metrics && of(run.metrics);
+  return {
+    key,
+    title,
+    unit,
+    term,
+    value,
+    show: (run) => {
+      const n = value(run);
+      return n === undefined ? '–' : format(n);
+    },
+  };
+}
+
+const STATE_ORDER: RunSummary['state'][] = ['training', 'paused', 'queued', 'done', 'stopped', 'interrupted', 'failed'];
+
+/** Architecture, width, λ and seed as one text that sorts by each in turn. */
+function identity(run: RunSummary): string {
+  const lambda = (Math.log10(run.lambda) + 20).toFixed(6).padStart(10, '0');
+  return [run.arch, String(run.dSae).padStart(9, '0'), lambda, String(run.seed).padStart(10, '0')].join(' ');
+}
+
+// Width and λ are part of the name.
+const COMMON: RunColumn[] = [
+  {
+    key: 'name',
+    title: 'Run',
+    value: identity,
+    show: (r) => r.name,
+    explain: (r) => `${ARCHITECTURES[r.arch].title}, ${r.dIn} → ${r.dSae}, λ ${general(r.lambda)}, seed ${r.seed}`,
+  },
+  { key: 'state', title: 'State', value: (r) => STATE_ORDER.indexOf(r.state), show: (r) => r.state },
+  {
+    key: 'step',
+    title: 'Step',
+    term: 'step',
+    value: (r) => r.step,
+    show: (r) => count(r.step),
+    explain: (r) => `${count(r.step)} of ${count(r.steps)} steps`,
+  },
+  metric('l0', 'L0', 'l0', (m) => m.l0, l0),
+];
+
+const RECOVERED = metric('recovered', 'Recovered', 'recovered', (m) => m.loss_recovered, fraction, 'loss, zero abl.');
+const VARIANCE = metric('r2', 'Recovered', 'r2', (m) => m.r2, fraction, 'variance, R²');
+const FVU = metric('fvu', 'FVU', 'fvu', (m) => m.fvu, fraction);
+const GAMMA = metric('gamma', 'γ', 'gamma', (m) => m.gamma, fraction);
+
+const CROSS_ENTROPY: RunColumn[] = [
+  metric('ceClean', 'CE clean', 'ceClean', (m) => m.ce_clean, nats, 'nats'),
+  metric('ceSae', 'CE SAE', 'ceSae', (m) => m.ce_sae, nats, 'nats'),
+  metric('ceZero', 'CE zero', 'ceZero', (m) => m.ce_zero, nats, 'nats'),
+  metric('ceMean', 'CE mean', 'ceMean', (m) => m.ce_mean, nats, 'nats'),
+];
+
+const RATE: RunColumn = {
+  key: 'rate',
+  title: 'Rows/s',
+  term: 'rowsPerSecond',
+  value: (r) => r.rowsPerSecond,
+  show: (r) => (r.rowsPerSecond ? short(r.rowsPerSecond) : '–'),
+};
+
+/** These two are shown only when there is more than one. */
+const SEED: RunColumn = { key: 'seed', title: 'Seed', value: (r) => r.seed, show: (r) => String(r.seed) };
+const DATA: RunColumn = { key: 'data', title: 'Data', value: (r) => r.data, show: (r) => r.data };
+
+const alive = (rowWord: string): RunColumn => ({
+  ...metric('alive', 'Alive', 'alive', (m) => m.alive, percent, `window, ${rowWord}`),
+  show: (r) => (r.metrics ? `${percent(r.metrics.alive)} / ${short(r.metrics.alive_window_tokens)}` : '–'),
+  explain: (r) =>
+    r.metrics &&
+    `${count(r.metrics.alive * r.dSae)} of ${count(r.dSae)} latents fired at least once in a window of ${count(r.metrics.alive_window_tokens)} ${rowWord}`,
+});
+
+/** Loss columns only when some run has a measured loss; R² is never put under their name. */
+export function runColumns(runs: readonly RunSummary[], rowWord: string): RunColumn[] {
+  const measured = runs.some((r) => r.metrics?.loss_recovered !== undefined);
+  const several = (of: (run: RunSummary) => unknown) => new Set(runs.map(of)).size > 1;
+  const seed = several((r) => r.seed) ? [SEED] : [];
+  const data = several((r) => r.data) ? [DATA] : [];
+  const common = [...COMMON.slice(0, 1), ...seed, ...COMMON.slice(1)];
+  return measured
+    ? [...common, RECOVERED, GAMMA, FVU, alive(rowWord), ...CROSS_ENTROPY, RATE, ...data]
+    : [...common, VARIANCE, GAMMA, FVU, alive(rowWord), RATE, ...data];
+}
+
+/** Runs without a value go last in either direction. */
+export function sortRuns(runs: readonly RunSummary[], column: RunColumn, descending: boolean): RunSummary[] {
+  const sign = descending ? -1 : 1;
+  const natural = new Intl.Collator('en', { numeric: true });
+  return [...runs].sort((a, b) => {
+    const [x, y] = [column.value(a), column.value(b)];
+    if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+    return sign * (typeof x === 'string' || typeof y === 'string' ? natural.compare(String(x), String(y)) : x - y);
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * Slow state of the page: data, session, runs, view. One immutable value per slice of the protocol; time series are in
+ * MetricStore. Only the controller writes data, session and runs; components write view.
+ */
+import { create } from 'zustand';
+import type { GpuFailure } from '../gpu/device';
+import type { DataState, DeviceInfo, RunSummary, SessionState } from '../lab/protocol';
+import { DEFAULT_VALUES, type SettingKey, type SettingValues } from '../lab/settings';
+import type { ArchitectureId } from '../sae/architectures';
+
+export type Level = 'info' | 'warning' | 'error';
+export interface Notice {
+  id: number;
+  level: Level;
+  message: string;
+}
+
+export type YMetric = 'recovered' | 'r2' | 'fvu' | 'gamma';
+export type Theme = 'auto' | 'light' | 'dark';
+export interface Sort {
+  column: string;
+  descending: boolean;
+}
+
+export interface DataSlice {
+  device?: DeviceInfo;
+  /** Why there is none; set when opening failed. */
+  deviceProblem?: { reason?: GpuFailure; message: string };
+  data: DataState;
+}
+
+export interface SessionSlice {
+  session: SessionState;
+  notices: Notice[];
+  deviceLost?: string;
+  /** Type of the command whose answer is awaited, for the buttons. */
+  busy?: string;
+}
+
+export interface RunsSlice {
+  runs: readonly RunSummary[];
+  selectedRunId?: string;
+  hoveredRunId?: string;
+}
+
+export interface ViewSlice {
+  theme: Theme;
+  cardsClosed: boolean;
+  yMetric: YMetric;
+  logX: boolean;
+  hiddenArchitectures: readonly ArchitectureId[];
+  sort: Sort;
+  form: SettingValues;
+  demoHook: string;
+}
+
+export type LabState = DataSlice & SessionSlice & RunsSlice & ViewSlice;
+
+export const DEMO_HOOKS = ['blocks.0.mlp.hook_post', 'blocks.0.attn.hook_z', 'blocks.0.hook_mlp_out', 'blocks.0.hook_resid_post'] as const;
+
+export function initialState(): LabState {
+  return {
+    device: undefined,
+    deviceProblem: undefined,
+    data: { files: [] },
+    session: { phase: 'idle', note: '' },
+    notices: [],
+    deviceLost: undefined,
+    busy: undefined,
+    runs: [],
+    selectedRunId: undefined,
+    hoveredRunId: undefined,
+    theme: 'auto',
+    cardsClosed: false,
+    yMetric: 'recovered',
+    logX: true,
+    hiddenArchitectures: [],
+    sort: { column: 'name', descending: false },
+    form: DEFAULT_VALUES,
+    demoHook: DEMO_HOOKS[0],
+  };
+}
+
+export const useLab = create<LabState>()(initialState);
+
+const MOST_NOTICES = 4;
+let lastNotice = 0;
+
+/** Repeats of the same words replace each other; the oldest makes room for the newest. */
+export function addNotice(level: Level, message: string): void {
+  useLab.setState((s) => ({
+    notices: [...s.notices.filter((n) => n.message !== message), { id: ++lastNotice, level, message }].slice(-MOST_NOTICES),
+  }));
+}
+
+export function dismissNotice(id: number): void {
+  useLab.setState((s) => ({ notices: s.notices.filter((n) => n.id !== id) }));
+}
+
+export function setField(key: SettingKey, text: string): void {
+  useLab.setState((s) => ({ form: { ...s.form, [key]: text } }));
+}
+
+export function selectRun(id: string | undefined): void {
+  useLab.setState({ selectedRunId: id });
+}
+
+export function hoverRun(id: string | undefined): void {
+  if (useLab.getState().hoveredRunId !== id) useLab.setState({ hoveredRunId: id });
+}
+
+/** True before there is anything of the person's own: no data, no runs, nothing going on. */
+export const isEmpty = (s: LabState) =>
+  !s.data.shards && s.data.files.length === 0 && !s.data.model && s.runs.length === 0 && s.session.phase === 'idle';
+
+export const isLive = (s: LabState) => s.session.phase === 'training' || s.session.phase === 'paused' || s.session.phase === 'preparing';

@@ -1,0 +1,61 @@
+/** Activation shards written by the tests, and the header of a safetensors file that the page wrote. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randoms } from '../gpu';
+
+export const ROWS = 256;
+export const WIDTH = 16;
+const DIRECTIONS = 24;
+
+/** Rows that are sums of a few of 24 fixed directions with positive weights: something a dictionary can find. */
+function structuredRows(seed: number): Float32Array {
+  const directions = randoms(DIRECTIONS * WIDTH, 1);
+  const noise = randoms(ROWS * WIDTH, seed);
+  const weights = randoms(ROWS * DIRECTIONS, seed + 1000);
+  const rows = new Float32Array(ROWS * WIDTH);
+  for (let r = 0; r < ROWS; r++) {
+    for (let k = 0; k < DIRECTIONS; k++) {
+      const weight = Math.max(0, (weights[r * DIRECTIONS + k] as number) - 0.35) * 8;
+      for (let i = 0; weight > 0 && i < WIDTH; i++)
+        rows[r * WIDTH + i] = (rows[r * WIDTH + i] as number) + weight * (directions[k * WIDTH + i] as number);
+    }
+    for (let i = 0; i < WIDTH; i++) rows[r * WIDTH + i] = (rows[r * WIDTH + i] as number) + 0.01 * (noise[r * WIDTH + i] as number);
+  }
+  return rows;
+}
+
+function safetensors(rows: Float32Array): Buffer {
+  const entry = { activations: { dtype: 'F32', shape: [ROWS, WIDTH], data_offsets: [0, rows.byteLength] } };
+  const text = JSON.stringify(entry);
+  const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.from(rows.buffer)]);
+}
+
+/** Writes shard_0 … shard_{n-1} of 256 x 16 f32 into a new folder and returns their paths. */
+export function writeShards(n: number): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'lab-shards-'));
+  return Array.from({ length: n }, (_, i) => {
+    const path = join(folder, `shard_${i}.safetensors`);
+    writeFileSync(path, safetensors(structuredRows(i + 1)));
+    return path;
+  });
+}
+
+/** A shard whose file ends in the middle of its rows. */
+export function writeTruncatedShard(): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'lab-shards-')), 'shard_cut.safetensors');
+  const whole = safetensors(structuredRows(99));
+  writeFileSync(path, whole.subarray(0, whole.length - 1000));
+  return path;
+}
+
+/** Shapes of the tensors in a safetensors file. */
+export function readShapes(bytes: Buffer): Record<string, number[]> {
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString('utf8')) as Record<string, { shape: number[] }>;
+  delete (header as Record<string, unknown>).__metadata__;
+  return Object.fromEntries(Object.entries(header).map(([name, { shape }]) => [name, shape]));
+}

@@ -1,0 +1,89 @@
+/** Uniform structs and constants: what the host packs against what each WGSL file declares, field by field. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { IngestParams } from '../../../src/data/pool';
+import { declaredBindings } from '../../../src/gpu/kernel';
+import { type Scalar, type Struct, struct } from '../../../src/gpu/struct';
+import { LM_SHADERS } from '../../../src/lm/kernels';
+import { ARCHITECTURES } from '../../../src/sae/architectures';
+import { ENTRY_WORDS, MAX_RUNS, PARAMS, RUN, type SaeKernelName, STATS, saeKernelText } from '../../../src/sae/kernels';
+
+const wgsl = (path: string) => readFileSync(`shaders/${path}.wgsl`, 'utf8').replace(/\/\/[^\n]*/g, '');
+
+/** [name, type] of a struct's members, in order. */
+function members(code: string, name: string): [string, string][] {
+  const body = new RegExp(`struct ${name}\\s*\\{([^}]*)\\}`).exec(code)?.[1];
+  if (body === undefined) throw new Error(`no struct ${name}`);
+  return body
+    .split(',')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .map((line) => {
+      const match = /^(\w+)\s*:\s*(\S+)$/.exec(line);
+      if (!match) throw new Error(`struct ${name}: cannot read "${line}"`);
+      return [match[1] as string, match[2] as string];
+    });
+}
+const fields = (type: Struct<Record<string, Scalar>>) => Object.entries(type.fields);
+const constant = (code: string, name: string) => Number(new RegExp(`const ${name}\\s*=\\s*(\\d+)u?;`).exec(code)?.[1]);
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+describe('Params', () => {
+  it.each(Object.entries(PARAMS))('sae %s', (name, type) => {
+    expect(fields(type)).toEqual(members(wgsl(`sae/${snake(name)}`), 'Params'));
+  });
+
+  it.each(Object.entries(LM_SHADERS))('lm %s', (name, { params, code }) => {
+    expect(fields(params)).toEqual(members(wgsl(`lm/${name}`), 'Params'));
+    expect(code).toContain('struct Params');
+  });
+
+  it('ingest', () => {
+    expect(fields(IngestParams)).toEqual(members(wgsl('data/ingest'), 'Params'));
+  });
+
+  it('covers every kernel there is', () => {
+    const files = (folder: string) => readdirSync(`shaders/${folder}`).map((file) => file.replace('.wgsl', ''));
+    expect([...Object.keys(PARAMS).map(snake), 'architectures', 'common'].sort()).toEqual(files('sae').sort());
+    expect(Object.keys(LM_SHADERS).sort()).toEqual(files('lm').sort());
+    expect(files('data')).toEqual(['ingest']);
+  });
+});
+
+describe('the sweep’s shared declarations', () => {
+  it('RUN is Run, 64 bytes, the table of MAX_RUNS within a uniform binding', () => {
+    expect(fields(RUN)).toEqual(members(wgsl('sae/common'), 'Run'));
+    expect(RUN.size).toBe(64);
+    expect(MAX_RUNS * RUN.size).toBeLessThanOrEqual(65536);
+  });
+
+  it('constants', () => {
+    const common = wgsl('sae/common');
+    expect({ MAX_RUNS, ENTRY: ENTRY_WORDS, STATS }).toEqual({
+      MAX_RUNS: constant(common, 'MAX_RUNS'),
+      ENTRY: constant(common, 'ENTRY'),
+      STATS: constant(common, 'STATS'),
+    });
+    const codes = wgsl('sae/architectures');
+    for (const { id, code } of Object.values(ARCHITECTURES)) expect(constant(codes, id.toUpperCase()), id).toBe(code);
+  });
+
+  it.each(Object.keys(PARAMS) as SaeKernelName[])('%s binds at most 8 storage buffers, WebGPU’s default', (name) => {
+    const slots = declaredBindings(saeKernelText(name));
+    expect(slots.filter(({ access }) => access !== 'uniform').length).toBeLessThanOrEqual(8);
+    expect(slots.map(({ binding }) => binding)).toEqual(slots.map((_, i) => i));
+  });
+});
+
+describe('struct', () => {
+  it('packs in order, little-endian, padded to 16 bytes, each type as itself', () => {
+    const type = struct({ a: 'u32', b: 'i32', c: 'f32', d: 'u32', e: 'f32' });
+    expect(type.size).toBe(32);
+    const view = new DataView(type.pack({ a: 4294967295, b: -2, c: 0.5, d: 7, e: -1.5 }));
+    expect([view.getUint32(0, true), view.getInt32(4, true), view.getFloat32(8, true), view.getUint32(12, true), view.getFloat32(16, true)]).toEqual([4294967295, -2, 0.5, 7, -1.5]);
+    const table = new ArrayBuffer(64);
+    type.packInto(table, 32, { a: 1, b: 2, c: 3, d: 4, e: 5 });
+    expect([...new Uint32Array(table, 0, 8)]).toEqual(new Array(8).fill(0));
+    expect(new Float32Array(table)[12]).toBe(5);
+  });
+});

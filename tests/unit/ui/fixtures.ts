@@ -1,0 +1,23 @@
+import type { RunSummary } from '../../../src/lab/protocol';
+import type { Metrics } from '../../../src/metrics/types';
+
+export function metrics(over: Partial<Metrics> = {}): Metrics {
+  return { l0: 20, mse: 1, fvu: 0.2, r2: 0.8, gamma: 1, cosine: 0.9, alive: 0.99, alive_window_tokens: 65_536, tokens: 38_400, ...over };
+}
+
+export function run(over: Partial<RunSummary> = {}): RunSummary {
+  return {
+    id: 'r1',
+    name: 'r1 gated',
+    arch: 'gated',
+    dIn: 8,
+    dSae: 100,
+    lambda: 0.1,
+    seed: 1,
+    data: 'acts',
+    steps: 100,
+    step: 100,
+    state: 'done',
+    ...over,
+  };
+}
