@@ -36,8 +36,8 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> sums : array<vec4<f32>>;
 
 var<workgroup> row_of : array<u32, CAPACITY>;
-var<workgroup> u_of : array<f32, CAPACITY>;   // becomes g_u
-var<workgroup> f_of : array<f32, CAPACITY>;   // becomes 2 f
+var<workgroup> gu_of : array<f32, CAPACITY>;  // g_u / B
+var<workgroup> f2_of : array<f32, CAPACITY>;  // 2 f / B
 var<workgroup> tally : array<u32, WIDTH>;
 var<workgroup> partial : array<vec4<f32>, WIDTH>;
 var<workgroup> fired : array<f32, WIDTH>;
@@ -92,11 +92,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         listed = place + countOneBits(mask);
       }
       while (mask != 0u) {
-        let row = next + firstTrailingBit(mask) * WIDTH + t;
-        let u = ut[column + row];
-        row_of[place] = row;
-        u_of[place] = u;
-        f_of[place] = activate(run.arch, u, latent).f;
+        row_of[place] = next + firstTrailingBit(mask) * WIDTH + t;
         place++;
         mask &= mask - 1u;
       }
@@ -114,12 +110,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         we += errors[e + q] * direction;
         if (aux) { wa += errors[ea + q] * direction; }
       }
-      let f = f_of[k];
-      let p = pull(run.arch, u_of[k], latent, f, dot(we, vec4(1.0)), dot(wa, vec4(1.0)), run.lambda);
+      let u = ut[column + row_of[k]];
+      let f = activate(run.arch, u, latent).f;
+      let p = pull(run.arch, u, latent, f, dot(we, vec4(1.0)), dot(wa, vec4(1.0)), run.lambda);
       mine += vec4(p.vectors, p.u);
       fires += select(0.0, 1.0, f > 0.0);
-      u_of[k] = p.u * params.per_row;
-      f_of[k] = 2.0 * f * params.per_row;
+      gu_of[k] = p.u * params.per_row;
+      f2_of[k] = 2.0 * f * params.per_row;
     }
     workgroupBarrier();
     // Columns: both gradient rows, four vec4 columns at a time.
@@ -138,8 +135,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       for (var k = 0u; k < count; k++) {
         let at = (params.first_row + row_of[k]) * params.quads;
         let e = (main_ + row_of[k]) * params.quads;
-        let gu = u_of[k];
-        let f2 = f_of[k];
+        let gu = gu_of[k];
+        let f2 = f2_of[k];
         enc0 += gu * x[at + q0];
         dec0 += f2 * errors[e + q0];
         if (q1 < params.quads) {

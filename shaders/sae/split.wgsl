@@ -3,7 +3,7 @@
 //
 // One workgroup a (row, run); grid (rows, R). Latents are walked in tiles of 32·PER; each invocation sums the
 // counts of those before it to find its place (one barrier; cheaper than a tree of them), so the order of a list is a
-// function of u alone. A list has room for every latent of its
+// function of u alone. The tile's active latents are listed first, then worked off by whole invocations. A list has room for every latent of its
 // run: it cannot overflow, at any density. Entries beyond the count are left as they were.
 
 // Latents an invocation tests in one tile; at most 32, the bits of its mask.
@@ -23,6 +23,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> counts : array<u32>;  // [block rows, R]
 
 var<workgroup> tally : array<u32, 32>;
+var<workgroup> listed : array<u32, 32u * PER>; // the tile's active latents
 
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
@@ -40,22 +41,28 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     }
     tally[t] = countOneBits(mask);
     workgroupBarrier();
-    var place = filled;
+    var place = 0u;
+    var found = 0u;
     for (var other = 0u; other < 32u; other++) {
       let n = tally[other];
-      filled += n;
+      found += n;
       place += select(0u, n, other < t);
     }
     while (mask != 0u) {
-      let i = tile + firstTrailingBit(mask) * 32u + t;
-      let act = activate(run.arch, u[base + i], latents[run.first + i]);
-      let at = (base + place) * ENTRY;
-      entries[at] = i;
-      entries[at + 1u] = bitcast<u32>(act.f);
-      entries[at + 2u] = bitcast<u32>(act.gate);
+      listed[place] = tile + firstTrailingBit(mask) * 32u + t;
       place++;
       mask &= mask - 1u;
     }
+    workgroupBarrier();
+    for (var k = t; k < found; k += 32u) {
+      let i = listed[k];
+      let act = activate(run.arch, u[base + i], latents[run.first + i]);
+      let at = (base + filled + k) * ENTRY;
+      entries[at] = i;
+      entries[at + 1u] = bitcast<u32>(act.f);
+      entries[at + 2u] = bitcast<u32>(act.gate);
+    }
+    filled += found;
     workgroupBarrier();
   }
   if (t == 0u) {

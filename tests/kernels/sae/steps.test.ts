@@ -1,0 +1,364 @@
+/**
+ * Whole training steps of packed sweeps: against the float64 twin (losses, gradients, Adam), bit for bit against themselves and
+ * against each run alone, and the paper's facts on the GPU.
+ */
+import { describe, expect, it, vi } from 'vitest';
+import { readFloats, write } from '../../../src/gpu/buffers';
+import { adamStep, forward, gradients, jumpReluThreshold, loss, type TwinGradients, type TwinParams, zeroMoments } from '../../../src/reference/sae';
+import { ForwardPass } from '../../../src/sae/forwardPass';
+import { ENTRY_WORDS } from '../../../src/sae/kernels';
+import { cutRows } from '../../../src/sae/packing';
+import type { SaeWeights } from '../../../src/sae/weights';
+import { maxError, poison, testGpu } from '../../gpu';
+import { batchOf, bitsOf, normError, type RunSpec, SCHEDULE, type Sweep, type SweepOptions, sweep, twinOf } from './sweep';
+
+const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;
+
+/** What the last step left in the gradient buffers, of one run. */
+async function gradientsOf({ gpu, trainer }: Sweep, r: number, before: TwinParams, mean: Float32Array): Promise<TwinGradients> {
+  const { layout, buffers } = trainer;
+  const { first, width } = layout.runs[r] as { first: number; width: number };
+  const stride = layout.quads * 4;
+  const [gEnc, gDec, sums, gBias] = await Promise.all([
+    readFloats(gpu, buffers.gEnc, first * stride, width * stride),
+    readFloats(gpu, buffers.gDec, first * stride, width * stride),
+    readFloats(gpu, buffers.sums, first * 8, width * 8),
+    readFloats(gpu, buffers.gBias, r * stride, stride),
+  ]);
+  const column = (c: number) => Float64Array.from({ length: width }, (_, i) => sums[8 * i + c] as number);
+  const { d } = layout;
+  return {
+    // The kernel keeps the gradient on centred rows; adam_rows adds what b_dec contributes.
+    wEnc: Float64Array.from(cutRows(gEnc, d), (g, j) => g - (sums[8 * Math.floor(j / d) + 3] as number) * ((before.bDec[j % d] as number) - (mean[j % d] as number))),
+    wDec: Float64Array.from(cutRows(gDec, d)),
+    bDec: Float64Array.from(gBias.subarray(0, d)),
+    bias: column(0),
+    rMag: before.arch === 'gated' ? column(1) : new Float64Array(width),
+    bMag: before.arch === 'gated' ? column(2) : new Float64Array(width),
+  };
+}
+
+const relative = (actual: ArrayLike<number>, expected: ArrayLike<number>) => maxError(actual, expected) / Math.max(1e-6, ...Array.from(expected, Math.abs));
+
+/** ‖actual - expected‖ / ‖expected - start‖, 0 when nothing should change and nothing did. */
+function changeError(start: ArrayLike<number>, expected: ArrayLike<number>, actual: ArrayLike<number>): number {
+  let [off, change] = [0, 0];
+  for (let i = 0; i < start.length; i++) {
+    off += ((actual[i] as number) - (expected[i] as number)) ** 2;
+    change += ((expected[i] as number) - (start[i] as number)) ** 2;
+  }
+  return off === 0 ? 0 : Math.sqrt(off / change);
+}
+
+describe('against the float64 twin', () => {
+  const mixed = (beta1: number, shift: number): RunSpec[] => [
+    { arch: 'gated', width: 7, seed: 1, beta1, shift },
+    { arch: 'baseline', width: 5, seed: 2, beta1, shift },
+    { arch: 'gated', width: 33, seed: 3, beta1: 0, shift },
+    { arch: 'baseline', width: 1, seed: 4, beta1, shift },
+  ];
+  it.each<{ what: string; beta1: number; shift: number; options?: SweepOptions }>([
+    { what: 'beta1 0', beta1: 0, shift: 0 },
+    { what: 'beta1 0.9 (one run without)', beta1: 0.9, shift: 0 },
+    { what: 'in row blocks', beta1: 0, shift: 0, options: { batch: 101, flopsPerMs: 1e-3 } },
+    { what: 'every latent on', beta1: 0, shift: 10 },
+    { what: 'none on', beta1: 0, shift: -10 },
+    { what: 'D 1, one row', beta1: 0, shift: 0, options: { d: 1, batch: 1 } },
+    { what: 'D 130, mean far from 0', beta1: 0, shift: 0, options: { d: 130, mean: new Float32Array(130).fill(3) } },
+  ])('losses, gradients and weights of six steps: $what', async ({ beta1, shift, options }) => {
+    const s = await sweep(mixed(beta1, shift), options);
+    const { trainer } = s;
+    expect(trainer.layout.blockRows).toBe(options?.flopsPerMs ? 32 : s.batch);
+    const start = await Promise.all(trainer.layout.runs.map((_, r) => trainer.weights(r)));
+    const twins = start.map((w) => ({ p: twinOf(w), moments: zeroMoments(twinOf(w)) }));
+    for (let step = 0; step < 6; step++) {
+      const slots = s.slots(step);
+      const x = batchOf(s, slots);
+      const before = await Promise.all(start.map(async (_, r) => twinOf(await trainer.weights(r))));
+      const logs = await (await trainer.step(slots, true)).log;
+      for (const [r, p] of before.entries()) {
+        const log = logs?.[r];
+        if (!log) throw new Error('no log');
+        const what = `run ${r}, step ${step}`;
+        const expected = loss(p, x, log.lambda);
+        expect({ step: log.step, lr: log.lr, lambda: log.lambda }).toEqual({ step, lr: SCHEDULE.lr, lambda: SCHEDULE.lambda * Math.min(step / 4, 1) });
+        for (const name of ['loss', 'mse_loss', 'sparsity_loss', 'l0'] as const) expect(relative([log[name]], [expected[name]]), `${name} of ${what}`).toBeLessThan(1e-5);
+        expect(Math.abs(log.gamma / expected.gamma - 1), `gamma of ${what}`).toBeLessThan(1e-4);
+        expect(log.aux_loss === undefined).toBe(p.arch === 'baseline');
+        if (log.aux_loss !== undefined) expect(relative([log.aux_loss], [expected.aux_loss])).toBeLessThan(1e-5);
+        const g = gradients(p, x, log.lambda);
+        const actual = await gradientsOf(s, r, p, trainer.options.mean);
+        for (const name of NAMES) expect(relative(actual[name], g[name]), `gradient of ${name}, ${what}`).toBeLessThan(2e-5);
+        const after = await trainer.weights(r);
+        expect(normError(after), `decoder norms of ${what}`).toBeLessThan(1e-5);
+        // The float64 run goes its own way from the same start.
+        const own = twins[r] as (typeof twins)[number];
+        const settings = { lr: log.lr, beta1: r === 2 ? 0 : beta1, beta2: 0.999, eps: 1e-8 };
+        adamStep(own.p, gradients(own.p, x, log.lambda), own.moments, step + 1, settings);
+      }
+    }
+    for (const [r, w] of start.entries()) {
+      const [from, to, actual] = [twinOf(w), twins[r]?.p as TwinParams, twinOf(await trainer.weights(r))];
+      for (const name of NAMES) expect(changeError(from[name], to[name], actual[name]), `change of ${name} of run ${r}`).toBeLessThan(1e-3);
+    }
+    s.gpu.check();
+    s.destroy();
+  });
+
+  it('counts in training on how many rows each latent fired, and starts anew when asked', async () => {
+    const s = await sweep([
+      { arch: 'gated', width: 7, seed: 1 },
+      { arch: 'baseline', width: 5, seed: 2 },
+    ]);
+    for (const round of [0, 1]) {
+      const expected = [new Array<number>(7).fill(0), new Array<number>(5).fill(0)];
+      for (let step = 3 * round; step < 3 * round + 3; step++) {
+        const x = batchOf(s, s.slots(step));
+        for (const [r, counts] of expected.entries()) {
+          forward(twinOf(await s.trainer.weights(r)), x).acts.forEach((f, j) => {
+            if (f > 0) counts[j % counts.length] = (counts[j % counts.length] as number) + 1;
+          });
+        }
+        await s.trainer.step(s.slots(step));
+      }
+      for (const [r, counts] of expected.entries()) expect([...(await s.trainer.takeFires(r))]).toEqual(counts);
+    }
+    s.destroy();
+  });
+});
+
+describe('bit for bit', () => {
+  const A: RunSpec = { arch: 'gated', width: 33, seed: 10 };
+  const B: RunSpec = { arch: 'baseline', width: 5, seed: 20 };
+  const C: RunSpec = { arch: 'gated', width: 6, seed: 30, schedule: { lambda: 0.5 } };
+  const STEPS = 20;
+
+  interface Plan {
+    options?: SweepOptions;
+    /** Ends run r after so many steps. */
+    stop?: { r: number; after: number };
+    /** Evaluates after so many steps. */
+    evaluate?: number;
+  }
+  async function trained(specs: RunSpec[], { options, stop, evaluate }: Plan = {}): Promise<{ bits: Buffer[]; weights: SaeWeights[] }> {
+    const s = await sweep(specs, options);
+    const pass = evaluate === undefined ? undefined : await ForwardPass.create(s.trainer, s.trainer.options.pool);
+    for (let step = 0; step < STEPS; step++) {
+      if (stop?.after === step) s.trainer.stop(stop.r);
+      if (pass && step === evaluate) {
+        pass.resetFires();
+        pass.run(0, 8, specs.map(() => true));
+        await pass.sums(8);
+      }
+      await s.trainer.step(s.slots(step));
+    }
+    const weights = await Promise.all(specs.map((_, r) => s.trainer.weights(r)));
+    s.gpu.check();
+    s.destroy();
+    return { bits: weights.map(bitsOf), weights };
+  }
+
+  it('the same sweep twice gives the same weights; another seed does not', async () => {
+    const [first, second, other] = [await trained([A, B, C]), await trained([A, B, C]), await trained([{ ...A, seed: 11 }, B, C])];
+    expect(second.bits).toEqual(first.bits);
+    expect(other.bits[0]?.equals(first.bits[0] as Buffer)).toBe(false);
+    expect(other.bits.slice(1)).toEqual(first.bits.slice(1));
+  });
+
+  it('a run in a sweep is the run alone, wherever it stands', async () => {
+    const alone = [(await trained([A])).bits[0], (await trained([B])).bits[0], (await trained([C])).bits[0]];
+    for (const order of [
+      [0, 1, 2],
+      [2, 0, 1],
+      [1, 2, 0],
+      [1, 1, 0],
+    ]) {
+      const { bits } = await trained(order.map((i) => [A, B, C][i] as RunSpec));
+      order.forEach((i, r) => {
+        expect(bits[r]?.equals(alone[i] as Buffer), `run ${i} in sweep ${order}`).toBe(true);
+      });
+    }
+  });
+
+  it('whatever happens to the others: stopped, diverged to NaN, with momentum, evaluated in between', async () => {
+    const [alone] = (await trained([A])).bits;
+    const stopped = await trained([B, A, C], { stop: { r: 0, after: 7 } });
+    expect(stopped.bits[1]?.equals(alone as Buffer)).toBe(true);
+    const [short] = (await trained([B], { stop: { r: 0, after: 7 } })).bits;
+    expect(stopped.bits[0]?.equals(short as Buffer), 'the stopped run keeps its weights').toBe(true);
+    const full = (await trained([B])).bits[0];
+    expect(stopped.bits[0]?.equals(full as Buffer)).toBe(false);
+
+    const huge = await trained([B, A, { ...C, schedule: { lr: 1e30 } }]);
+    expect(huge.weights[2]?.bDec.some((v) => !Number.isFinite(v)), 'the other diverged').toBe(true);
+    expect(huge.bits[1]?.equals(alone as Buffer)).toBe(true);
+
+    const besideMomentum = await trained([{ ...B, beta1: 0.9 }, A]);
+    expect(besideMomentum.bits[1]?.equals(alone as Buffer)).toBe(true);
+
+    const evaluated = await trained([B, A, C], { evaluate: 9 });
+    expect(evaluated.bits[1]?.equals(alone as Buffer)).toBe(true);
+  });
+
+  it('when the step runs in row blocks too', async () => {
+    const options = { batch: 101, flopsPerMs: 1e-3 };
+    const [alone] = (await trained([A], { options })).bits;
+    const { bits } = await trained([C, B, A], { options });
+    expect(bits[2]?.equals(alone as Buffer)).toBe(true);
+  });
+});
+
+describe('the paper’s facts', () => {
+  it('one feature, lambda 1, x = 1, b_dec held at 0: baseline 0.5 and gated 1, its gate at 0.5, gamma the same', async () => {
+    const schedule = { steps: 900, lr: 4e-3, lrDecay: 0.6, lambda: 1, lambdaWarmup: 0 };
+    const weights = (arch: 'baseline' | 'gated'): SaeWeights => ({
+      arch,
+      dIn: 1,
+      dSae: 1,
+      wEnc: Float32Array.of(1),
+      wDec: Float32Array.of(1),
+      bDec: Float32Array.of(0),
+      vectors: arch === 'gated' ? { b_gate: Float32Array.of(0), r_mag: Float32Array.of(0), b_mag: Float32Array.of(0) } : { b_enc: Float32Array.of(0) },
+    });
+    const s = await sweep(
+      (['baseline', 'gated'] as const).map((arch) => ({ arch, width: 1, seed: 0, schedule, weights: weights(arch) })),
+      { d: 1, batch: 2, rows: Float32Array.of(1, 1, 1), scale: 1, mean: new Float32Array(1) },
+    );
+    const zero = new Float32Array(2 * 4);
+    for (let step = 0; step < schedule.steps; step++) {
+      await s.trainer.step(s.slots(step));
+      write(s.gpu, s.trainer.buffers.bias, 0, zero); // b_dec of both runs
+    }
+    const logs = await (await s.trainer.step(s.slots(0), true)).log;
+    const results = await Promise.all([0, 1].map(async (r) => forward(twinOf(await s.trainer.weights(r)), Float64Array.of(1))));
+    expect(Math.abs((results[0]?.xHat[0] as number) - 0.5)).toBeLessThan(0.01);
+    expect(Math.abs((results[1]?.xHat[0] as number) - 1)).toBeLessThan(0.01);
+    expect(Math.abs((results[1]?.gate[0] as number) - 0.5)).toBeLessThan(0.01);
+    expect(Math.abs((logs?.[0]?.gamma as number) - 0.5)).toBeLessThan(0.01);
+    expect(Math.abs((logs?.[1]?.gamma as number) - 1)).toBeLessThan(0.01);
+    s.destroy();
+  });
+
+  it('the gated encoder is a JumpReLU encoder with theta = b_mag - exp(r_mag) b_gate', async () => {
+    const s = await sweep([
+      { arch: 'baseline', width: 3, seed: 1 },
+      { arch: 'gated', width: 70, seed: 2 },
+    ]);
+    const rows = 33;
+    const raw = s.gpu.device.createBuffer({ size: rows * s.d * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+    write(s.gpu, raw, 0, s.rows.subarray(0, rows * s.d));
+    const pass = await ForwardPass.create(s.trainer, raw);
+    pass.run(0, rows, [false, true]);
+    const { layout, buffers } = s.trainer;
+    const [entries, counts] = [await readFloats(s.gpu, buffers.entries), await readFloats(s.gpu, buffers.counts)];
+    const latents = new Uint32Array(entries.buffer);
+    const actual = new Float32Array(rows * 70);
+    for (let b = 0; b < rows; b++) {
+      const count = new Uint32Array(counts.buffer)[b * 2 + 1] as number;
+      for (let k = 0; k < count; k++) {
+        const at = (b * layout.uStride + 3 + k) * ENTRY_WORDS;
+        actual[b * 70 + (latents[at] as number)] = entries[at + 1] as number;
+      }
+    }
+    const p = twinOf(await s.trainer.weights(1));
+    const x = batchOf(s, Uint32Array.from({ length: rows }, (_, i) => i));
+    const theta = jumpReluThreshold(p);
+    const { u } = forward(p, x);
+    let [jumps, on] = [0, 0];
+    for (let j = 0; j < u.length; j++) {
+      const i = j % 70;
+      const z = Math.exp(p.rMag[i] as number) * (u[j] as number) + (p.bMag[i] as number);
+      const f = z > (theta[i] as number) ? Math.max(0, z) : 0;
+      if (Math.abs(z - (theta[i] as number)) > 1e-6) expect(Math.abs((actual[j] as number) - f), `latent ${i}`).toBeLessThan(1e-5);
+      if (f === 0 && z > 0.05) jumps++;
+      if (f > 0) on++;
+    }
+    // The threshold must matter, and latents must fire, or nothing was compared.
+    expect(jumps).toBeGreaterThan(20);
+    expect(on).toBeGreaterThan(500);
+    raw.destroy();
+    s.destroy();
+  });
+});
+
+describe('a step', () => {
+  it('makes no GPU object once it has run, with or without log, and the sweep holds what it says', async () => {
+    const gpu = await testGpu();
+    const made: string[] = [];
+    const bytes = { now: 0 };
+    const kinds = ['createBuffer', 'createBindGroup', 'createBindGroupLayout', 'createComputePipelineAsync', 'createComputePipeline', 'createShaderModule', 'createPipelineLayout', 'createTexture', 'createQuerySet'] as const;
+    const { createBuffer } = gpu.device;
+    const spies = kinds.map((kind) => {
+      const original = (gpu.device[kind] as (...args: unknown[]) => unknown).bind(gpu.device);
+      return vi.spyOn(gpu.device as unknown as Record<string, (...args: unknown[]) => unknown>, kind).mockImplementation((...args) => {
+        made.push(kind);
+        if (kind === 'createBuffer') bytes.now += (args[0] as GPUBufferDescriptor).size;
+        return original(...args);
+      });
+    });
+    expect(gpu.device.createBuffer).not.toBe(createBuffer);
+    const s = await sweep([
+      { arch: 'gated', width: 33, seed: 1, beta1: 0.9 },
+      { arch: 'baseline', width: 5, seed: 2 },
+    ]);
+    expect(made.filter((kind) => kind === 'createBuffer').length).toBeGreaterThan(20);
+    const pool = 101 * 16 * 4;
+    expect(bytes.now - pool).toBe(s.trainer.bytes);
+    await s.trainer.step(s.slots(0), true);
+    made.length = 0;
+    const submits = vi.spyOn(s.gpu.queue, 'submit');
+    const logs: Promise<unknown>[] = [];
+    for (let step = 1; step < 12; step++) logs.push((await s.trainer.step(s.slots(step), step % 2 === 0)).log ?? Promise.resolve());
+    await Promise.all(logs);
+    expect(made).toEqual([]);
+    expect(submits).toHaveBeenCalledTimes(11);
+    for (const spy of [...spies, submits]) spy.mockRestore();
+    s.destroy();
+  });
+
+  it('that is estimated to be long goes out in several submissions, with the same bits', async () => {
+    const specs: RunSpec[] = [{ arch: 'gated', width: 33, seed: 1 }];
+    const results: Buffer[] = [];
+    for (const flopsPerMs of [1e9, 100]) {
+      const s = await sweep(specs, { flopsPerMs, batch: 32 });
+      const submits = vi.spyOn(s.gpu.queue, 'submit');
+      for (let step = 0; step < 3; step++) await s.trainer.step(s.slots(step));
+      if (flopsPerMs === 1e9) expect(submits).toHaveBeenCalledTimes(3);
+      else expect(submits.mock.calls.length).toBeGreaterThan(6);
+      submits.mockRestore();
+      results.push(bitsOf(await s.trainer.weights(0)));
+      s.destroy();
+    }
+    expect(results[1]?.equals(results[0] as Buffer)).toBe(true);
+  });
+
+  it('refuses a batch of another size, and leaves padding columns zero', async () => {
+    const s = await sweep([{ arch: 'gated', width: 7, seed: 1 }]);
+    await expect(s.trainer.step(new Uint32Array(3))).rejects.toThrow('3 rows for a batch of 37');
+    for (let step = 0; step < 3; step++) await s.trainer.step(s.slots(step));
+    const w = await readFloats(s.gpu, s.trainer.buffers.wEnc);
+    expect(w.length).toBe(7 * 16);
+    expect([...w].filter((_, j) => j % 16 >= 13).every((v) => v === 0)).toBe(true);
+    s.destroy();
+  });
+
+  it('does not read what it has not written: poisoned work buffers change nothing', async () => {
+    const results: Buffer[] = [];
+    for (const poisoned of [false, true]) {
+      const s = await sweep([
+        { arch: 'gated', width: 7, seed: 1 },
+        { arch: 'baseline', width: 5, seed: 2 },
+      ]);
+      for (let step = 0; step < 4; step++) {
+        if (poisoned) {
+          const { x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias } = s.trainer.buffers;
+          for (const buffer of [x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias]) write(s.gpu, buffer, 0, poison(buffer.size / 4));
+        }
+        await s.trainer.step(s.slots(step));
+      }
+      results.push(...[bitsOf(await s.trainer.weights(0)), bitsOf(await s.trainer.weights(1))]);
+      s.destroy();
+    }
+    expect(results.slice(2)).toEqual(results.slice(0, 2));
+  });
+});
