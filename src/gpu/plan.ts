@@ -85,16 +85,17 @@ export class Plan {
 
 /** Keeps at most `depth` submissions in flight; more only add latency and memory. */
 export class InFlight {
-  private readonly pending: Promise<undefined>[] = [];
+  private readonly pending: Promise<unknown>[] = [];
 
   constructor(
     private readonly gpu: Gpu,
     private readonly depth = 2,
   ) {}
 
-  /** Call after each submission; waits only when the queue is already full. */
+  /** Call after each submission; waits only when the queue is already full. @throws Error when the device was lost. */
   async push(): Promise<void> {
-    this.pending.push(this.gpu.queue.onSubmittedWorkDone() as Promise<undefined>);
+    // A lost device rejects what is in flight; `check` tells of it, so the rejection itself must not go unhandled.
+    this.pending.push(this.gpu.queue.onSubmittedWorkDone().catch(() => undefined));
     while (this.pending.length > this.depth) {
       await Promise.race([this.pending.shift(), this.gpu.lost]);
       this.gpu.check();

@@ -11,6 +11,8 @@ import { ENTRY_WORDS, MAX_RUNS, STATS } from './kernels';
 const WORK_BYTES = 64 * 2 ** 20;
 /** Smallest row block: below it the dispatches' own cost rules. */
 const MIN_BLOCK = 32;
+/** Largest one: the split and the decoder dispatch a workgroup a row, and a dimension takes 65 535. */
+const MAX_BLOCK = 65_532;
 
 export interface PackedRun {
   arch: ArchitectureId;
@@ -68,9 +70,10 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
   const widest = Math.min(
     bytes / (uStride * ENTRY_WORDS * 4),
     bytes / (slots * quads * 16),
-    (limits.flopsPerMs * DISPATCH_MS) / (2 * d * latents),
+    // The backward pass is the longest dispatch: at initialisation, half of the latents active, twice the encoder's product.
+    (limits.flopsPerMs * DISPATCH_MS) / (4 * d * latents),
   );
-  const blockRows = Math.min(batch, Math.max(MIN_BLOCK, Math.floor(widest / 4) * 4));
+  const blockRows = Math.min(batch, MAX_BLOCK, Math.max(MIN_BLOCK, Math.floor(widest / 4) * 4));
   const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads / 4))));
   return {
     d,

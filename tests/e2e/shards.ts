@@ -25,13 +25,25 @@ function structuredRows(seed: number): Float32Array {
   return rows;
 }
 
-function safetensors(rows: Float32Array): Buffer {
-  const entry = { activations: { dtype: 'F32', shape: [ROWS, WIDTH], data_offsets: [0, rows.byteLength] } };
-  const text = JSON.stringify(entry);
+const safetensors = (rows: Float32Array): Buffer => writeTensors({ activations: { dtype: 'F32', shape: [ROWS, WIDTH], data: rows } });
+
+/** A safetensors file, written by hand so that the lab's own writer is not what is tested. */
+export function writeTensors(tensors: Record<string, { dtype: string; shape: number[]; data: Float32Array | Int32Array }>): Buffer {
+  let end = 0;
+  const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+    const start = end;
+    end += data.byteLength;
+    return [name, { dtype, shape, data_offsets: [start, end] }];
+  });
+  const text = JSON.stringify(Object.fromEntries(entries));
   const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([length, header, Buffer.from(rows.buffer)]);
+  return Buffer.concat([
+    length,
+    header,
+    ...Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+  ]);
 }
 
 /** Writes shard_0 … shard_{n-1} of 256 x 16 f32 into a new folder and returns their paths. */

@@ -1,0 +1,93 @@
+/** Data in memory, SAEs with known answers, and language models from folders, for the tests of the lab. */
+import { MemorySource } from '../../../src/data/byteSource';
+import type { RowBlock, RowSource } from '../../../src/data/types';
+import type { Gpu } from '../../../src/gpu/device';
+import { Evaluator, type EvaluationSource } from '../../../src/lab/evaluation';
+import { parseConfig } from '../../../src/lm/config';
+import { LanguageModel } from '../../../src/lm/model';
+import type { Metrics } from '../../../src/metrics/types';
+import { ARCHITECTURES, type ArchitectureId } from '../../../src/sae/architectures';
+import { layoutOf } from '../../../src/sae/layout';
+import { SweepTrainer } from '../../../src/sae/trainer';
+import type { SaeWeights } from '../../../src/sae/weights';
+import { openTensors, readJson } from '../lm/safetensors';
+
+/** Rows of f32 in memory. */
+export class ArrayRows implements RowSource {
+  readonly dtype = 'f32';
+  readonly hasTokens = false;
+  readonly sequence = 1;
+  readonly bytes = 0;
+  readonly rows: number;
+
+  constructor(
+    readonly values: Float32Array,
+    readonly d: number,
+    readonly label = 'rows',
+  ) {
+    this.rows = values.length / d;
+  }
+
+  async read(start: number, rows: number): Promise<RowBlock> {
+    const values = this.values.slice(start * this.d, (start + rows) * this.d);
+    return { start, rows, d: this.d, dtype: 'f32', bytes: new Uint8Array(values.buffer) };
+  }
+}
+
+export async function* blocksOf(source: RowSource, step = source.rows): AsyncGenerator<RowBlock> {
+  for (let start = 0; start < source.rows; start += step) yield source.read(start, Math.min(step, source.rows - start));
+}
+
+const vectorsOf = (arch: ArchitectureId, dSae: number, first = 0) =>
+  Object.fromEntries(ARCHITECTURES[arch].vectors.map((name, i) => [name, new Float32Array(dSae).fill(i === 0 ? first : 0)]));
+
+/** W_enc = [I; -I], W_dec = factor·[I; -I], no biases: x̂ = factor·(ReLU(x) - ReLU(-x)) = factor·x. */
+export function identitySae(arch: ArchitectureId, d: number, factor = 1): SaeWeights {
+  const wEnc = new Float32Array(2 * d * d);
+  for (let k = 0; k < d; k++) {
+    wEnc[k * d + k] = 1;
+    wEnc[(d + k) * d + k] = -1;
+  }
+  return { arch, dIn: d, dSae: 2 * d, wEnc, wDec: wEnc.map((w) => factor * w), bDec: new Float32Array(d), vectors: vectorsOf(arch, 2 * d) };
+}
+
+/** No latent ever fires; x̂ = b_dec. */
+export function silentSae(arch: ArchitectureId, d: number, dSae: number, bDec = new Float32Array(d)): SaeWeights {
+  const w = new Float32Array(dSae * d).fill(0.1);
+  return { arch, dIn: d, dSae, wEnc: w, wDec: w.slice(), bDec, vectors: vectorsOf(arch, dSae, -1e9) };
+}
+
+/** A packed sweep of given SAEs, for evaluation. */
+export function trainerOf(gpu: Gpu, saes: readonly SaeWeights[], { batch = 64, scale = 1, mean = new Float32Array(saes[0]?.dIn ?? 0) } = {}): Promise<SweepTrainer> {
+  const d = saes[0]?.dIn ?? 0;
+  const pool = gpu.device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE });
+  return SweepTrainer.create(gpu, {
+    layout: layoutOf(d, batch, saes.map(({ arch, dSae }) => ({ arch, width: dSae })), { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs: 1e9 }),
+    runs: saes.map((weights) => ({
+      schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
+      optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
+      weights,
+    })),
+    pool,
+    scale,
+    mean,
+    flopsPerMs: 1e9,
+  });
+}
+
+/** Metrics of given SAEs, packed together, in their order. */
+export async function evaluated(gpu: Gpu, source: EvaluationSource, saes: readonly SaeWeights[], options: Parameters<typeof trainerOf>[2] = {}): Promise<Metrics[]> {
+  const trainer = await trainerOf(gpu, saes, options);
+  const evaluator = await Evaluator.create(gpu, trainer.layout.d, source);
+  const results = await evaluator.evaluate([{ trainer, runs: saes.map((_, index) => ({ index, id: String(index) })) }]);
+  gpu.check();
+  evaluator.destroy();
+  trainer.destroy();
+  return saes.map((_, i) => results.get(String(i))?.metrics as Metrics);
+}
+
+export const loadModel = (gpu: Gpu, folder: string, maxTokens: number): Promise<LanguageModel> =>
+  LanguageModel.load(gpu, parseConfig(readJson(`${folder}/config.json`)), openTensors(`${folder}/model.safetensors`), { maxTokens });
+
+/** Files of a saved SAE as sources. */
+export const filesOf = (files: readonly { name: string; bytes: Uint8Array }[]): MemorySource[] => files.map(({ name, bytes }) => new MemorySource(`sae/${name}`, bytes));

@@ -1,0 +1,181 @@
+/** From sums to metrics: the cases in which peers' formulas go wrong, and pooled ratios. */
+import { describe, expect, it } from 'vitest';
+import { CrossEntropySum, lossRecovered, metricsOf, ReconstructionSums, VarianceSums } from '../../../src/metrics/sums';
+import { randoms } from '../../gpu';
+
+const D = 16;
+const N = 600;
+/** Rows with a mean far from zero: what tells R² from its imitations. */
+const x = Float64Array.from(randoms(N * D, 1), (v, j) => v + 2 + (j % D));
+const columnMean = Float64Array.from({ length: D }, (_, k) => x.filter((_v, j) => j % D === k).reduce((a, b) => a + b, 0) / N);
+
+/** The kernels' statistics of rows [from, to) and their reconstructions, in the order of STATS. */
+function totals(hat: ArrayLike<number>, from: number, to: number, scale = 1): number[] {
+  const sums = new Array<number>(8).fill(0);
+  const add = (i: number, value: number) => {
+    sums[i] = (sums[i] as number) + value;
+  };
+  for (let b = from; b < to; b++) {
+    let [hh, hx, xx] = [0, 0, 0];
+    for (let k = 0; k < D; k++) {
+      const value = (x[b * D + k] as number) * scale;
+      const h = (hat[b * D + k] as number) * scale;
+      add(0, (h - value) ** 2);
+      hh += h * h;
+      hx += h * value;
+      xx += value * value;
+    }
+    add(3, b % 3); // L0
+    add(4, hh);
+    add(5, hx);
+    add(6, xx);
+    if (hh * xx > 0) add(7, hx / Math.sqrt(hh * xx));
+  }
+  return sums;
+}
+
+/** Metrics of reconstructions, in two batches of unequal size, variance about `centre`. */
+function metrics(hat: ArrayLike<number>, { scale = 1, centre = 0, fires = [1, 0, 3, 0] } = {}) {
+  const sums = new ReconstructionSums();
+  const variance = new VarianceSums(D);
+  for (const [from, to] of [
+    [0, 171],
+    [171, N],
+  ] as const) {
+    sums.add(totals(hat, from, to, scale), to - from);
+    const columns = new Float64Array(D);
+    let squares = 0;
+    for (let j = from * D; j < to * D; j++) {
+      const value = (x[j] as number) * scale - centre;
+      columns[j % D] = (columns[j % D] as number) + value;
+      squares += value * value;
+    }
+    variance.add(columns, squares, to - from);
+  }
+  return metricsOf(sums, variance, fires, scale);
+}
+
+describe('R² on data with a large mean', () => {
+  it('the mean predictor gets 0', () => expect(metrics(x.map((_, j) => columnMean[j % D] as number)).r2).toBeCloseTo(0, 9));
+
+  it('a constant offset as large as the data’s spread gets about 0, although it explains all variation', () => {
+    const { r2, cosine } = metrics(x.map((v) => v + Math.sqrt(1 / 12)));
+    expect(Math.abs(r2)).toBeLessThan(0.02);
+    expect(cosine).toBeGreaterThan(0.99);
+  });
+
+  it('30 % shrinkage towards the mean gets 0.91', () => {
+    const hat = x.map((v, j) => 0.7 * v + 0.3 * (columnMean[j % D] as number));
+    expect(metrics(hat).r2).toBeCloseTo(0.91, 9);
+  });
+
+  it('perfect reconstruction gets 1, FVU 0, gamma 1, cosine 1', () => {
+    expect(metrics(x)).toMatchObject({ fvu: 0, r2: 1, mse: 0, gamma: 1 });
+    expect(metrics(x).cosine).toBeCloseTo(1, 12);
+  });
+
+  it('is the same about any centre and in any batches, and agrees with two passes over the rows', () => {
+    const hat = x.map((v, j) => v + 0.1 * Math.sin(j));
+    let [off, spread] = [0, 0];
+    x.forEach((v, j) => {
+      off += ((hat[j] as number) - v) ** 2;
+      spread += (v - (columnMean[j % D] as number)) ** 2;
+    });
+    for (const centre of [0, 5, -40]) expect(metrics(hat, { centre }).fvu).toBeCloseTo(off / spread, 8);
+  });
+});
+
+describe('units', () => {
+  it('mse is in raw units whatever the scale; ratios do not know it', () => {
+    const hat = x.map((v) => 0.9 * v);
+    const [raw, scaled] = [metrics(hat), metrics(hat, { scale: 0.05 })];
+    for (const key of ['mse', 'fvu', 'r2', 'gamma', 'cosine', 'l0'] as const) expect(scaled[key] / raw[key]).toBeCloseTo(1, 8);
+    expect(raw.mse).toBeCloseTo(x.reduce((sum, v) => sum + (0.1 * v) ** 2, 0) / N, 8);
+  });
+
+  it('L0 is a mean over rows, alive a share of latents that fired, with its window', () => {
+    expect(metrics(x)).toMatchObject({ l0: 1, alive: 0.5, alive_window_tokens: N, tokens: N });
+  });
+});
+
+describe('gamma', () => {
+  it('x = 1, x̂ = 1/2 gives 1/2 (v1 of the paper gave 1/sqrt 3)', () => {
+    const sums = new ReconstructionSums();
+    sums.add([0.25, 0, 0, 1, 0.25, 0.5, 1, 1], 1);
+    const variance = new VarianceSums(1);
+    variance.add([1], 2, 2); // any variance
+    expect(metricsOf(sums, variance, [1], 1).gamma).toBe(0.5);
+  });
+
+  it('both forms of eq. 10 agree on any batch', () => {
+    for (const factor of [0.3, 0.9, 1.2]) {
+      const hat = x.map((v, j) => factor * v + Math.cos(3 * j));
+      const t = totals(hat, 0, N);
+      const [error, hatHat, xx] = [t[0], t[4], t[6]] as [number, number, number];
+      expect(metrics(hat).gamma).toBeCloseTo((2 * hatHat) / (hatHat + xx - error), 9);
+    }
+  });
+
+  it('is a ratio of pooled sums, not a mean of ratios', () => {
+    const sums = new ReconstructionSums();
+    sums.add([0, 0, 0, 0, 1, 2, 0, 0], 1); // alone 0.5
+    sums.add([0, 0, 0, 0, 9, 9, 0, 0], 1); // alone 1
+    const variance = new VarianceSums(1);
+    variance.add([1], 2, 2);
+    expect(metricsOf(sums, variance, [1], 1).gamma).toBeCloseTo(10 / 11, 12);
+  });
+});
+
+describe('loss recovered', () => {
+  const variance = new VarianceSums(1);
+  variance.add([1], 2, 2);
+  const sums = new ReconstructionSums();
+  sums.add([1, 0, 0, 1, 1, 1, 1, 1], 1);
+
+  it('is 0 at the ablated loss, 1 at the clean one, and may leave [0, 1]', () => {
+    expect(lossRecovered(5, 2, 5)).toBe(0);
+    expect(lossRecovered(2, 2, 5)).toBe(1);
+    expect(lossRecovered(1.7, 2, 5)).toBeGreaterThan(1);
+    expect(lossRecovered(8, 2, 5)).toBe(-1);
+  });
+
+  it('pools losses over tokens before the one ratio', () => {
+    const [sae, clean, zero] = [new CrossEntropySum(), new CrossEntropySum(), new CrossEntropySum()];
+    // Batch 1: three tokens, recovered 0.5. Batch 2: one token, recovered 0.9.
+    sae.add([3, 3, 3]);
+    clean.add([2, 2, 2]);
+    zero.add([4, 4, 4]);
+    sae.add([2]);
+    clean.add([1]);
+    zero.add([11]);
+    const m = metricsOf(sums, variance, [1], 1, { sae: sae.mean, model: { clean: clean.mean, zero: zero.mean, mean: 3 } });
+    expect(m).toMatchObject({ ce_sae: 11 / 4, ce_clean: 7 / 4, ce_zero: 23 / 4, ce_mean: 3 });
+    expect(m.loss_recovered).toBeCloseTo(1 - 4 / 16, 12);
+    expect(m.loss_recovered).not.toBeCloseTo((0.5 + 0.9) / 2, 2);
+    expect(m.loss_recovered_mean).toBeCloseTo(1 - (11 / 4 - 7 / 4) / (3 - 7 / 4), 12);
+  });
+
+  it('is absent without a language model', () => {
+    const m = metricsOf(sums, variance, [1], 1);
+    expect(Object.keys(m).filter((key) => key.startsWith('ce_') || key.startsWith('loss_'))).toEqual([]);
+  });
+});
+
+describe('what cannot be formed', () => {
+  it('is left out: gamma of an SAE that outputs nothing', () => {
+    const m = metrics(new Float64Array(N * D));
+    expect('gamma' in m).toBe(false);
+    expect(m.cosine).toBe(0);
+    expect(JSON.stringify(m)).not.toMatch(/null|NaN/);
+  });
+
+  it('is refused where it is the core: NaN in an error or in L0', () => {
+    for (const broken of [0, 3]) {
+      const sums = new ReconstructionSums();
+      sums.add(Array.from({ length: 8 }, (_, i) => (i === broken ? Number.NaN : 1)), 1);
+      const variance = new VarianceSums(1);
+      variance.add([0], 1, 1);
+      expect(() => metricsOf(sums, variance, [1], 1)).toThrow(broken === 0 ? /mse = NaN/ : /l0 = NaN/);
+    }
+  });
+});
