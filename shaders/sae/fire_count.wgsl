@@ -1,5 +1,6 @@
 // Rows on which each latent fires (f > 0), added to a running count: for evaluation, where no backward pass counts them.
-// One invocation a latent, walking its column of u; grid ceil(latents/64) folded.
+// One invocation a latent, walking its column of u; grid ceil(latents/64) folded. Runs that are not live are
+// skipped, so that one evaluated in several passes is counted once.
 
 struct Params {
   rows : u32,
@@ -20,10 +21,13 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
     return;
   }
   let latent = latents[i];
-  let arch = runs.run[u32(latent.w)].arch;
+  let run = runs.run[u32(latent.w)];
+  if (run.live == 0u) {
+    return;
+  }
   var count = 0u;
   for (var row = 0u; row < params.rows; row++) {
-    count += select(0u, 1u, activate(arch, ut[i * params.ut_stride + row], latent).f > 0.0);
+    count += select(0u, 1u, activate(run.arch, ut[i * params.ut_stride + row], latent).f > 0.0);
   }
   fires[i] += count;
 }

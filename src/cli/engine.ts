@@ -32,6 +32,8 @@ export interface Inputs {
   text?: string | undefined;
   /** A safetensors file with `input_ids` or `tokens` `[n, T]`, instead of a text. */
   tokens?: string | undefined;
+  /** Name of the activations' tensor, for shards that hold several. */
+  tensor?: string | undefined;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function loadWorkspace(
     ...(inputs.model === undefined ? [] : await modelFiles(inputs.model)),
     ...(inputs.text === undefined ? [] : await listFiles([inputs.text])),
   ];
+  if (inputs.tensor !== undefined) await workspace.chooseTensor(inputs.tensor);
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);

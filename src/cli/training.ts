@@ -141,8 +141,7 @@ export async function prepareTraining(
   if (shuffle !== 'pool' && shuffle !== 'none') throw new UsageError(`--shuffle must be pool or none, not "${shuffle}"`);
   const engine = await open();
   const tensor = options.text('tensor');
-  const workspace = await loadWorkspace(engine, { data, model, text, tokens }, limitsOf(options));
-  if (tensor !== undefined) await workspace.chooseTensor(tensor);
+  const workspace = await loadWorkspace(engine, { data, model, text, tokens, tensor }, limitsOf(options));
   if (hook !== undefined && workspace.model) workspace.chooseHook(hook);
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
@@ -166,10 +165,17 @@ const bufferLimits = ({ gpu }: Engine) => ({
   maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
 });
 
-export function limitsOf(options: Options): { context?: number; evalTokens?: number; trainTokens?: number } {
+export function limitsOf(options: Options): {
+  context?: number;
+  evalTokens?: number;
+  holdOutTokens?: number;
+  trainTokens?: number;
+} {
   return {
     ...(options.text('context') === undefined ? {} : { context: options.count('context', 0, 2) }),
-    ...(options.text('eval-tokens') === undefined ? {} : { evalTokens: options.count('eval-tokens', 0, 1) }),
+    ...(options.text('eval-tokens') === undefined
+      ? {}
+      : { evalTokens: options.count('eval-tokens', 0, 1), holdOutTokens: options.count('eval-tokens', 0, 1) }),
     ...(options.text('train-tokens') === undefined ? {} : { trainTokens: options.count('train-tokens', 0, 1) }),
   };
 }
@@ -208,6 +214,8 @@ export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup,
     );
     for (const run of done) experiment.end(run, 'done');
   }
+  const { badRows } = experiment.feeder.stats;
+  if (badRows > 0) say(`${badRows} rows with NaN or Inf were met and left out of training`);
   return experiment.rowsTrained / (trainedMs / 1000);
 }
 
@@ -225,6 +233,7 @@ export function runFacts(run: Run, { experiment, engine }: TrainingSetup, rowsPe
     ...(run.message === undefined ? {} : { message: run.message }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
     adapter: adapterName(engine.gpu),
+    ...(experiment.feeder.stats.badRows > 0 ? { bad_rows: experiment.feeder.stats.badRows } : {}),
     ...run.metrics,
   };
 }

@@ -55,7 +55,7 @@ export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
         lrWarmup: 10,
         lrDecay: 0.2,
         lambdaWarmup: 30,
-        holdout: 0.05,
+        holdout: 4 / 68, // 4 windows of 128 beside 64 for training
         evalEvery: 3,
       },
       workspace: { evalTokens: 512, trainTokens: 8192 },

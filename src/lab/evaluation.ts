@@ -40,9 +40,8 @@ export interface EvaluationTarget {
   runs: { index: number; id: string }[];
 }
 
-export interface Evaluated {
-  metrics: Metrics;
-}
+/** What was measured of one run, or why that is no number: its weights have diverged. The other runs are not concerned. */
+export type Evaluated = { metrics: Metrics; problem?: undefined } | { metrics?: undefined; problem: string };
 
 export class Evaluator {
   private readonly passes = new Map<SweepTrainer, ForwardPass>();
@@ -134,8 +133,11 @@ export class Evaluator {
     for (const { pass, runs } of work) {
       for (const run of runs) {
         const fires = await pass.fires(run.index);
-        const metrics = metricsOf(run.sums, variance, fires, scale, model && { sae: run.ce.mean, model });
-        results.set(run.id, { metrics });
+        try {
+          results.set(run.id, { metrics: metricsOf(run.sums, variance, fires, scale, model && { sae: run.ce.mean, model }) });
+        } catch (cause) {
+          results.set(run.id, { problem: cause instanceof Error ? cause.message : String(cause) });
+        }
       }
     }
     return results;

@@ -16,9 +16,9 @@ import { groupRuns, layoutOf } from '../sae/layout';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
+import type { Origin } from './origin';
 import type { RunState } from './protocol';
 import type { RunSpec } from './runSpecs';
-import type { Origin } from './saveRun';
 
 export interface ExperimentData {
   sources: readonly RowSource[];
@@ -63,6 +63,21 @@ export interface Listener {
   log(run: Run, log: StepLog): void;
   /** A run's state changed. */
   changed(run: Run): void;
+}
+
+/**
+ * A squared error of so many times the activations' own mean square is divergence, though it is still a number: at random
+ * initialisation it is about (d_sae / 2 d_in)².
+ */
+const DIVERGED = 1e6;
+const advice = (run: Run): string => `Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`;
+
+function allFinite({ wEnc, wDec, bDec, vectors }: SaeWeights): boolean {
+  let zero = 0; // NaN from the first value on that is not finite
+  for (const values of [wEnc, wDec, bDec, ...Object.values(vectors)]) {
+    for (let i = 0; i < values.length; i++) zero += (values[i] as number) - (values[i] as number);
+  }
+  return zero === 0;
 }
 
 const ENDED: readonly RunState[] = ['done', 'stopped', 'failed', 'interrupted'];
@@ -218,9 +233,15 @@ export class Experiment {
     for (const run of wanted) {
       const result = results.get(run.id);
       if (!result) continue;
+      const weights = await this.readWeights(run);
+      const problem = result.problem ?? (allFinite(weights) ? undefined : 'its weights are no longer finite');
+      if (problem !== undefined) {
+        this.end(run, 'failed', `${problem} at step ${run.step}. ${advice(run)}`);
+        continue;
+      }
       run.metrics = result.metrics;
       run.evaluatedAt = run.step;
-      run.snapshot = { weights: await this.readWeights(run), step: run.step };
+      run.snapshot = { weights, step: run.step };
     }
   }
 
@@ -278,17 +299,15 @@ export class Experiment {
   }
 
   private hear(group: Group, pending: Promise<(StepLog | undefined)[]>): void {
+    const ceiling = DIVERGED * this.moments.meanSquareNorm * this.scale ** 2;
     const heard = pending.then(
       (logs) => {
         logs.forEach((log, r) => {
           const run = group.runs[r];
           if (!log || !run || run.state === 'failed') return;
-          if (!Number.isFinite(log.loss)) {
-            this.end(
-              run,
-              'failed',
-              `the loss became ${log.loss} at step ${log.step}. Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`,
-            );
+          // Written so that NaN fails too.
+          if (!(log.mse_loss + (log.aux_loss ?? 0) <= ceiling && Number.isFinite(log.loss))) {
+            this.end(run, 'failed', `the loss became ${log.loss} at step ${log.step}. ${advice(run)}`);
             return;
           }
           this.listener.log(run, log);

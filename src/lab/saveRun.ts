@@ -1,22 +1,16 @@
 /** A run as the folder that SAELens loads, with the lab's own facts in its metadata. */
 import { type NamedBytes, saelensFolder } from '../interop/saelensSave';
+import type { Metrics } from '../metrics/types';
 import type { SaeWeights } from '../sae/weights';
-import type { Run } from './experiment';
-
-/** Where a run's activations came from and how they were treated; what is unknown is absent. */
-export interface Origin {
-  data: string;
-  hookName?: string;
-  modelName?: string;
-  contextSize?: number;
-  batch: number;
-  normalize: 'none' | 'mean-square';
-  /** Factor applied to activations in training; folded out of the saved weights. */
-  activationScale: number;
-}
+import type { Origin } from './origin';
+import type { RunSpec } from './runSpecs';
 
 /** @param weights for raw activations, after `step` steps. */
-export function savedRun({ spec, metrics }: Run, { weights, step }: { weights: SaeWeights; step: number }, origin: Origin): NamedBytes[] {
+export function savedRun(
+  { spec, metrics }: { spec: RunSpec; metrics?: Metrics | undefined },
+  { weights, step }: { weights: SaeWeights; step: number },
+  origin: Origin,
+): NamedBytes[] {
   const { data, hookName, modelName, contextSize, batch, normalize, activationScale } = origin;
   return saelensFolder(weights, {
     ...(hookName === undefined ? {} : { hookName }),

@@ -6,7 +6,6 @@
 import { readText } from '../data/byteSource';
 import { CachedSource } from '../data/cachedSource';
 import { type Inspection, inspectFiles } from '../data/classify';
-import { heldOutBlocks } from '../data/moments';
 import { type Split, splitRows } from '../data/split';
 import { TensorSet } from '../data/tensorSet';
 import { readTokens } from '../data/tokensFile';
@@ -18,6 +17,8 @@ import { LanguageModel } from '../lm/model';
 import { loadTokeniser, type Tokeniser, textToWindows } from '../lm/tokenise';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
+import { rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
+import { modelInfo, unusableModel } from './modelInfo';
 import type { DataState, ModelInfo } from './protocol';
 
 export interface WorkspaceOptions {
@@ -26,6 +27,8 @@ export interface WorkspaceOptions {
   context?: number;
   /** Most tokens used in one evaluation with a model. */
   evalTokens?: number;
+  /** Tokens of a text held out at least, even where the held-out fraction gives less. */
+  holdOutTokens?: number;
   /** Most tokens harvested from text for training. */
   trainTokens?: number;
   /** Tokens a forward pass of the model takes at once. */
@@ -189,9 +192,8 @@ export class Workspace {
       return { sources: shards, d, split, evaluation, origin: { data: label, ...this.modelOrigin(evaluation) } };
     }
     const { model } = this.loaded as LoadedModel;
-    const { sequences } = this.text as LoadedText;
     const hook = this.hook as string;
-    const { heldOut, train } = splitSequences(sequences, holdout, this.setting('trainTokens'));
+    const { heldOut, train } = this.splitText(holdout);
     const source: RowSource = new CachedSource(
       new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook),
       this.setting('cacheBytes'),
@@ -207,6 +209,10 @@ export class Workspace {
     };
   }
 
+  private splitText(holdout: number): ReturnType<typeof splitSequences> {
+    return splitSequences((this.text as LoadedText).sequences, holdout, this.setting('trainTokens'), this.options.holdOutTokens);
+  }
+
   private modelOrigin(evaluation: EvaluationSource): { hookName?: string; modelName?: string; contextSize?: number } {
     if (evaluation.kind !== 'model' || !this.loaded) return {};
     return { hookName: evaluation.hook, modelName: this.loaded.label, contextSize: evaluation.sequences.T };
@@ -217,7 +223,8 @@ export class Workspace {
     return this.text?.sequences;
   }
 
-  state(holdout: number, seed: number): DataState {
+  /** @param badRows rows left out so far because they hold NaN or Inf. */
+  state(holdout: number, seed: number, badRows = 0): DataState {
     const { reports, shards } = this.inspection;
     const state: DataState = { files: reports };
     if (this.note) state.note = this.note;
@@ -235,10 +242,10 @@ export class Workspace {
         trainRows: split.trainRows,
         heldOutRows: split.heldOutRows,
         bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
-        badRows: 0,
+        badRows,
       };
     } else if (this.loaded && this.text && this.hook) {
-      const { heldOut, train } = splitSequences(this.text.sequences, holdout, this.setting('trainTokens'));
+      const { heldOut, train } = this.splitText(holdout);
       state.shards = {
         source: 'harvest',
         label: `${this.loaded.label} ${this.hook} on ${this.text.label}`,
@@ -248,12 +255,12 @@ export class Workspace {
         trainRows: train.n * train.T,
         heldOutRows: heldOut.n * heldOut.T,
         bytes: 0,
-        badRows: 0,
+        badRows,
       };
     }
     if (this.text) {
       const { sequences } = this.text;
-      const held = this.limited(first ? sequences : splitSequences(sequences, holdout, this.setting('trainTokens')).heldOut);
+      const held = this.limited(first ? sequences : this.splitText(holdout).heldOut);
       state.text = { label: this.text.label, tokens: sequences.n * sequences.T, heldOutSequences: held.n, sequenceLength: sequences.T };
     }
     return state;
@@ -358,93 +365,23 @@ export class Workspace {
   private async modelEvaluation(shards: readonly RowSource[], split: Split): Promise<EvaluationSource | undefined> {
     const hook = this.hook;
     if (!this.loaded || !hook || this.loaded.model.hookWidth(hook) !== shards[0]?.d) return undefined;
-    const sequences = this.text?.sequences ?? (await this.sequencesOfShards(shards, split));
+    const sequences = this.text?.sequences ?? (await sequencesOfShards(shards, split, this.loaded.config, this.setting('evalTokens')));
     if (!sequences || sequences.n === 0) return undefined;
     return { kind: 'model', model: this.loaded.model, hook, sequences: this.limited(sequences) };
   }
 
-  private async sequencesOfShards(shards: readonly RowSource[], split: Split): Promise<Sequences | undefined> {
-    const T = shards[0]?.sequence ?? 1;
-    const { config } = this.loaded as LoadedModel;
-    if (T < 2 || T > config.context || shards.some(({ sequence, hasTokens }) => sequence !== T || !hasTokens)) return undefined;
-    const wanted = Math.max(1, Math.floor(this.setting('evalTokens') / T));
-    const tokens = new Uint32Array(wanted * T);
-    let n = 0;
-    for (const { source, start, rows } of split.heldOut) {
-      for (let at = Math.ceil(start / T) * T; at + T <= start + rows && n < wanted; at += T) {
-        const block = await (shards[source] as RowSource).read(at, T);
-        if (!block.tokens || block.tokens.some((id) => id < 0 || id >= config.vocab)) return undefined;
-        tokens.set(block.tokens, n * T);
-        n++;
-      }
-    }
-    return { tokens: tokens.slice(0, n * T), n, T };
-  }
-
   private modelInfo(): ModelInfo | undefined {
-    const files = this.inspection.model;
+    const { model: files, shards, texts } = this.inspection;
     if (!files) return undefined;
-    if (!this.loaded) {
-      return {
-        label: files.folder || 'model',
-        family: 'not usable',
-        layers: 0,
-        dModel: 0,
-        vocab: 0,
-        context: 0,
-        parameters: 0,
-        hooks: [],
-        problem: this.modelProblem ?? 'not loaded',
-      };
-    }
-    const { config, model, label } = this.loaded;
-    const d = this.inspection.shards[0]?.d;
-    const info: ModelInfo = {
-      label,
-      family: config.label,
-      layers: config.layers,
-      dModel: config.dModel,
-      vocab: config.vocab,
-      context: config.context,
-      parameters: model.parameters,
-      hooks: model.hooks.map(({ name, width }) => ({ name, width })),
-    };
-    const hook = this.hook;
-    if (hook !== undefined) info.hook = hook;
-    if (hook === undefined && d !== undefined) {
-      const widths = [...new Set(model.hooks.map(({ width }) => width))].join(', ');
-      info.problem = `no hook of this model is ${d} wide like the shards' rows (its hooks are ${widths} wide): the shards come from another model or hook.`;
-    } else if (!this.text && !this.shardsHaveSequences()) {
-      info.problem =
-        this.inspection.texts.length > 0
-          ? 'the text could not be used: see its line above.'
-          : 'there is no text yet: drop a .txt file or a safetensors file of token sequences.';
-    }
-    return info;
+    if (!this.loaded) return unusableModel(files.folder, this.modelProblem ?? 'not loaded');
+    const unread = texts.length > 0 ? 'unusable' : 'none';
+    const text = this.text || this.shardsHaveSequences() ? 'there' : unread;
+    const { label, config, model } = this.loaded;
+    return modelInfo(label, config, model, { hook: this.hook, d: shards[0]?.d, text });
   }
 
   private shardsHaveSequences(): boolean {
     const { shards } = this.inspection;
     return shards.length > 0 && shards.every(({ sequence, hasTokens }) => sequence > 1 && hasTokens);
   }
-}
-
-const rowsEvaluation = (sources: readonly RowSource[], split: Split): EvaluationSource => ({
-  kind: 'rows',
-  blocks: () => heldOutBlocks(sources, split.heldOut),
-});
-
-/** The first sequences are held out, so that no document is cut between the two parts more than once. */
-export function splitSequences(
-  { tokens, n, T }: Sequences,
-  holdout: number,
-  trainTokens = Number.POSITIVE_INFINITY,
-): { heldOut: Sequences; train: Sequences } {
-  if (n < 2) throw new Error(`the text gives ${n} window of ${T} tokens; training and held-out evaluation need at least 2`);
-  const held = Math.min(n - 1, Math.max(1, Math.round(n * holdout)));
-  const train = Math.max(1, Math.min(n - held, Math.floor(trainTokens / T)));
-  return {
-    heldOut: { tokens: tokens.subarray(0, held * T), n: held, T },
-    train: { tokens: tokens.subarray(held * T, (held + train) * T), n: train, T },
-  };
 }

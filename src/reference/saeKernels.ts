@@ -224,7 +224,11 @@ export interface TwinAdamState {
 
 /** adam_bias and adam_latents: one Adam step; new arrays. */
 export function adam(value: Numbers, g: Numbers, v: Numbers, m: Numbers, s: TwinAdam): TwinAdamState {
-  const out: TwinAdamState = { value: new Float64Array(value.length), v: new Float64Array(value.length), m: new Float64Array(value.length) };
+  const out: TwinAdamState = {
+    value: new Float64Array(value.length),
+    v: new Float64Array(value.length),
+    m: new Float64Array(value.length),
+  };
   for (let j = 0; j < value.length; j++) {
     const second = s.beta2 * at(v, j) + (1 - s.beta2) * at(g, j) ** 2;
     const first = s.beta1 * at(m, j) + (1 - s.beta1) * at(g, j);

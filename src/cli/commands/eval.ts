@@ -32,9 +32,11 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const sae = await loadSae(await listFiles([path]));
   const engine = await openEngine();
   const { gpu, flopsPerMs } = engine;
-  const workspace = await loadWorkspace(engine, model === undefined ? { data } : { model, text, tokens }, limitsOf(options));
-  const tensor = options.text('tensor');
-  if (tensor !== undefined) await workspace.chooseTensor(tensor);
+  const workspace = await loadWorkspace(
+    engine,
+    model === undefined ? { data, tensor: options.text('tensor') } : { model, text, tokens },
+    limitsOf(options),
+  );
   const source = sourceOf();
 
   function sourceOf(): EvaluationSource {
@@ -77,8 +79,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
     progress(Number.isNaN(fraction) ? 'evaluating' : `evaluating ${(100 * fraction).toFixed(0)} %`),
   );
   gpu.check();
-  const metrics = results.get('sae')?.metrics;
-  if (!metrics) throw new Error('nothing was measured');
+  const { metrics, problem } = results.get('sae') ?? {};
+  if (!metrics) throw new Error(problem ?? 'nothing was measured');
   const result = {
     arch: sae.arch,
     d_in: sae.dIn,

@@ -34,5 +34,5 @@ export async function inspect(args: string[]): Promise<number> {
       ]),
     ),
   );
-  return files.some(({ ok }) => ok) ? 0 : 1;
+  return 0;
 }

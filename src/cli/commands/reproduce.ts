@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Run } from '../../lab/experiment';
 import { frontier, l0AtQuality, matchedRatios, median, paretoSentence } from '../../metrics/pareto';
 import type { Metrics } from '../../metrics/types';
-import { readOptions } from '../args';
+import { readOptions, UsageError } from '../args';
 import { adapterName, openEngine } from '../engine';
 import { finish, say } from '../output';
 import { prepareTraining, TRAINING_OPTIONS, type TrainingSetup, trainToTheEnd } from '../training';
@@ -75,7 +75,7 @@ export async function reproduce(args: string[]): Promise<number> {
   const { options } = readOptions(args, { site: 'text', seed: 'text', steps: 'text', report: 'text', json: 'flag' });
   const name = options.text('site') ?? 'mlp_out';
   const site = SITES[name];
-  if (!site) throw new Error(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
+  if (!site) throw new UsageError(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
   const seed = options.text('seed') ?? '1';
   const steps = options.count('steps', site.steps, 1);
   const started = performance.now();

@@ -20,8 +20,9 @@ export async function train(args: string[]): Promise<number> {
   }
   const logEvery = options.count('log-every', 10, 1);
   const out = options.required('out');
-  const log = await LogFile.create(out);
-  const setup = await prepareTraining(options, openEngine, (_, values) => log.write(values));
+  let log: LogFile | undefined;
+  const setup = await prepareTraining(options, openEngine, (_, values) => log?.write(values));
+  log = await LogFile.create(out); // only now: a refused input leaves no folder behind
   const [run] = setup.runs;
   if (!run) throw new Error('no run was made');
   const rowsPerSecond = await trainToTheEnd(setup, logEvery);

@@ -89,7 +89,7 @@ describe('through the fixture model', () => {
       for (const other of [together[i], apart[i]]) {
         expect(Object.keys(other ?? {})).toEqual(Object.keys(alone ?? {}));
         for (const [key, value] of Object.entries(alone ?? {})) {
-          const got = other?.[key as keyof typeof alone] as number;
+          const got = (other as unknown as Record<string, number>)[key] as number;
           expect(Math.abs(got - value), `${key} of run ${i}: ${got} for ${value}`).toBeLessThan(2e-5 * Math.max(1, Math.abs(value)));
         }
       }

@@ -58,7 +58,7 @@ export function silentSae(arch: ArchitectureId, d: number, dSae: number, bDec = 
 }
 
 /** A packed sweep of given SAEs, for evaluation. */
-export function trainerOf(gpu: Gpu, saes: readonly SaeWeights[], { batch = 64, scale = 1, mean = new Float32Array(saes[0]?.dIn ?? 0) } = {}): Promise<SweepTrainer> {
+export function trainerOf(gpu: Gpu, saes: readonly SaeWeights[], { batch = 64, scale = 1, mean = new Float32Array(saes[0]?.dIn ?? 0) }: { batch?: number; scale?: number; mean?: Float32Array } = {}): Promise<SweepTrainer> {
   const d = saes[0]?.dIn ?? 0;
   const pool = gpu.device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE });
   return SweepTrainer.create(gpu, {
