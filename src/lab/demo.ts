@@ -48,7 +48,7 @@ export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
         architectures: [...shared.architectures],
         seeds: [...shared.seeds],
         widths: { gated: [width], baseline: [1.5 * width] },
-        lambdas: { gated: [0.2, 0.6], baseline: [0.1, 0.3] },
+        lambdas: { gated: [0.1, 0.25, 0.6], baseline: [0.05, 0.12, 0.3] },
         steps: 600,
         batch: 64,
         lr: 2e-3,
@@ -59,7 +59,7 @@ export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
         evalEvery: 3,
       },
       workspace: { evalTokens: 512, trainTokens: 8192 },
-      note: `Reduced for a software GPU: 4 SAEs of width ${width} and ${1.5 * width}, batch 64, 8,192 training tokens, evaluation on 512 tokens. Figures are rough; a real GPU runs the full demo.`,
+      note: `Reduced for a software GPU: 6 SAEs of width ${width} and ${1.5 * width}, batch 64, 8,192 training tokens, evaluation on 512 tokens. Figures are rough; a real GPU runs the full demo.`,
     };
   }
   return {

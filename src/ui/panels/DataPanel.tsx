@@ -149,7 +149,10 @@ function FileList({ files }: { files: readonly FileReport[] }) {
           {file.candidates && file.candidates.length > 1 && (
             <label className="reason field">
               <span>Tensor</span>
-              <select defaultValue={file.candidates[0]} onChange={(e) => lab.do({ type: 'choose-tensor', tensor: e.target.value })}>
+              <select defaultValue="" onChange={(e) => lab.do({ type: 'choose-tensor', tensor: e.target.value })}>
+                <option value="" disabled>
+                  choose …
+                </option>
                 {file.candidates.map((name) => (
                   <option key={name}>{name}</option>
                 ))}
