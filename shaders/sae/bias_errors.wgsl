@@ -1,5 +1,7 @@
 // First half of b_dec's gradient, from the decoder: g_bias[r] (+)= (2/B) sum_b e_b. (The second half: bias_gradient.wgsl.)
-// One workgroup of 16 columns x 16 row lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation.
+// One workgroup of 16 columns x 16 row lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a group of 32
+// consecutive rows, the groups are added in order, going on from what is stored: since row blocks are multiples of 32, they leave no
+// trace in the bits.
 // The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
 
 struct Params {
@@ -15,6 +17,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, block rows, Q]
 @group(0) @binding(3) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
 
+const GROUP = 32u;
+
 var<workgroup> lanes : array<vec4<f32>, 256>;
 
 @compute @workgroup_size(16, 16)
@@ -24,19 +28,29 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
     return;
   }
   let q = group.x * 16u + t.x;
-  var sum = vec4(0.0);
-  if (q < params.quads) {
-    for (var row = t.y; row < params.rows; row += 16u) {
-      sum += errors[(run.main_slot * params.block_rows + row) * params.quads + q];
-    }
+  let at = group.y * params.quads + q;
+  var total = vec4(0.0);
+  if (t.y == 0u && q < params.quads && params.accumulate != 0u) {
+    total = g_bias[at];
   }
-  lanes[t.y * 16u + t.x] = sum;
-  workgroupBarrier();
-  if (t.y == 0u && q < params.quads) {
-    for (var lane = 1u; lane < 16u; lane++) {
-      sum += lanes[lane * 16u + t.x];
+  for (var base = 0u; base < params.rows; base += 16u * GROUP) {
+    var sum = vec4(0.0);
+    if (q < params.quads) {
+      let first = base + t.y * GROUP;
+      for (var row = first; row < min(first + GROUP, params.rows); row++) {
+        sum += errors[(run.main_slot * params.block_rows + row) * params.quads + q];
+      }
     }
-    let at = group.y * params.quads + q;
-    g_bias[at] = select(vec4(0.0), g_bias[at], params.accumulate != 0u) + sum * params.scale;
+    lanes[t.y * 16u + t.x] = sum;
+    workgroupBarrier();
+    if (t.y == 0u) {
+      for (var lane = 0u; lane < 16u; lane++) {
+        total += lanes[lane * 16u + t.x] * params.scale;
+      }
+    }
+    workgroupBarrier();
+  }
+  if (t.y == 0u && q < params.quads) {
+    g_bias[at] = total;
   }
 }

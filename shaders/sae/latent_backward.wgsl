@@ -2,10 +2,12 @@
 // <e, W_dec_i> and <e_aux, W_dec_i>, from them the gradients of u and of the latent's scalars, and accumulates both gradient rows:
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b   (x centred; `adam_rows` adds what b_dec contributes)
 //
-// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in a
-// fixed order, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density is
-// exact. First each invocation takes whole entries (dot products), then whole columns (gradient rows): no atomics, fixed order.
-// A run that is not active is skipped: its gradients are left as they were.
+// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in the
+// order of the batch, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density
+// is exact. First each invocation takes whole entries (dot products), then whole columns (gradient rows). No atomics, and
+// every sum over rows runs strictly in the order of the batch, going on from what is stored: neither the lists nor the
+// row blocks leave a trace in the bits, so a run's bits do not depend on the sweep it is in.
+// A run that is not live is skipped: its gradients are left as they were.
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 512u;
@@ -36,20 +38,11 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> sums : array<vec4<f32>>;
 
 var<workgroup> row_of : array<u32, CAPACITY>;
-var<workgroup> gu_of : array<f32, CAPACITY>;  // g_u / B
+var<workgroup> pull_of : array<array<f32, 4>, CAPACITY>; // gradient of the scalars and of u, times 1/B
 var<workgroup> f2_of : array<f32, CAPACITY>;  // 2 f / B
 var<workgroup> tally : array<u32, WIDTH>;
-var<workgroup> partial : array<vec4<f32>, WIDTH>;
-var<workgroup> fired : array<f32, WIDTH>;
+var<workgroup> totals : array<f32, 4>;
 var<workgroup> listed : u32;
-
-// Adds `value` to a gradient column, or stores it when nothing is there yet.
-fn deposit_enc(at : u32, fresh : bool, value : vec4<f32>) {
-  if (fresh) { g_enc[at] = value; } else { g_enc[at] += value; }
-}
-fn deposit_dec(at : u32, fresh : bool, value : vec4<f32>) {
-  if (fresh) { g_dec[at] = value; } else { g_dec[at] += value; }
-}
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
@@ -67,9 +60,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let w = i * params.quads;
   let main_ = run.main_slot * params.block_rows;
   let second = run.aux_slot * params.block_rows;
-  var mine = vec4(0.0);
-  var fires = 0.0;
   var fresh = params.accumulate == 0u;
+  // Invocations 0 to 3 each sum one of the latent's scalars; invocation 0 counts the rows on which it fired.
+  var total = 0.0;
+  if (t < 4u && !fresh) {
+    total = sums[2u * i][t];
+  }
+  var fires = 0.0;
   var count = 0u;
   var next = 0u;
   loop {
@@ -77,7 +74,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     while (next < params.rows && count + TILE <= CAPACITY) {
       var mask = 0u;
       for (var p = 0u; p < TILE / WIDTH; p++) {
-        let row = next + p * WIDTH + t;
+        let row = next + t * (TILE / WIDTH) + p;
         if (row < params.rows) {
           mask |= select(0u, 1u << p, is_active(ut[column + row], latent.x));
         }
@@ -92,7 +89,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         listed = place + countOneBits(mask);
       }
       while (mask != 0u) {
-        row_of[place] = next + firstTrailingBit(mask) * WIDTH + t;
+        row_of[place] = next + t * (TILE / WIDTH) + firstTrailingBit(mask);
         place++;
         mask &= mask - 1u;
       }
@@ -113,12 +110,17 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       let u = ut[column + row_of[k]];
       let f = activate(run.arch, u, latent).f;
       let p = pull(run.arch, u, latent, f, dot(we, vec4(1.0)), dot(wa, vec4(1.0)), run.lambda);
-      mine += vec4(p.vectors, p.u);
-      fires += select(0.0, 1.0, f > 0.0);
-      gu_of[k] = p.u * params.per_row;
+      let scaled = vec4(p.vectors, p.u) * params.per_row;
+      pull_of[k] = array(scaled.x, scaled.y, scaled.z, scaled.w);
       f2_of[k] = 2.0 * f * params.per_row;
     }
     workgroupBarrier();
+    if (t < 4u) {
+      for (var k = 0u; k < count; k++) {
+        total += pull_of[k][t];
+        fires += select(0.0, 1.0, f2_of[k] > 0.0);
+      }
+    }
     // Columns: both gradient rows, four vec4 columns at a time.
     for (var q0 = t; q0 < params.quads; q0 += 4u * WIDTH) {
       let q1 = q0 + WIDTH;
@@ -132,10 +134,26 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       var dec1 = vec4(0.0);
       var dec2 = vec4(0.0);
       var dec3 = vec4(0.0);
+      if (!fresh) {
+        enc0 = g_enc[w + q0];
+        dec0 = g_dec[w + q0];
+        if (q1 < params.quads) {
+          enc1 = g_enc[w + q1];
+          dec1 = g_dec[w + q1];
+        }
+        if (q2 < params.quads) {
+          enc2 = g_enc[w + q2];
+          dec2 = g_dec[w + q2];
+        }
+        if (q3 < params.quads) {
+          enc3 = g_enc[w + q3];
+          dec3 = g_dec[w + q3];
+        }
+      }
       for (var k = 0u; k < count; k++) {
         let at = (params.first_row + row_of[k]) * params.quads;
         let e = (main_ + row_of[k]) * params.quads;
-        let gu = gu_of[k];
+        let gu = pull_of[k][3];
         let f2 = f2_of[k];
         enc0 += gu * x[at + q0];
         dec0 += f2 * errors[e + q0];
@@ -152,19 +170,19 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
           dec3 += f2 * errors[e + q3];
         }
       }
-      deposit_enc(w + q0, fresh, enc0);
-      deposit_dec(w + q0, fresh, dec0);
+      g_enc[w + q0] = enc0;
+      g_dec[w + q0] = dec0;
       if (q1 < params.quads) {
-        deposit_enc(w + q1, fresh, enc1);
-        deposit_dec(w + q1, fresh, dec1);
+        g_enc[w + q1] = enc1;
+        g_dec[w + q1] = dec1;
       }
       if (q2 < params.quads) {
-        deposit_enc(w + q2, fresh, enc2);
-        deposit_dec(w + q2, fresh, dec2);
+        g_enc[w + q2] = enc2;
+        g_dec[w + q2] = dec2;
       }
       if (q3 < params.quads) {
-        deposit_enc(w + q3, fresh, enc3);
-        deposit_dec(w + q3, fresh, dec3);
+        g_enc[w + q3] = enc3;
+        g_dec[w + q3] = dec3;
       }
     }
     fresh = false;
@@ -174,16 +192,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       break;
     }
   }
-  partial[t] = mine;
-  fired[t] = fires;
+  if (t < 4u) {
+    totals[t] = total;
+  }
   workgroupBarrier();
   if (t == 0u) {
-    for (var other = 1u; other < WIDTH; other++) {
-      mine += partial[other];
-      fires += fired[other];
-    }
-    let mean = mine * params.per_row;
-    sums[2u * i] = select(sums[2u * i], vec4(0.0), params.accumulate == 0u) + mean;
+    sums[2u * i] = vec4(totals[0], totals[1], totals[2], totals[3]);
     sums[2u * i + 1u].x += fires;
   }
 }

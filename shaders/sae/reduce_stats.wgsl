@@ -1,6 +1,7 @@
 // Sums of the rows' statistics: totals[r] (+)= sum over rows of stats[row, r], with the cosine of each row formed here
 // (its norms may have come in several column chunks).
-// One workgroup of 64 a run; grid (R). Rows are summed in a fixed order. A run that is not active is skipped.
+// One workgroup of 64 a run; grid (R). An invocation sums groups of 32 consecutive rows, the groups are added
+// in order: row blocks, multiples of 32, leave no trace in the bits. A run that is not active is skipped.
 
 struct Params {
   rows : u32,
@@ -15,43 +16,49 @@ struct Params {
 @group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, block rows, R, STATS]
 @group(0) @binding(3) var<storage, read_write> totals : array<f32>;  // [R, STATS]
 
-var<workgroup> low : array<vec4<f32>, 64>;
-var<workgroup> high : array<vec4<f32>, 64>;
+const GROUP = 32u;
+
+var<workgroup> sums : array<array<f32, STATS>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   if (runs.run[group.x].live == 0u) {
     return;
   }
-  var lo = vec4(0.0);
-  var hi = vec4(0.0);
-  for (var row = t; row < params.rows; row += 64u) {
-    var row_lo = vec4(0.0);
-    var row_hi = vec4(0.0);
-    for (var chunk = 0u; chunk < params.chunks; chunk++) {
-      let s = ((chunk * params.block_rows + row) * params.runs + group.x) * STATS;
-      row_lo += vec4(stats[s], stats[s + 1u], stats[s + 2u], stats[s + 3u]);
-      row_hi += vec4(stats[s + 4u], stats[s + 5u], stats[s + 6u], 0.0);
-    }
-    let norms = row_hi.x * row_hi.z;
-    if (norms > 0.0) {
-      row_hi.w = row_hi.y * inverseSqrt(norms);
-    }
-    lo += row_lo;
-    hi += row_hi;
+  // Invocations 0 to 7 each own one of the totals.
+  var total = 0.0;
+  if (t < STATS && params.accumulate != 0u) {
+    total = totals[group.x * STATS + t];
   }
-  low[t] = lo;
-  high[t] = hi;
-  workgroupBarrier();
-  if (t < 4u) {
-    var low_sum = low[0][t];
-    var high_sum = high[0][t];
-    for (var other = 1u; other < 64u; other++) {
-      low_sum += low[other][t];
-      high_sum += high[other][t];
+  for (var base = 0u; base < params.rows; base += 64u * GROUP) {
+    var lo = vec4(0.0);
+    var hi = vec4(0.0);
+    let first = base + t * GROUP;
+    for (var row = first; row < min(first + GROUP, params.rows); row++) {
+      var row_lo = vec4(0.0);
+      var row_hi = vec4(0.0);
+      for (var chunk = 0u; chunk < params.chunks; chunk++) {
+        let s = ((chunk * params.block_rows + row) * params.runs + group.x) * STATS;
+        row_lo += vec4(stats[s], stats[s + 1u], stats[s + 2u], stats[s + 3u]);
+        row_hi += vec4(stats[s + 4u], stats[s + 5u], stats[s + 6u], 0.0);
+      }
+      let norms = row_hi.x * row_hi.z;
+      if (norms > 0.0) {
+        row_hi.w = row_hi.y * inverseSqrt(norms);
+      }
+      lo += row_lo;
+      hi += row_hi;
     }
-    let at = group.x * STATS + t;
-    totals[at] = select(0.0, totals[at], params.accumulate != 0u) + low_sum;
-    totals[at + 4u] = select(0.0, totals[at + 4u], params.accumulate != 0u) + high_sum;
+    sums[t] = array(lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w);
+    workgroupBarrier();
+    if (t < STATS) {
+      for (var other = 0u; other < 64u; other++) {
+        total += sums[other][t];
+      }
+    }
+    workgroupBarrier();
+  }
+  if (t < STATS) {
+    totals[group.x * STATS + t] = total;
   }
 }

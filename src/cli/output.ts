@@ -45,7 +45,9 @@ export function metricCells(m: Metrics | undefined): string[] {
 export function describeMetrics(m: Metrics): string {
   const lines = [
     `L0                 ${m.l0.toFixed(2)} latents a token`,
-    `R²                 ${m.r2.toFixed(4)}  (FVU ${m.fvu.toFixed(4)}, MSE ${digits(m.mse, 4)})`,
+    m.r2 === undefined || m.fvu === undefined
+      ? `R²                 undefined: the rows have no variance (MSE ${digits(m.mse, 4)})`
+      : `R²                 ${m.r2.toFixed(4)}  (FVU ${m.fvu.toFixed(4)}, MSE ${digits(m.mse, 4)})`,
     `gamma              ${m.gamma === undefined ? 'undefined: the reconstructions are all zero' : m.gamma.toFixed(4)}`,
     `alive              ${(100 * m.alive).toFixed(1)} % of latents fired in ${m.alive_window_tokens} tokens`,
   ];

@@ -2,7 +2,7 @@
 
 import { megabytes } from '../gpu/buffers';
 import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
-import { gpuMemory, groupRuns, layoutOf, stepFlops } from '../sae/layout';
+import { gpuMemory, groupRuns, layoutOf, stepFlops, widestRun } from '../sae/layout';
 import type { Schedule } from '../sae/schedules';
 import type { Estimate, SweepConfig } from './protocol';
 
@@ -99,7 +99,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
     gpuBytes += total;
     flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);
     if (largest > limitBytes) {
-      const widest = Math.floor(limitBytes / (Math.ceil(d / 4) * 16));
+      const widest = widestRun(d, limitBytes);
       found.push(
         `One buffer would need ${megabytes(largest)}; this GPU binds at most ${megabytes(limitBytes)}. Use a width of at most ${widest}, or a smaller batch.`,
       );

@@ -4,6 +4,9 @@
  */
 import type { Metrics } from './types';
 
+/** Relative rounding of a sum of squares that was added up in f32. */
+const ROUNDING = 2 ** -20;
+
 /** Streaming variance of rows about their own mean, from sums of values that are already roughly centred. */
 export class VarianceSums {
   private readonly first: Float64Array;
@@ -26,11 +29,12 @@ export class VarianceSums {
     return this.first.map((sum) => sum / this.rows);
   }
 
-  /** sum ‖x - x̄‖² over all rows. */
+  /** sum ‖x - x̄‖² over all rows; 0 where it is no more than the rounding of the f32 sums it comes from. */
   total(): number {
     let correction = 0;
     for (const sum of this.first) correction += (sum * sum) / this.rows;
-    return this.second - correction;
+    const total = this.second - correction;
+    return total > ROUNDING * this.second ? total : 0;
   }
 }
 

@@ -1,17 +1,18 @@
-/** What is measured of one SAE on held-out data. Definitions: docs/metrics.md. Every value is on un-normalised activations. */
+/** What is measured of one SAE on held-out data. Definitions: docs/metrics.md. Every value is on un-normalised activations.
+ * What could not be formed is absent: gamma and cosine of an SAE that outputs nothing, fvu and r2 of rows without variance. */
 export interface Metrics {
   /** Mean number of latents with f > 0 per token. */
   l0: number;
   /** Mean over tokens of the sum over d_in of (x - x_hat)². */
   mse: number;
   /** Fraction of variance unexplained about the data mean: sum ‖x - x̂‖² / sum ‖x - x̄‖². */
-  fvu: number;
+  fvu?: number;
   /** 1 - fvu. "Variance recovered", never "loss recovered". */
-  r2: number;
+  r2?: number;
   /** Relative reconstruction bias E‖x̂‖² / E[x·x̂] (paper eq. 10): below 1 is shrinkage. */
-  gamma: number;
+  gamma?: number;
   /** Mean cosine similarity of x and x_hat. */
-  cosine: number;
+  cosine?: number;
   /** Fraction of latents that fired at least once in the window below. */
   alive: number;
   /** Tokens (rows) over which `alive` was counted. */

@@ -21,7 +21,8 @@ import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { struct } from '../gpu/struct';
 
-const PRELUDE = `${common}\n${architectures}\n`;
+/** What goes in front of every kernel's text. */
+export const PRELUDE = `${common}\n${architectures}\n`;
 
 const TEXTS = {
   gather,

@@ -9,10 +9,17 @@ import { ENTRY_WORDS, MAX_RUNS, STATS } from './kernels';
 
 /** Work buffers that grow with rows x latents stay below this, by working in row blocks. */
 const WORK_BYTES = 64 * 2 ** 20;
+/** Row blocks are multiples of the groups of rows that the kernels sum (GROUP in the WGSL files), so that blocks leave no trace in the bits. */
+const ROW_GROUP = 32;
 /** Smallest row block: below it the dispatches' own cost rules. */
 const MIN_BLOCK = 32;
 /** Largest one: the split and the decoder dispatch a workgroup a row, and a dimension takes 65 535. */
-const MAX_BLOCK = 65_532;
+const MAX_BLOCK = 65_504;
+/** Rows, latents or columns that a workgroup of the dense form's products owns: 8 invocations of 4. */
+export const DENSE_TILE = 32;
+
+/** How a step does what lies between the encoder and Adam: on the active set alone, or all of it (docs/architecture.md). */
+export type StepForm = 'sparse' | 'dense';
 
 export interface PackedRun {
   arch: ArchitectureId;
@@ -30,7 +37,7 @@ export interface Layout {
   latents: number;
   /** Values a row of u: latents rounded up to 4. */
   uStride: number;
-  /** Rows that go through the kernels at once; a multiple of 4 unless it is the whole batch. */
+  /** Rows that go through the kernels at once; a multiple of 32 unless it is the whole batch. */
   blockRows: number;
   /** Values a row of ut: blockRows rounded up to 4. */
   utStride: number;
@@ -73,7 +80,7 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
     // The backward pass is the longest dispatch: at initialisation, half of the latents active, twice the encoder's product.
     (limits.flopsPerMs * DISPATCH_MS) / (4 * d * latents),
   );
-  const blockRows = Math.min(batch, MAX_BLOCK, Math.max(MIN_BLOCK, Math.floor(widest / 4) * 4));
+  const blockRows = Math.min(batch, MAX_BLOCK, Math.max(MIN_BLOCK, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
   const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads / 4))));
   return {
     d,
@@ -90,10 +97,14 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
   };
 }
 
-/** Bytes of each GPU buffer of a packed sweep, by name; `momentum` when any run has beta1 > 0. */
-export function bufferBytes(l: Layout, momentum: boolean) {
+/**
+ * Bytes of each GPU buffer of a packed sweep, by name; `momentum` when any run has beta1 > 0. The dense form has work buffers of its own
+ * beside the lists, which evaluation uses in either form.
+ */
+export function bufferBytes(l: Layout, momentum: boolean, form: StepForm = 'sparse') {
   const matrix = l.latents * l.quads * 16;
   const row = l.quads * 16;
+  const dense = form === 'dense';
   return {
     wEnc: matrix,
     wDec: matrix,
@@ -120,6 +131,9 @@ export function bufferBytes(l: Layout, momentum: boolean) {
     ut: l.latents * l.utStride * 4,
     entries: l.blockRows * l.uStride * ENTRY_WORDS * 4,
     counts: l.blockRows * l.runs.length * 4,
+    acts: dense ? l.latents * l.utStride * 4 : 16,
+    pulls: dense ? l.latents * l.utStride * 4 : 16,
+    partials: dense ? Math.ceil(l.blockRows / DENSE_TILE) * l.latents * 32 : 16,
     errors: l.slots * l.blockRows * row,
     stats: l.chunks * l.blockRows * l.runs.length * STATS * 4,
     totals: l.runs.length * STATS * 4,
@@ -130,8 +144,8 @@ export function bufferBytes(l: Layout, momentum: boolean) {
 export type SweepBuffers = Record<keyof ReturnType<typeof bufferBytes>, GPUBuffer>;
 
 /** Total and largest single buffer, bytes. */
-export function gpuMemory(l: Layout, momentum: boolean): { total: number; largest: number } {
-  const sizes = Object.values(bufferBytes(l, momentum));
+export function gpuMemory(l: Layout, momentum: boolean, form: StepForm = 'sparse'): { total: number; largest: number } {
+  const sizes = Object.values(bufferBytes(l, momentum, form));
   return { total: sizes.reduce((sum, n) => sum + n, 0), largest: Math.max(...sizes) };
 }
 
@@ -144,14 +158,18 @@ export function stepFlops(l: Layout, density: number): number {
   return product * (1 + 6 * density) + 30 * l.latents * l.d;
 }
 
+/** Most latents that one packed group can hold: a matrix must fit a binding, and so must the lists of the smallest row block (they rule where rows are narrow). */
+export const widestRun = (d: number, maxStorageBufferBindingSize: number): number =>
+  Math.floor(maxStorageBufferBindingSize / Math.max(Math.ceil(d / 4) * 16, MIN_BLOCK * ENTRY_WORDS * 4));
+
 /** Splits runs, in order, into packed groups that each respect the run table and the device's largest binding. */
 export function groupRuns<T extends PackedRun>(d: number, runs: readonly T[], maxStorageBufferBindingSize: number): T[][] {
-  const row = Math.ceil(d / 4) * 16;
+  const most = widestRun(d, maxStorageBufferBindingSize);
   const groups: T[][] = [];
   let latents = Number.POSITIVE_INFINITY;
   for (const run of runs) {
     const last = groups.at(-1);
-    if (last && last.length < MAX_RUNS && (latents + run.width) * row <= maxStorageBufferBindingSize) {
+    if (last && last.length < MAX_RUNS && latents + run.width <= most) {
       last.push(run);
       latents += run.width;
     } else {

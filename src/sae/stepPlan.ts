@@ -2,17 +2,17 @@
 import type { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { fold, Plan } from '../gpu/plan';
-import type { Scalar, Struct } from '../gpu/struct';
+import { densePasses } from './densePlan';
 import { PARAMS, type SaeKernelName, saeKernel } from './kernels';
-import type { Layout, SweepBuffers } from './layout';
-
-/** Share of the latents assumed active when estimating the time of a dispatch: half of them fire at initialisation. */
-const EXPECTED_DENSITY = 0.5;
+import type { Layout, StepForm, SweepBuffers } from './layout';
+import { sparsePasses } from './sparsePlan';
+import { StepContext } from './stepContext';
 
 export interface StepPlanOptions {
   layout: Layout;
   pool: GPUBuffer;
   scale: number;
+  form?: StepForm;
 }
 
 export async function stepPlan(
@@ -26,29 +26,14 @@ export async function stepPlan(
   const { layout: l } = options;
   const WIDTH = l.workgroup;
   const MOMENTUM = momentum ? 1 : 0;
+  const context = new StepContext(gpu, arena, l, b, runs);
+  const form = await (options.form === 'dense' ? densePasses(context) : sparsePasses(context));
   const kernel = (name: SaeKernelName, constants?: Record<string, number>) => saeKernel(gpu, name, constants);
-  const [
-    gather,
-    correction,
-    encode,
-    split,
-    decode,
-    reduceStats,
-    backward,
-    biasErrors,
-    biasGradient,
-    adamEnc,
-    adamDec,
-    adamLatents,
-    adamBias,
-  ] = await Promise.all([
+  const [gather, correction, encode, reduceStats, biasErrors, biasGradient, adamEnc, adamDec, adamLatents, adamBias] = await Promise.all([
     kernel('gather'),
     kernel('correction'),
     kernel('encode'),
-    kernel('split'),
-    kernel('decode', { WIDTH }),
     kernel('reduceStats'),
-    kernel('latentBackward', { WIDTH }),
     kernel('biasErrors'),
     kernel('biasGradient'),
     kernel('adamRows', { WIDTH, DECODER: 0, MOMENTUM }),
@@ -58,24 +43,21 @@ export async function stepPlan(
   ]);
   const R = l.runs.length;
   const plan = new Plan(gpu, 'sae.step');
-  const uniform = <F extends Record<string, Scalar>>(label: string, type: Struct<F>, value: { [K in keyof F]: number }) =>
-    arena.uniform(label, type.pack(value));
-  const pick = (...names: (keyof typeof WGSL_NAMES)[]) => Object.fromEntries(names.map((name) => [name, b[WGSL_NAMES[name]]]));
 
   plan.add(
     gather,
     {
-      params: uniform('gather', PARAMS.gather, { rows: l.batch, quads: l.quads, scale: options.scale }),
+      params: context.uniform('gather', PARAMS.gather, { rows: l.batch, quads: l.quads, scale: options.scale }),
       pool: options.pool,
-      ...pick('slots', 'mean', 'x'),
+      ...context.pick('slots', 'mean', 'x'),
     },
     fold(Math.ceil((l.batch * l.quads) / 64)),
   );
   plan.add(
     correction,
     {
-      params: uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
-      ...pick('w_enc', 'bias', 'latents', 'correction'),
+      params: context.uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
+      ...context.pick('w_enc', 'bias', 'latents', 'correction'),
     },
     fold(Math.ceil(l.uStride / 64)),
     2 * l.latents * l.d,
@@ -87,7 +69,7 @@ export async function stepPlan(
     plan.add(
       encode,
       {
-        params: uniform('encode', PARAMS.encode, {
+        params: context.uniform('encode', PARAMS.encode, {
           rows,
           first_row: first,
           latents: l.latents,
@@ -95,83 +77,50 @@ export async function stepPlan(
           u_stride: l.uStride / 4,
           ut_stride: l.utStride / 4,
         }),
-        ...pick('x', 'w_enc', 'correction', 'u', 'ut'),
+        ...context.pick('x', 'w_enc', 'correction', 'u', 'ut'),
       },
       [Math.ceil(l.latents / 32), Math.ceil(rows / 32)],
       product,
     );
-    plan.add(
-      split,
-      {
-        params: uniform('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }),
-        runs,
-        ...pick('u', 'latents', 'entries', 'counts'),
-      },
-      [rows, R],
-    );
-    plan.add(
-      decode,
-      {
-        params: uniform('decode', PARAMS.decode, {
-          rows,
-          first_row: first,
-          quads: l.quads,
-          u_stride: l.uStride,
-          runs: R,
-          block_rows: l.blockRows,
-          d: l.d,
-        }),
-        runs,
-        ...pick('x', 'w_dec', 'entries', 'counts', 'bias', 'errors', 'stats'),
-      },
-      [rows, R, l.chunks],
-      product * EXPECTED_DENSITY * 2,
-    );
+    form.add(plan, { rows, first, accumulate, product });
     plan.add(
       reduceStats,
       {
-        params: uniform('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate }),
+        params: context.uniform('reduceStats', PARAMS.reduceStats, {
+          rows,
+          block_rows: l.blockRows,
+          runs: R,
+          chunks: form.chunks,
+          accumulate,
+        }),
         runs,
-        ...pick('stats', 'totals'),
+        ...context.pick('stats', 'totals'),
       },
       [R],
     );
     plan.add(
-      backward,
-      {
-        params: uniform('latentBackward', PARAMS.latentBackward, {
-          rows,
-          first_row: first,
-          quads: l.quads,
-          ut_stride: l.utStride,
-          block_rows: l.blockRows,
-          latents: l.latents,
-          accumulate,
-          per_row: 1 / l.batch,
-        }),
-        runs,
-        ...pick('ut', 'latents', 'x', 'errors', 'w_dec', 'g_enc', 'g_dec', 'sums'),
-      },
-      fold(l.latents),
-      product * EXPECTED_DENSITY * 4,
-    );
-    plan.add(
       biasErrors,
       {
-        params: uniform('biasErrors', PARAMS.biasErrors, { rows, quads: l.quads, block_rows: l.blockRows, accumulate, scale: 2 / l.batch }),
+        params: context.uniform('biasErrors', PARAMS.biasErrors, {
+          rows,
+          quads: l.quads,
+          block_rows: l.blockRows,
+          accumulate,
+          scale: 2 / l.batch,
+        }),
         runs,
-        ...pick('errors', 'g_bias'),
+        ...context.pick('errors', 'g_bias'),
       },
       [Math.ceil(l.quads / 16), R],
     );
   }
   plan.add(
     biasGradient,
-    { params: uniform('biasGradient', PARAMS.biasGradient, { quads: l.quads }), runs, ...pick('w_enc', 'sums', 'g_bias') },
+    { params: context.uniform('biasGradient', PARAMS.biasGradient, { quads: l.quads }), runs, ...context.pick('w_enc', 'sums', 'g_bias') },
     [Math.ceil(l.quads / 16), R],
     2 * l.latents * l.d,
   );
-  const rowParams = uniform('adamRows', PARAMS.adamRows, { latents: l.latents, quads: l.quads, runs: R });
+  const rowParams = context.uniform('adamRows', PARAMS.adamRows, { latents: l.latents, quads: l.quads, runs: R });
   for (const [adam, side] of [
     [adamEnc, 'Enc'],
     [adamDec, 'Dec'],
@@ -181,7 +130,7 @@ export async function stepPlan(
       {
         params: rowParams,
         runs,
-        ...pick('latents', 'sums', 'bias'),
+        ...context.pick('latents', 'sums', 'bias'),
         gradient: b[`g${side}`],
         w: b[`w${side}`],
         v: b[`v${side}`],
@@ -194,9 +143,9 @@ export async function stepPlan(
   plan.add(
     adamLatents,
     {
-      params: uniform('adamLatents', PARAMS.adamLatents, { latents: l.latents }),
+      params: context.uniform('adamLatents', PARAMS.adamLatents, { latents: l.latents }),
       runs,
-      ...pick('sums', 'latents'),
+      ...context.pick('sums', 'latents'),
       v: b.vLatents,
       m: b.mLatents,
     },
@@ -204,31 +153,14 @@ export async function stepPlan(
   );
   plan.add(
     adamBias,
-    { params: uniform('adamBias', PARAMS.adamBias, { quads: l.quads }), runs, ...pick('g_bias', 'bias'), v: b.vBias, m: b.mBias },
+    {
+      params: context.uniform('adamBias', PARAMS.adamBias, { quads: l.quads }),
+      runs,
+      ...context.pick('g_bias', 'bias'),
+      v: b.vBias,
+      m: b.mBias,
+    },
     [Math.ceil(l.quads / 64), R],
   );
   return plan;
 }
-
-/** Names in the WGSL files -> host buffers. */
-const WGSL_NAMES = {
-  slots: 'slots',
-  mean: 'mean',
-  x: 'x',
-  w_enc: 'wEnc',
-  w_dec: 'wDec',
-  bias: 'bias',
-  latents: 'latents',
-  correction: 'correction',
-  u: 'u',
-  ut: 'ut',
-  entries: 'entries',
-  counts: 'counts',
-  errors: 'errors',
-  stats: 'stats',
-  totals: 'totals',
-  g_enc: 'gEnc',
-  g_dec: 'gDec',
-  g_bias: 'gBias',
-  sums: 'sums',
-} as const satisfies Record<string, keyof SweepBuffers>;

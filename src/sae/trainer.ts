@@ -8,7 +8,7 @@ import type { Plan } from '../gpu/plan';
 import type { Scalar, Struct } from '../gpu/struct';
 import { ARCHITECTURES } from './architectures';
 import { MAX_RUNS, RUN, STATS } from './kernels';
-import { bufferBytes, type Layout, type SweepBuffers } from './layout';
+import { bufferBytes, type Layout, type StepForm, type SweepBuffers } from './layout';
 import { downloadRun, padRows, uploadRun } from './packing';
 import { learningRate, type Schedule, sparsity } from './schedules';
 import { stepPlan } from './stepPlan';
@@ -52,6 +52,8 @@ export interface TrainerOptions {
   mean: Float32Array;
   /** Calibrated speed, FLOPs a millisecond: long steps are cut into several submissions. */
   flopsPerMs: number;
+  /** How a step computes what lies between the encoder and Adam; the results agree to rounding. 'sparse' unless given. */
+  form?: StepForm;
 }
 
 /** Steps whose statistics may be on their way to the host at once. */
@@ -96,7 +98,7 @@ export class SweepTrainer {
     const momentum = runs.some((run) => run.optimiser.beta1 > 0);
     const arena = new Arena(gpu, 'sweep');
     const buffers = Object.fromEntries(
-      Object.entries(bufferBytes(layout, momentum)).map(([name, bytes]) => [name, arena.storage(name, bytes)]),
+      Object.entries(bufferBytes(layout, momentum, options.form)).map(([name, bytes]) => [name, arena.storage(name, bytes)]),
     ) as SweepBuffers;
     const runTable = arena.uniform('runs', MAX_RUNS * RUN.size);
     const mean = padRows(options.mean, layout.d);

@@ -50,7 +50,8 @@ export function l0(n: number): string {
   return n >= 100 ? n.toFixed(0) : n.toFixed(1);
 }
 
-export const fraction = (n: number) => n.toFixed(3).replace('-', '−');
+/** Three decimals; a dash for what could not be formed. */
+export const fraction = (n: number | undefined) => (n === undefined ? '–' : n.toFixed(3).replace('-', '−'));
 export const nats = fraction;
 
 /** Three significant digits, exponents only where they help. */

@@ -63,69 +63,74 @@ function changeError(init: ArrayLike<number>, expected: ArrayLike<number>, actua
 
 describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
   // blocked: a speed so low that the step runs in row blocks. mean: centring by any constant must not matter.
-  it.each([
+  const settings = [
     { flopsPerMs: 1e9, centre: 0 },
     { flopsPerMs: 1e-3, centre: 0 },
     { flopsPerMs: 1e9, centre: 0.7 },
-  ])('matches dictionary_learning ($flopsPerMs FLOPs/ms, mean $centre)', async ({ flopsPerMs, centre }) => {
-    const gpu = await testGpu();
-    const e = readJson<Expected>(`train/${arch}/expected.json`);
-    const { activations } = readF32(`train/${arch}/data.safetensors`);
-    const pool = gpu.device.createBuffer({
-      size: (activations as { data: Float32Array }).data.byteLength,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-    });
-    gpu.queue.writeBuffer(pool, 0, (activations as { data: Float32Array }).data as Float32Array<ArrayBuffer>);
-    const init = weightsOf(arch, `train/${arch}/init.safetensors`, e);
-    const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
-    const trainer = await SweepTrainer.create(gpu, {
-      layout: layoutOf(e.d_in, e.batch, [{ arch, width: e.d_sae }], limits),
-      runs: [
-        {
-          schedule: {
-            steps: e.steps,
-            lr: e.lr,
-            lrWarmup: e.lr_warmup_steps,
-            lrDecay: 0,
-            lambda: e.lambda,
-            lambdaWarmup: e.lambda_warmup_steps,
+  ];
+  it.each((['sparse', 'dense'] as const).flatMap((form) => settings.map((setting) => ({ form, ...setting }))))(
+    'matches dictionary_learning ($form, $flopsPerMs FLOPs/ms, mean $centre)',
+    async ({ form, flopsPerMs, centre }) => {
+      const gpu = await testGpu();
+      const e = readJson<Expected>(`train/${arch}/expected.json`);
+      const { activations } = readF32(`train/${arch}/data.safetensors`);
+      const pool = gpu.device.createBuffer({
+        size: (activations as { data: Float32Array }).data.byteLength,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+      });
+      gpu.queue.writeBuffer(pool, 0, (activations as { data: Float32Array }).data as Float32Array<ArrayBuffer>);
+      const init = weightsOf(arch, `train/${arch}/init.safetensors`, e);
+      const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+      const trainer = await SweepTrainer.create(gpu, {
+        layout: layoutOf(e.d_in, e.batch, [{ arch, width: e.d_sae }], limits),
+        runs: [
+          {
+            schedule: {
+              steps: e.steps,
+              lr: e.lr,
+              lrWarmup: e.lr_warmup_steps,
+              lrDecay: 0,
+              lambda: e.lambda,
+              lambdaWarmup: e.lambda_warmup_steps,
+            },
+            optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
+            weights: init,
           },
-          optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
-          weights: init,
-        },
-      ],
-      pool,
-      scale: 1,
-      mean: new Float32Array(e.d_in).fill(centre),
-      flopsPerMs,
-    });
-    expect(trainer.layout.blockRows).toBe(flopsPerMs > 1 ? e.batch : 32);
-    for (const expected of e.per_step) {
-      const slots = Uint32Array.from({ length: e.batch }, (_, i) => expected.step * e.batch + i);
-      const [log] = (await (await trainer.step(slots, true)).log) ?? [];
-      if (!log) throw new Error('no log');
-      expect(log.step).toBe(expected.step);
-      expect(log.lr).toBeCloseTo(expected.lr, 12);
-      expect(log.lambda).toBeCloseTo(expected.lambda, 12);
-      for (const name of ['mse_loss', 'sparsity_loss', 'loss', 'l0', 'gamma'] as const) {
-        expect(relative(log[name], expected[name]), `${name} at step ${expected.step}: ${log[name]} for ${expected[name]}`).toBeLessThan(
-          1e-4,
-        );
+        ],
+        pool,
+        scale: 1,
+        mean: new Float32Array(e.d_in).fill(centre),
+        flopsPerMs,
+        form,
+      });
+      expect(trainer.layout.blockRows).toBe(flopsPerMs > 1 ? e.batch : 32);
+      for (const expected of e.per_step) {
+        const slots = Uint32Array.from({ length: e.batch }, (_, i) => expected.step * e.batch + i);
+        const [log] = (await (await trainer.step(slots, true)).log) ?? [];
+        if (!log) throw new Error('no log');
+        expect(log.step).toBe(expected.step);
+        expect(log.lr).toBeCloseTo(expected.lr, 12);
+        expect(log.lambda).toBeCloseTo(expected.lambda, 12);
+        for (const name of ['mse_loss', 'sparsity_loss', 'loss', 'l0', 'gamma'] as const) {
+          expect(relative(log[name], expected[name]), `${name} at step ${expected.step}: ${log[name]} for ${expected[name]}`).toBeLessThan(
+            1e-4,
+          );
+        }
+        if (expected.aux_loss !== undefined) expect(relative(log.aux_loss ?? Number.NaN, expected.aux_loss)).toBeLessThan(1e-4);
       }
-      if (expected.aux_loss !== undefined) expect(relative(log.aux_loss ?? Number.NaN, expected.aux_loss)).toBeLessThan(1e-4);
-    }
-    const actual = await trainer.weights(0);
-    const final = weightsOf(arch, `train/${arch}/final.safetensors`, e);
-    for (const name of ['wEnc', 'wDec', 'bDec'] as const) {
-      expect(changeError(init[name], final[name], actual[name]), name).toBeLessThan(1e-2);
-    }
-    for (const name of VECTORS[arch]) {
-      expect(changeError(init.vectors[name] ?? [], final.vectors[name] ?? [], actual.vectors[name] ?? []), name).toBeLessThan(1e-2);
-    }
-    gpu.check();
-    trainer.destroy();
-    pool.destroy();
-  });
+      const actual = await trainer.weights(0);
+      const final = weightsOf(arch, `train/${arch}/final.safetensors`, e);
+      for (const name of ['wEnc', 'wDec', 'bDec'] as const) {
+        expect(changeError(init[name], final[name], actual[name]), name).toBeLessThan(1e-2);
+      }
+      for (const name of VECTORS[arch]) {
+        expect(changeError(init.vectors[name] ?? [], final.vectors[name] ?? [], actual.vectors[name] ?? []), name).toBeLessThan(1e-2);
+      }
+      gpu.check();
+      trainer.destroy();
+      pool.destroy();
+    },
+  );
 });
 
 it('fixtures are in place', () => {

@@ -135,8 +135,8 @@ export function verify(runs: readonly Run[]): Check[] {
     baseline: frontier(points.filter(({ arch }) => arch === 'baseline')),
   };
   const moderate = gated.filter(({ m }) => m.l0 <= 200 && m.alive >= 0.5);
-  const gammas = moderate.map(({ m }) => m.gamma);
-  const falling = baseline.map(({ m }) => m.gamma);
+  const gammas = moderate.map(({ m }) => m.gamma ?? Number.NaN);
+  const falling = baseline.map(({ m }) => m.gamma ?? Number.NaN);
   const ratios = matchedRatios(fronts.gated, fronts.baseline).map(({ ratio }) => ratio);
   const middle = median(ratios);
   // At each baseline frontier point whose quality the gated frontier reaches, gated needs no more L0.

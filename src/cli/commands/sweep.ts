@@ -70,6 +70,7 @@ export async function sweep(args: string[]): Promise<number> {
 
 /** Points of the measured runs: loss recovered where CE was measured, else R². */
 export const paretoPoints = (runs: readonly Run[]): ParetoPoint[] =>
-  runs.flatMap(({ spec, metrics }) =>
-    metrics ? [{ arch: spec.arch, l0: metrics.l0, quality: metrics.loss_recovered ?? metrics.r2 }] : [],
-  );
+  runs.flatMap(({ spec, metrics }) => {
+    const quality = metrics?.loss_recovered ?? metrics?.r2;
+    return metrics && quality !== undefined ? [{ arch: spec.arch, l0: metrics.l0, quality }] : [];
+  });

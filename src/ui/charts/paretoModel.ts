@@ -89,7 +89,7 @@ export function paretoWords(runs: readonly RunSummary[], metric: YMetric): { sen
 
 function gammaSummary(runs: readonly RunSummary[]): { sentence: string; detail: string } {
   const parts = ARCHITECTURE_IDS.flatMap((arch) => {
-    const values = runs.flatMap((r) => (r.arch === arch && r.metrics ? [r.metrics.gamma] : []));
+    const values = runs.flatMap((r) => (r.arch === arch && r.metrics?.gamma !== undefined ? [r.metrics.gamma] : []));
     const middle = median(values);
     if (middle === undefined) return [];
     const inside = values.filter((g) => g >= 0.97 && g <= 1.03).length;

@@ -127,14 +127,15 @@ export function gammaModel(input: RunInput): ChartModel {
   const { palette, run, evaluations } = input;
   const batch = decimate(input.column('step'), input.column('gamma'));
   const last = evaluations.at(-1);
-  const values = evaluations.map((e) => e.metrics.gamma);
+  const formed = evaluations.filter((e) => e.metrics.gamma !== undefined);
+  const values = formed.map((e) => e.metrics.gamma as number);
   // The first steps may be far off; the axis keeps to what the band is about.
   const low = Math.max(0.4, Math.min(0.9, ...values) - 0.03);
   const high = Math.min(1.6, Math.max(1.1, ...values) + 0.03);
   return {
     traces: [
       line(batch.x, batch.y, 'training batch', palette.muted, { opacity: 0.55 }),
-      marks(evaluations, (e) => e.metrics.gamma, 'held out', input),
+      marks(formed, (e) => e.metrics.gamma as number, 'held out', input),
     ],
     layout: layout(
       palette,
@@ -147,7 +148,8 @@ export function gammaModel(input: RunInput): ChartModel {
   };
 }
 
-export function gammaWords(gamma: number): string {
+export function gammaWords(gamma: number | undefined): string {
+  if (gamma === undefined) return 'γ cannot be formed: the reconstructions are all zero.';
   const value = `γ ${fraction(gamma)}`;
   if (gamma < 0.97)
     return `${value}: reconstructions shrink; scaling them up by ${((1 / gamma - 1) * 100).toFixed(0)}\u202f% would fit better.`;

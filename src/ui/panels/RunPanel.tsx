@@ -59,6 +59,9 @@ function RunHead({ run }: { run: RunSummary }) {
   );
 }
 
+const gammaWord = (gamma: number | undefined) =>
+  gamma === undefined ? 'output is zero' : gamma < 0.97 ? 'shrinks' : gamma <= 1.03 ? 'unbiased' : 'too long';
+
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
   const m = run.metrics;
@@ -68,7 +71,7 @@ function Numbers({ run }: { run: RunSummary }) {
     m.loss_recovered === undefined
       ? ['r2', 'Recovered', fraction(m.r2), 'variance, R²']
       : ['recovered', 'Recovered', fraction(m.loss_recovered), 'loss, zero abl.'],
-    ['gamma', 'γ', fraction(m.gamma), m.gamma < 0.97 ? 'shrinks' : m.gamma <= 1.03 ? 'unbiased' : 'too long'],
+    ['gamma', 'γ', fraction(m.gamma), gammaWord(m.gamma)],
     ['alive', 'Alive', percent(m.alive), `in ${short(m.alive_window_tokens)} ${word}`],
   ];
   const small: [TermId, string, string | undefined][] = [

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import { foldScale, loadSae, saelensFolder } from '../../../src/interop/saelens';
-import { Evaluator, type EvaluationSource, type Sequences } from '../../../src/lab/evaluation';
+import { type EvaluationSource, Evaluator, type Sequences } from '../../../src/lab/evaluation';
 import { parseConfig } from '../../../src/lm/config';
 import { loadTokeniser, textToWindows } from '../../../src/lm/tokenise';
 import { forward } from '../../../src/reference/sae';
@@ -44,7 +44,10 @@ describe('through the fixture model', () => {
       expect(m.ce_zero).toBeCloseTo(zero, 4);
       expect(m.ce_mean).toBeCloseTo(mean, 4);
       expect(m.tokens).toBe(n * T);
-      expect(m.loss_recovered_mean).toBeCloseTo(1 - ((m.ce_sae as number) - (m.ce_clean as number)) / ((m.ce_mean as number) - (m.ce_clean as number)), 6);
+      expect(m.loss_recovered_mean).toBeCloseTo(
+        1 - ((m.ce_sae as number) - (m.ce_clean as number)) / ((m.ce_mean as number) - (m.ce_clean as number)),
+        6,
+      );
     }
     metrics.forEach((m, i) => {
       const target = [zero, expected.ce_clean, half][i % 3] as number;
@@ -106,11 +109,20 @@ describe('through the demo', () => {
     const gpu = await testGpu();
     const folder = 'public/demo';
     const model = await loadModel(gpu, folder, 256);
-    const tokeniser = loadTokeniser(readJson(`${folder}/tokenizer.json`), readJson(`${folder}/tokenizer_config.json`), parseConfig(readJson(`${folder}/config.json`)));
+    const tokeniser = loadTokeniser(
+      readJson(`${folder}/tokenizer.json`),
+      readJson(`${folder}/tokenizer_config.json`),
+      parseConfig(readJson(`${folder}/config.json`)),
+    );
     const windows = await textToWindows(readFileSync(`${folder}/stories.txt`, 'utf8').slice(0, 20_000), tokeniser, 128, { maxWindows: 2 });
     const hook = 'blocks.0.mlp.hook_post';
     const source: EvaluationSource = { kind: 'model', model, hook, sequences: { tokens: windows.tokens, n: 2, T: 128 } };
-    const metrics = await evaluated(gpu, source, BOTH.flatMap((arch) => [silentSae(arch, 512, 5), identitySae(arch, 512)]), { batch: 256, scale: 0.1 });
+    const metrics = await evaluated(
+      gpu,
+      source,
+      BOTH.flatMap((arch) => [silentSae(arch, 512, 5), identitySae(arch, 512)]),
+      { batch: 256, scale: 0.1 },
+    );
     metrics.forEach((m, i) => {
       expect(Math.abs((m.loss_recovered as number) - (i % 2)), `${i}`).toBeLessThan(1e-4);
       expect(Math.abs((m.ce_sae as number) - ((i % 2 ? m.ce_clean : m.ce_zero) as number))).toBeLessThan(1e-4);
@@ -123,7 +135,10 @@ describe('through the demo', () => {
 
 describe('on rows', () => {
   const d = 21;
-  const rows = new ArrayRows(randoms(150 * d, 3).map((v, j) => 2 * v + 4 * Math.cos(j % d)), d);
+  const rows = new ArrayRows(
+    randoms(150 * d, 3).map((v, j) => 2 * v + 4 * Math.cos(j % d)),
+    d,
+  );
   const source = (step: number): EvaluationSource => ({ kind: 'rows', blocks: () => blocksOf(rows, step) });
   const saes = [someWeights('gated', d, 33, 1, -0.4), someWeights('baseline', d, 5, 2), someWeights('baseline', d, 40, 3, -0.6)];
 
@@ -151,7 +166,17 @@ describe('on rows', () => {
       const fired = new Set<number>();
       acts.forEach((f, j) => f > 0 && fired.add(j % sae.dSae));
       const l0 = acts.filter((f) => f > 0).length / 150;
-      return { l0, mse: error / 150, fvu: error / variance, r2: 1 - error / variance, gamma: hatHat / hatX, cosine: cosine / 150, alive: fired.size / sae.dSae, alive_window_tokens: 150, tokens: 150 };
+      return {
+        l0,
+        mse: error / 150,
+        fvu: error / variance,
+        r2: 1 - error / variance,
+        gamma: hatHat / hatX,
+        cosine: cosine / 150,
+        alive: fired.size / sae.dSae,
+        alive_window_tokens: 150,
+        tokens: 150,
+      };
     });
     expect(expected[0]?.alive).toBeLessThan(1);
     for (const { step, batch, scale } of [
@@ -164,7 +189,9 @@ describe('on rows', () => {
       metrics.forEach((m, i) => {
         expect(Object.keys(m)).toEqual(Object.keys(expected[i] ?? {}));
         for (const [key, value] of Object.entries(expected[i] ?? {})) {
-          expect(Math.abs((m[key as keyof typeof m] as number) - value), `${key} of SAE ${i} at scale ${scale}`).toBeLessThan(2e-5 * Math.max(1, Math.abs(value)));
+          expect(Math.abs((m[key as keyof typeof m] as number) - value), `${key} of SAE ${i} at scale ${scale}`).toBeLessThan(
+            2e-5 * Math.max(1, Math.abs(value)),
+          );
         }
       });
     }
@@ -181,15 +208,28 @@ describe('on rows', () => {
   it('reconstructions in raw units agree with float64, for every run of a sweep, at any place of the target', async () => {
     const gpu = await testGpu();
     const scale = 0.2;
-    const trainer = await trainerOf(gpu, saes.map((sae) => foldScale(sae, 1 / scale)), { batch: 40, scale, mean: randoms(d, 5) });
-    const buffer = (n: number) => gpu.device.createBuffer({ label: `rows${n}`, size: n * d * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+    const trainer = await trainerOf(
+      gpu,
+      saes.map((sae) => foldScale(sae, 1 / scale)),
+      { batch: 40, scale, mean: randoms(d, 5) },
+    );
+    const buffer = (n: number) =>
+      gpu.device.createBuffer({
+        label: `rows${n}`,
+        size: n * d * 4,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+      });
     const raw = buffer(150);
     write(gpu, raw, 0, rows.values);
     const pass = await ForwardPass.create(trainer, raw);
     for (const [r, sae] of saes.entries()) {
       const target = buffer(60);
       write(gpu, target, 0, new Float32Array(60 * d).fill(-1));
-      pass.run(7, 33, saes.map((_, i) => i === r));
+      pass.run(
+        7,
+        33,
+        saes.map((_, i) => i === r),
+      );
       pass.restore(r, 33, target, 20);
       const actual = await readFloats(gpu, target);
       const { xHat } = forward(twinOf(sae), Float64Array.from(rows.values.subarray(7 * d, 40 * d)));

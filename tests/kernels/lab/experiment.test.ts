@@ -5,9 +5,11 @@ import type { Gpu } from '../../../src/gpu/device';
 import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type ExperimentOptions, hasEnded, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
+import { forward } from '../../../src/reference/sae';
+import { initialWeights } from '../../../src/sae/init';
 import { type StepLog, SweepTrainer } from '../../../src/sae/trainer';
-import { randoms, testGpu } from '../../gpu';
-import { bitsOf, normError, someWeights } from '../sae/sweep';
+import { maxError, randoms, testGpu } from '../../gpu';
+import { bitsOf, normError, someWeights, twinOf } from '../sae/sweep';
 import { ArrayRows, blocksOf } from './helpers';
 
 const D = 13;
@@ -33,7 +35,13 @@ async function make(gpu: Gpu, source: ArrayRows, options: Partial<ExperimentOpti
   const all = [{ source: 0, start: 0, rows: source.rows }];
   const experiment = await Experiment.create(
     gpu,
-    { sources: [source], d: D, split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: held.rows }, evaluation, origin: { data: 'rows' } },
+    {
+      sources: [source],
+      d: D,
+      split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: held.rows },
+      evaluation,
+      origin: { data: 'rows' },
+    },
     { batch: 16, seed: 1, shuffle: 'pool', normalize: 'mean-square', bDecInit: 'mean', flopsPerMs: 1e9, ...options },
     {
       log: (run, log) => logs.set(run, [...(logs.get(run) ?? []), log]),
@@ -121,7 +129,13 @@ describe('a run that diverges', () => {
     const original = SweepTrainer.prototype.step;
     const spy = vi.spyOn(SweepTrainer.prototype, 'step').mockImplementation(async function (this: SweepTrainer, slots, log) {
       const result = await original.call(this, slots, log);
-      if (this.layout.latents === 6 && this.steps[0] === 12) write(gpu, this.buffers.latents, 0, Float32Array.from({ length: 24 }, (_, i) => [10, 200, 0, 0][i % 4] as number));
+      if (this.layout.latents === 6 && this.steps[0] === 12)
+        write(
+          gpu,
+          this.buffers.latents,
+          0,
+          Float32Array.from({ length: 24 }, (_, i) => [10, 200, 0, 0][i % 4] as number),
+        );
       return result;
     });
     await toTheEnd(made);
@@ -153,7 +167,7 @@ describe('bad rows', () => {
     let next = 0;
     for (let b = 0; b < 100; b++) {
       if (bad.includes(b)) dirty.fill(0.5, b * D, (b + 1) * D);
-      else dirty.set(clean.subarray(next * D, (++next) * D), b * D);
+      else dirty.set(clean.subarray(next * D, ++next * D), b * D);
     }
     bad.forEach((b, i) => {
       dirty[b * D + ((5 * i) % D)] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN][i] as number;
@@ -189,6 +203,27 @@ describe('bad rows', () => {
     const gpu = await testGpu();
     await expect(make(gpu, new ArrayRows(new Float32Array(50 * D), D))).rejects.toThrow('all zero');
   });
+});
+
+it('weights to start from are for raw activations, and so are those that come back, whatever the scale', async () => {
+  const gpu = await testGpu();
+  const made = await make(gpu, new ArrayRows(values(200), D));
+  expect(Math.abs(made.experiment.scale - 1)).toBeGreaterThan(0.5);
+  const start = initialWeights('gated', D, 9, 3, randoms(D, 4));
+  start.vectors.b_gate?.set(randoms(9, 5));
+  // Two steps of learning rate 0.
+  const [run] = await made.experiment.add([spec('gated', { steps: 2, lrWarmup: 1e6, lr: 1e-9 })], start);
+  await toTheEnd(made);
+  const { weights } = await made.experiment.weights(run as Run);
+  for (const name of ['wEnc', 'wDec', 'bDec'] as const) expect(maxError(weights[name], start[name]), name).toBeLessThan(1e-6);
+  expect(maxError(weights.vectors.b_gate ?? [], start.vectors.b_gate ?? [])).toBeLessThan(1e-6);
+  // Metrics are in raw units: those of the twin on the raw held-out rows.
+  const x = Float64Array.from(values(40, 2));
+  const { xHat, acts } = forward(twinOf(start), x);
+  const mse = xHat.reduce((sum, hat, j) => sum + (hat - (x[j] as number)) ** 2, 0) / 40;
+  expect(Math.abs((run?.metrics?.mse as number) / mse - 1)).toBeLessThan(1e-5);
+  expect(run?.metrics?.l0).toBeCloseTo(acts.filter((f) => f > 0).length / 40, 6);
+  made.experiment.destroy();
 });
 
 describe('the machine', () => {
@@ -270,7 +305,12 @@ describe('the machine', () => {
       for (const run of added) {
         expect(run.id).toBe('r2');
         expect(run.state).toBe('done');
-        expect(made.logs.get(run)?.map(({ step, lr }) => [step, lr]).slice(0, 3)).toEqual([
+        expect(
+          made.logs
+            .get(run)
+            ?.map(({ step, lr }) => [step, lr])
+            .slice(0, 3),
+        ).toEqual([
           [0, 0],
           [1, 5e-4],
           [2, 1e-3],

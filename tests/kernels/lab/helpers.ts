@@ -2,7 +2,7 @@
 import { MemorySource } from '../../../src/data/byteSource';
 import type { RowBlock, RowSource } from '../../../src/data/types';
 import type { Gpu } from '../../../src/gpu/device';
-import { Evaluator, type EvaluationSource } from '../../../src/lab/evaluation';
+import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
 import { parseConfig } from '../../../src/lm/config';
 import { LanguageModel } from '../../../src/lm/model';
 import type { Metrics } from '../../../src/metrics/types';
@@ -58,11 +58,20 @@ export function silentSae(arch: ArchitectureId, d: number, dSae: number, bDec = 
 }
 
 /** A packed sweep of given SAEs, for evaluation. */
-export function trainerOf(gpu: Gpu, saes: readonly SaeWeights[], { batch = 64, scale = 1, mean = new Float32Array(saes[0]?.dIn ?? 0) }: { batch?: number; scale?: number; mean?: Float32Array } = {}): Promise<SweepTrainer> {
+export function trainerOf(
+  gpu: Gpu,
+  saes: readonly SaeWeights[],
+  { batch = 64, scale = 1, mean = new Float32Array(saes[0]?.dIn ?? 0) }: { batch?: number; scale?: number; mean?: Float32Array } = {},
+): Promise<SweepTrainer> {
   const d = saes[0]?.dIn ?? 0;
   const pool = gpu.device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE });
   return SweepTrainer.create(gpu, {
-    layout: layoutOf(d, batch, saes.map(({ arch, dSae }) => ({ arch, width: dSae })), { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs: 1e9 }),
+    layout: layoutOf(
+      d,
+      batch,
+      saes.map(({ arch, dSae }) => ({ arch, width: dSae })),
+      { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs: 1e9 },
+    ),
     runs: saes.map((weights) => ({
       schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
       optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
@@ -76,7 +85,12 @@ export function trainerOf(gpu: Gpu, saes: readonly SaeWeights[], { batch = 64, s
 }
 
 /** Metrics of given SAEs, packed together, in their order. */
-export async function evaluated(gpu: Gpu, source: EvaluationSource, saes: readonly SaeWeights[], options: Parameters<typeof trainerOf>[2] = {}): Promise<Metrics[]> {
+export async function evaluated(
+  gpu: Gpu,
+  source: EvaluationSource,
+  saes: readonly SaeWeights[],
+  options: Parameters<typeof trainerOf>[2] = {},
+): Promise<Metrics[]> {
   const trainer = await trainerOf(gpu, saes, options);
   const evaluator = await Evaluator.create(gpu, trainer.layout.d, source);
   const results = await evaluator.evaluate([{ trainer, runs: saes.map((_, index) => ({ index, id: String(index) })) }]);
@@ -90,4 +104,5 @@ export const loadModel = (gpu: Gpu, folder: string, maxTokens: number): Promise<
   LanguageModel.load(gpu, parseConfig(readJson(`${folder}/config.json`)), openTensors(`${folder}/model.safetensors`), { maxTokens });
 
 /** Files of a saved SAE as sources. */
-export const filesOf = (files: readonly { name: string; bytes: Uint8Array }[]): MemorySource[] => files.map(({ name, bytes }) => new MemorySource(`sae/${name}`, bytes));
+export const filesOf = (files: readonly { name: string; bytes: Uint8Array }[]): MemorySource[] =>
+  files.map(({ name, bytes }) => new MemorySource(`sae/${name}`, bytes));

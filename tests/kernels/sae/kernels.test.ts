@@ -9,7 +9,7 @@ import * as twin from '../../../src/reference/saeKernels';
 import { ENTRY_WORDS, STATS } from '../../../src/sae/kernels';
 import { padRows } from '../../../src/sae/packing';
 import { matmulTolerance, maxError, poison, randoms } from '../../gpu';
-import { dispatch, NAN_BITS, name, rowOf, runTable, SHAPES, type Scene, type SceneSpec, scene, slot } from './scene';
+import { dispatch, NAN_BITS, name, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';
 
 const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 /** Within `tolerance` of the largest expected value; NaN is never close. */
@@ -25,7 +25,8 @@ function untouched(values: ArrayLike<number>, what: string) {
 }
 const isLive = (s: Scene, r: number) => !(s.runs.length === 3 && r === 1);
 const table = (s: Scene) => runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }));
-const each = (test: (s: Scene) => Promise<void>, shapes: SceneSpec[] = SHAPES) => it.each(shapes.map((spec) => [name(spec), spec] as const))('%s', (_, spec) => test(scene(spec)));
+const each = (test: (s: Scene) => Promise<void>, shapes: SceneSpec[] = SHAPES) =>
+  it.each(shapes.map((spec) => [name(spec), spec] as const))('%s', (_, spec) => test(scene(spec)));
 const groups = (n: number, size: number) => Math.ceil(n / size);
 
 /** e and the auxiliary error of one run, `[rows, width]`. */
@@ -125,7 +126,10 @@ describe('split', () =>
         const words = values.slice(from, from + run.width * ENTRY_WORDS);
         const count = s.counts[row * s.runs.length + r] as number;
         const floats = new Float32Array(words.buffer);
-        const list = Array.from({ length: count }, (_, k) => [words[k * ENTRY_WORDS], floats[k * ENTRY_WORDS + 1], floats[k * ENTRY_WORDS + 2]] as number[]);
+        const list = Array.from(
+          { length: count },
+          (_, k) => [words[k * ENTRY_WORDS], floats[k * ENTRY_WORDS + 1], floats[k * ENTRY_WORDS + 2]] as number[],
+        );
         return { list: list.sort(([a = 0], [b = 0]) => a - b), rest: words.subarray(count * ENTRY_WORDS) };
       };
       const after = new Uint32Array((entries as Float32Array).buffer);
@@ -134,16 +138,61 @@ describe('split', () =>
           const [actual, expected] = [read(after, b, run, r), read(s.entries, b, run, r)];
           expect(actual.list.map(([latent]) => latent)).toEqual(expected.list.map(([latent]) => latent));
           expect(actual.rest, 'entries beyond the count').toEqual(expected.rest);
-          close(actual.list.flatMap((entry) => entry.slice(1)), expected.list.flatMap((entry) => entry.slice(1)), `f and gate of row ${b}, run ${r}`);
+          close(
+            actual.list.flatMap((entry) => entry.slice(1)),
+            expected.list.flatMap((entry) => entry.slice(1)),
+            `f and gate of row ${b}, run ${r}`,
+          );
         });
       }
     },
     [
       ...SHAPES,
-      { d: 3, rows: 2, runs: [{ arch: 'gated', width: 1100 }, { arch: 'baseline', width: 515 }], shift: 10 },
-      { d: 3, rows: 2, runs: [{ arch: 'gated', width: 33 }, { arch: 'baseline', width: 5 }], shift: -10 },
+      {
+        d: 3,
+        rows: 2,
+        runs: [
+          { arch: 'gated', width: 1100 },
+          { arch: 'baseline', width: 515 },
+        ],
+        shift: 10,
+      },
+      {
+        d: 3,
+        rows: 2,
+        runs: [
+          { arch: 'gated', width: 33 },
+          { arch: 'baseline', width: 5 },
+        ],
+        shift: -10,
+      },
     ],
   ));
+
+it('split and fire count: a gate of exactly zero is off, whatever the magnitude', async () => {
+  const s = scene({ d: 1, rows: 1, runs: [{ arch: 'gated', width: 3 }] });
+  s.latents.set([-0.5, 0, 4, 0, -0.5, 0, 4, 0, -0.5, 0, 4, 0]);
+  const below = Math.fround(0.5 - 2 ** -25);
+  const above = Math.fround(0.5 + 2 ** -24);
+  s.uPacked.set([0.5, below, above]);
+  const { counts, entries } = await dispatch('split', {
+    params: { rows: 1, u_stride: 4, runs: 1 },
+    runs: table(s),
+    inputs: { u: s.uPacked, latents: s.latents },
+    outputs: { entries: new Uint32Array(12), counts: new Uint32Array(1) },
+    grid: [1, 1],
+  });
+  expect(new Uint32Array((counts as Float32Array).buffer)[0]).toBe(1);
+  expect(new Uint32Array((entries as Float32Array).buffer)[0]).toBe(2);
+  const { fires } = await dispatch('fireCount', {
+    params: { rows: 3, latents: 1, ut_stride: 4 },
+    runs: table(s),
+    inputs: { ut: Float32Array.of(0.5, below, above, 9), latents: s.latents },
+    outputs: { fires: new Uint32Array(1) },
+    grid: [1],
+  });
+  expect(new Uint32Array((fires as Float32Array).buffer)[0]).toBe(1);
+});
 
 describe('decode', () =>
   each(
@@ -162,10 +211,15 @@ describe('decode', () =>
       const expectedErrors = poison(slots * blockRows * s.width);
       s.layout.runs.forEach((place, r) => {
         for (let b = 0; b < s.rows; b++) {
-          const { e, aux, stats: expected } = twin.decode(s.lists[b]?.[r] ?? [], s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, s.first + b), rowOf(s, s.bias, r), mean);
+          const {
+            e,
+            aux,
+            stats: expected,
+          } = twin.decode(s.lists[b]?.[r] ?? [], s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, s.first + b), rowOf(s, s.bias, r), mean);
           const actual = new Array<number>(STATS).fill(0);
           for (let c = 0; c < chunks; c++) {
-            for (let i = 0; i < STATS; i++) actual[i] = (actual[i] as number) + (stats?.[((c * blockRows + b) * R + r) * STATS + i] as number);
+            for (let i = 0; i < STATS; i++)
+              actual[i] = (actual[i] as number) + (stats?.[((c * blockRows + b) * R + r) * STATS + i] as number);
           }
           if (!isLive(s, r)) {
             untouched(actual, `statistics of ended run ${r}`);
@@ -183,10 +237,22 @@ describe('decode', () =>
       const scale = largest(expectedErrors.filter((v) => !Number.isNaN(v)));
       expectedErrors.forEach((value, j) => {
         const actual = errors?.[j] as number;
-        if (Number.isNaN(value) ? !Number.isNaN(actual) : !(Math.abs(actual - value) <= 1e-5 * scale)) expect(actual, `error ${j}`).toBe(value);
+        if (Number.isNaN(value) ? !Number.isNaN(actual) : !(Math.abs(actual - value) <= 1e-5 * scale))
+          expect(actual, `error ${j}`).toBe(value);
       });
     },
-    [...SHAPES, { d: 5, rows: 3, runs: [{ arch: 'gated', width: 33 }, { arch: 'baseline', width: 3 }], shift: -10 }],
+    [
+      ...SHAPES,
+      {
+        d: 5,
+        rows: 3,
+        runs: [
+          { arch: 'gated', width: 33 },
+          { arch: 'baseline', width: 3 },
+        ],
+        shift: -10,
+      },
+    ],
   ));
 
 describe('reduceStats', () => {
@@ -218,7 +284,12 @@ describe('reduceStats', () => {
         const own = (totals as Float32Array).subarray(r * STATS, (r + 1) * STATS);
         const kept = before.subarray(r * STATS, (r + 1) * STATS);
         if (!isLive(s, r)) expect(own).toEqual(kept);
-        else close(own, twin.reduceStats(rows.map((row) => row[r] as Float32Array)).map((v, i) => v + (accumulate ? (kept[i] as number) : 0)), `totals of run ${r}`);
+        else
+          close(
+            own,
+            twin.reduceStats(rows.map((row) => row[r] as Float32Array)).map((v, i) => v + (accumulate ? (kept[i] as number) : 0)),
+            `totals of run ${r}`,
+          );
       });
     }
   });
@@ -239,9 +310,9 @@ describe('reduceStats', () => {
 describe('latentBackward', () => {
   const run = async (s: Scene, accumulate: 0 | 1, errors = s.errors) => {
     const { latents, quads, utStride, blockRows } = s.layout;
-    const before = (n: number, seed: number) => (accumulate ? randoms(n, seed) : poison(n));
-    const [gEnc, gDec] = [before(latents * s.width, 5), before(latents * s.width, 6)];
-    const sums = before(latents * 8, 7);
+    const initial = (n: number, seed: number) => (accumulate ? randoms(n, seed) : poison(n));
+    const [gEnc, gDec] = [initial(latents * s.width, 5), initial(latents * s.width, 6)];
+    const sums = initial(latents * 8, 7);
     for (let i = 0; i < latents; i++) sums[8 * i + 4] = 3; // firing counts go on from what they are
     const out = await dispatch('latentBackward', {
       params: { rows: s.rows, first_row: s.first, quads, ut_stride: utStride, block_rows: blockRows, latents, accumulate, per_row: 1 / 64 },
@@ -251,7 +322,12 @@ describe('latentBackward', () => {
       grid: fold(latents),
       constants: s.constants,
     });
-    return { before: { gEnc, gDec, sums }, gEnc: out.g_enc as Float32Array, gDec: out.g_dec as Float32Array, sums: out.sums as Float32Array };
+    return {
+      before: { gEnc, gDec, sums },
+      gEnc: out.g_enc as Float32Array,
+      gDec: out.g_dec as Float32Array,
+      sums: out.sums as Float32Array,
+    };
   };
   const check = async (s: Scene, accumulate: 0 | 1) => {
     const { before, gEnc, gDec, sums } = await run(s, accumulate);
@@ -260,7 +336,8 @@ describe('latentBackward', () => {
       const { e, aux } = errorsOf(s, r);
       for (let i = own.first; i < own.first + own.width; i++) {
         const g = twin.latentBackward(i, own, s.latents, s.u, s.x, s.first, e, aux, s.wDec, 64);
-        const plus = (values: ArrayLike<number>, kept: Float32Array, at: number) => Float64Array.from(values, (v, k) => v + (accumulate ? (kept[at + k] as number) : 0));
+        const plus = (values: ArrayLike<number>, kept: Float32Array, at: number) =>
+          Float64Array.from(values, (v, k) => v + (accumulate ? (kept[at + k] as number) : 0));
         expected.gEnc.set(isLive(s, r) ? plus(g.enc, before.gEnc, i * s.width) : rowOf(s, before.gEnc, i), i * s.width);
         expected.gDec.set(isLive(s, r) ? plus(g.dec, before.gDec, i * s.width) : rowOf(s, before.gDec, i), i * s.width);
         const own8 = before.sums.subarray(8 * i, 8 * i + 8);
@@ -285,7 +362,15 @@ describe('latentBackward', () => {
     ['a row more than the list holds', 10, 513],
     ['none on', -10, 300],
   ])('%s', async (_, shift, rows) => {
-    const s = scene({ d: 3, rows, runs: [{ arch: 'gated', width: 3 }, { arch: 'baseline', width: 2 }], shift });
+    const s = scene({
+      d: 3,
+      rows,
+      runs: [
+        { arch: 'gated', width: 3 },
+        { arch: 'baseline', width: 2 },
+      ],
+      shift,
+    });
     if (shift === 10) expect(s.lists.every((row) => row[0]?.length === 3 && row[1]?.length === 2)).toBe(true);
     await check(s, 0);
   });
@@ -332,7 +417,12 @@ describe('biasErrors', () =>
       for (let r = 0; r < R; r++) {
         const [own, kept] = [rowOf(s, g_bias as Float32Array, r), rowOf(s, before, r)];
         if (!isLive(s, r)) expect(own).toEqual(kept);
-        else close(own, twin.biasErrors(errorsOf(s, r).e, s.width, 64).map((v, k) => v + (accumulate ? (kept[k] as number) : 0)), `run ${r}`);
+        else
+          close(
+            own,
+            twin.biasErrors(errorsOf(s, r).e, s.width, 64).map((v, k) => v + (accumulate ? (kept[k] as number) : 0)),
+            `run ${r}`,
+          );
       }
     }
   }));
@@ -357,7 +447,12 @@ describe('biasGradient', () =>
     s.runs.forEach((run, r) => {
       const [actual, kept] = [rowOf(s, g_bias as Float32Array, r), rowOf(s, before, r)];
       if (!isLive(s, r)) expect(actual).toEqual(kept);
-      else close(actual, twin.biasGradient(own, s.wEnc, run, s.width).map((v, k) => v + (kept[k] as number)), `run ${r}`);
+      else
+        close(
+          actual,
+          twin.biasGradient(own, s.wEnc, run, s.width).map((v, k) => v + (kept[k] as number)),
+          `run ${r}`,
+        );
     });
   }));
 
@@ -404,13 +499,18 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
             continue;
           }
           const g = rowOf(s, gradient, i);
-          const used = isDecoder ? twin.decoderGradient(g, kept.w) : twin.encoderGradient(g, sums[8 * i + 3] as number, rowOf(s, s.bias, r), mean);
+          const used = isDecoder
+            ? twin.decoderGradient(g, kept.w)
+            : twin.encoderGradient(g, sums[8 * i + 3] as number, rowOf(s, s.bias, r), mean);
           const next = twin.adam(kept.w, used, kept.v, momentum ? kept.m : new Float64Array(s.width), optimiser(r, momentum));
           close(w, isDecoder ? twin.unitRow(next.value) : next.value, `w of latent ${i}`);
           close(v, next.v, `v of latent ${i}`);
           if (momentum) close(m, next.m, `m of latent ${i}`);
           else untouched(m, `m of latent ${i}`);
-          expect(w.subarray(d).every((value) => value === 0), 'padding stays zero').toBe(true);
+          expect(
+            w.subarray(d).every((value) => value === 0),
+            'padding stays zero',
+          ).toBe(true);
         }
       });
     }),
@@ -468,7 +568,11 @@ describe.each([false, true])('adamBias, momentum %s', (momentum) =>
     });
     for (let r = 0; r < R; r++) {
       const kept = { bias: rowOf(s, state.bias, r), v: rowOf(s, state.v, r), m: rowOf(s, state.m, r) };
-      const after = { bias: rowOf(s, out.bias as Float32Array, r), v: rowOf(s, out.v as Float32Array, r), m: rowOf(s, out.m as Float32Array, r) };
+      const after = {
+        bias: rowOf(s, out.bias as Float32Array, r),
+        v: rowOf(s, out.v as Float32Array, r),
+        m: rowOf(s, out.m as Float32Array, r),
+      };
       if (!isLive(s, r)) {
         expect(after).toEqual(kept);
         continue;
@@ -494,7 +598,7 @@ describe('fireCount', () =>
         outputs: { fires: before },
         grid: fold(groups(latents, 64)),
       });
-      const expected = twin.fireCount(s.u, s.latents, s.runs).map((n, i) => n + 1000 * i);
+      const expected = twin.fireCount(s.u, s.latents, s.runs).map((n, i) => (isLive(s, s.latents[4 * i + 3] as number) ? n : 0) + 1000 * i);
       expect([...new Uint32Array((fires as Float32Array).buffer)]).toEqual(expected);
     },
     [...SHAPES, { d: 3, rows: 33, runs: [{ arch: 'gated', width: 70 }], shift: 10 }],
@@ -526,7 +630,11 @@ describe('restore', () =>
       grid: fold(groups(s.rows * d, 64)),
     });
     const actual = raw_hat as Float32Array;
-    close(actual.subarray(2 * d, (2 + s.rows) * d), twin.restore(slot(s, s.errors, at), s.x, rowOf(s, s.bias, R), 0.3, s.rows, d, s.width), 'rows');
+    close(
+      actual.subarray(2 * d, (2 + s.rows) * d),
+      twin.restore(slot(s, s.errors, at), s.x, rowOf(s, s.bias, R), 0.3, s.rows, d, s.width),
+      'rows',
+    );
     untouched(actual.subarray(0, 2 * d), 'rows before');
     untouched(actual.subarray((2 + s.rows) * d), 'the row after');
   }));

@@ -129,7 +129,12 @@ export function scene({ d, rows, runs: packed, workgroup, shift = 0 }: SceneSpec
   let next = seed;
   const random = (n: number, scale: number) => randoms(n, next++).map((v) => v * scale);
   const matrix = (n: number, scale: number) => padRows(random(n * d, scale), d);
-  const runs: TwinRun[] = layout.runs.map(({ arch, first: from, width: f }, r) => ({ arch, first: from, width: f, lambda: Math.fround(0.3 + 0.1 * r) }));
+  const runs: TwinRun[] = layout.runs.map(({ arch, first: from, width: f }, r) => ({
+    arch,
+    first: from,
+    width: f,
+    lambda: Math.fround(0.3 + 0.1 * r),
+  }));
   const F = layout.latents;
   const latents = random(F * 4, 1);
   runs.forEach((run, r) => {

@@ -4,12 +4,24 @@
  */
 import { describe, expect, it, vi } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
-import { adamStep, forward, gradients, jumpReluThreshold, loss, type TwinGradients, type TwinParams, zeroMoments } from '../../../src/reference/sae';
+import { DEFAULT_LIMITS } from '../../../src/gpu/device';
+import {
+  adamStep,
+  forward,
+  gradients,
+  jumpReluThreshold,
+  loss,
+  type TwinGradients,
+  type TwinParams,
+  zeroMoments,
+} from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { ENTRY_WORDS } from '../../../src/sae/kernels';
+import { groupRuns } from '../../../src/sae/layout';
 import { cutRows } from '../../../src/sae/packing';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { maxError, poison, testGpu } from '../../gpu';
+import { silentSae } from '../lab/helpers';
 import { batchOf, bitsOf, normError, type RunSpec, SCHEDULE, type Sweep, type SweepOptions, sweep, twinOf } from './sweep';
 
 const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;
@@ -29,7 +41,10 @@ async function gradientsOf({ gpu, trainer }: Sweep, r: number, before: TwinParam
   const { d } = layout;
   return {
     // The kernel keeps the gradient on centred rows; adam_rows adds what b_dec contributes.
-    wEnc: Float64Array.from(cutRows(gEnc, d), (g, j) => g - (sums[8 * Math.floor(j / d) + 3] as number) * ((before.bDec[j % d] as number) - (mean[j % d] as number))),
+    wEnc: Float64Array.from(
+      cutRows(gEnc, d),
+      (g, j) => g - (sums[8 * Math.floor(j / d) + 3] as number) * ((before.bDec[j % d] as number) - (mean[j % d] as number)),
+    ),
     wDec: Float64Array.from(cutRows(gDec, d)),
     bDec: Float64Array.from(gBias.subarray(0, d)),
     bias: column(0),
@@ -38,7 +53,8 @@ async function gradientsOf({ gpu, trainer }: Sweep, r: number, before: TwinParam
   };
 }
 
-const relative = (actual: ArrayLike<number>, expected: ArrayLike<number>) => maxError(actual, expected) / Math.max(1e-6, ...Array.from(expected, Math.abs));
+const relative = (actual: ArrayLike<number>, expected: ArrayLike<number>) =>
+  maxError(actual, expected) / Math.max(1e-6, ...Array.from(expected, Math.abs));
 
 /** ‖actual - expected‖ / ‖expected - start‖, 0 when nothing should change and nothing did. */
 function changeError(start: ArrayLike<number>, expected: ArrayLike<number>, actual: ArrayLike<number>): number {
@@ -81,8 +97,13 @@ describe('against the float64 twin', () => {
         if (!log) throw new Error('no log');
         const what = `run ${r}, step ${step}`;
         const expected = loss(p, x, log.lambda);
-        expect({ step: log.step, lr: log.lr, lambda: log.lambda }).toEqual({ step, lr: SCHEDULE.lr, lambda: SCHEDULE.lambda * Math.min(step / 4, 1) });
-        for (const name of ['loss', 'mse_loss', 'sparsity_loss', 'l0'] as const) expect(relative([log[name]], [expected[name]]), `${name} of ${what}`).toBeLessThan(1e-5);
+        expect({ step: log.step, lr: log.lr, lambda: log.lambda }).toEqual({
+          step,
+          lr: SCHEDULE.lr,
+          lambda: SCHEDULE.lambda * Math.min(step / 4, 1),
+        });
+        for (const name of ['loss', 'mse_loss', 'sparsity_loss', 'l0'] as const)
+          expect(relative([log[name]], [expected[name]]), `${name} of ${what}`).toBeLessThan(1e-5);
         expect(Math.abs(log.gamma / expected.gamma - 1), `gamma of ${what}`).toBeLessThan(1e-4);
         expect(log.aux_loss === undefined).toBe(p.arch === 'baseline');
         if (log.aux_loss !== undefined) expect(relative([log.aux_loss], [expected.aux_loss])).toBeLessThan(1e-5);
@@ -140,14 +161,21 @@ describe('bit for bit', () => {
     /** Evaluates after so many steps. */
     evaluate?: number;
   }
-  async function trained(specs: RunSpec[], { options, stop, evaluate }: Plan = {}): Promise<{ bits: Buffer[]; weights: SaeWeights[] }> {
+  async function trained(
+    specs: RunSpec[],
+    { options, stop, evaluate }: Plan = {},
+  ): Promise<{ bits: Buffer[]; weights: SaeWeights[]; steps: number[] }> {
     const s = await sweep(specs, options);
     const pass = evaluate === undefined ? undefined : await ForwardPass.create(s.trainer, s.trainer.options.pool);
     for (let step = 0; step < STEPS; step++) {
       if (stop?.after === step) s.trainer.stop(stop.r);
       if (pass && step === evaluate) {
         pass.resetFires();
-        pass.run(0, 8, specs.map(() => true));
+        pass.run(
+          0,
+          8,
+          specs.map(() => true),
+        );
         await pass.sums(8);
       }
       await s.trainer.step(s.slots(step));
@@ -155,7 +183,7 @@ describe('bit for bit', () => {
     const weights = await Promise.all(specs.map((_, r) => s.trainer.weights(r)));
     s.gpu.check();
     s.destroy();
-    return { bits: weights.map(bitsOf), weights };
+    return { bits: weights.map(bitsOf), weights, steps: [...s.trainer.steps] };
   }
 
   it('the same sweep twice gives the same weights; another seed does not', async () => {
@@ -184,13 +212,17 @@ describe('bit for bit', () => {
     const [alone] = (await trained([A])).bits;
     const stopped = await trained([B, A, C], { stop: { r: 0, after: 7 } });
     expect(stopped.bits[1]?.equals(alone as Buffer)).toBe(true);
+    expect(stopped.steps).toEqual([7, STEPS, STEPS]);
     const [short] = (await trained([B], { stop: { r: 0, after: 7 } })).bits;
     expect(stopped.bits[0]?.equals(short as Buffer), 'the stopped run keeps its weights').toBe(true);
     const full = (await trained([B])).bits[0];
     expect(stopped.bits[0]?.equals(full as Buffer)).toBe(false);
 
     const huge = await trained([B, A, { ...C, schedule: { lr: 1e30 } }]);
-    expect(huge.weights[2]?.bDec.some((v) => !Number.isFinite(v)), 'the other diverged').toBe(true);
+    expect(
+      huge.weights[2]?.bDec.some((v) => !Number.isFinite(v)),
+      'the other diverged',
+    ).toBe(true);
     expect(huge.bits[1]?.equals(alone as Buffer)).toBe(true);
 
     const besideMomentum = await trained([{ ...B, beta1: 0.9 }, A]);
@@ -206,6 +238,14 @@ describe('bit for bit', () => {
     const { bits } = await trained([C, B, A], { options });
     expect(bits[2]?.equals(alone as Buffer)).toBe(true);
   });
+
+  it('and however the rows are cut into blocks, whether lists are worked off once or several times', async () => {
+    for (const run of [A, B, { ...A, shift: 5 }]) {
+      const [whole] = (await trained([run], { options: { batch: 700, poolRows: 1500 } })).bits;
+      const [blocks] = (await trained([run], { options: { batch: 700, poolRows: 1500, flopsPerMs: 1e-3 } })).bits;
+      expect(blocks?.equals(whole as Buffer)).toBe(true);
+    }
+  });
 });
 
 describe('the paper’s facts', () => {
@@ -218,7 +258,10 @@ describe('the paper’s facts', () => {
       wEnc: Float32Array.of(1),
       wDec: Float32Array.of(1),
       bDec: Float32Array.of(0),
-      vectors: arch === 'gated' ? { b_gate: Float32Array.of(0), r_mag: Float32Array.of(0), b_mag: Float32Array.of(0) } : { b_enc: Float32Array.of(0) },
+      vectors:
+        arch === 'gated'
+          ? { b_gate: Float32Array.of(0), r_mag: Float32Array.of(0), b_mag: Float32Array.of(0) }
+          : { b_enc: Float32Array.of(0) },
     });
     const s = await sweep(
       (['baseline', 'gated'] as const).map((arch) => ({ arch, width: 1, seed: 0, schedule, weights: weights(arch) })),
@@ -261,7 +304,10 @@ describe('the paper’s facts', () => {
       }
     }
     const p = twinOf(await s.trainer.weights(1));
-    const x = batchOf(s, Uint32Array.from({ length: rows }, (_, i) => i));
+    const x = batchOf(
+      s,
+      Uint32Array.from({ length: rows }, (_, i) => i),
+    );
     const theta = jumpReluThreshold(p);
     const { u } = forward(p, x);
     let [jumps, on] = [0, 0];
@@ -286,7 +332,17 @@ describe('a step', () => {
     const gpu = await testGpu();
     const made: string[] = [];
     const bytes = { now: 0 };
-    const kinds = ['createBuffer', 'createBindGroup', 'createBindGroupLayout', 'createComputePipelineAsync', 'createComputePipeline', 'createShaderModule', 'createPipelineLayout', 'createTexture', 'createQuerySet'] as const;
+    const kinds = [
+      'createBuffer',
+      'createBindGroup',
+      'createBindGroupLayout',
+      'createComputePipelineAsync',
+      'createComputePipeline',
+      'createShaderModule',
+      'createPipelineLayout',
+      'createTexture',
+      'createQuerySet',
+    ] as const;
     const { createBuffer } = gpu.device;
     const spies = kinds.map((kind) => {
       const original = (gpu.device[kind] as (...args: unknown[]) => unknown).bind(gpu.device);
@@ -332,6 +388,29 @@ describe('a step', () => {
     expect(results[1]?.equals(results[0] as Buffer)).toBe(true);
   });
 
+  it('of the demo sweep at full size (d 512, batch 1024, four gated 1024, four baseline 1536) runs on a device of default limits', async () => {
+    const gpu = await testGpu();
+    expect(gpu.limits.maxStorageBufferBindingSize).toBe(DEFAULT_LIMITS.maxStorageBufferBindingSize);
+    // Encoders of zero: no latent fires, so that only the dense part costs time here.
+    const spec = (arch: 'gated' | 'baseline', width: number): RunSpec => {
+      const weights = silentSae(arch, 512, width);
+      weights.wEnc.fill(0);
+      return { arch, width, seed: 0, weights };
+    };
+    const specs = (['gated', 'baseline'] as const).flatMap((arch) =>
+      Array.from({ length: 4 }, () => spec(arch, arch === 'gated' ? 1024 : 1536)),
+    );
+    expect(groupRuns(512, specs, gpu.limits.maxStorageBufferBindingSize)).toHaveLength(1);
+    const s = await sweep(specs, { d: 512, batch: 1024, poolRows: 50, mean: new Float32Array(512) });
+    expect(s.trainer.layout).toMatchObject({ latents: 10_240, slots: 12 });
+    const logs = await (await s.trainer.step(s.slots(0), true)).log;
+    gpu.check();
+    const square = batchOf(s, s.slots(0)).reduce((sum, v) => sum + v * v, 0) / 1024;
+    expect(logs).toHaveLength(8);
+    for (const log of logs ?? []) expect([log?.l0, Math.abs((log?.mse_loss as number) / square - 1) < 1e-5]).toEqual([0, true]);
+    s.destroy();
+  });
+
   it('refuses a batch of another size, and leaves padding columns zero', async () => {
     const s = await sweep([{ arch: 'gated', width: 7, seed: 1 }]);
     await expect(s.trainer.step(new Uint32Array(3))).rejects.toThrow('3 rows for a batch of 37');
@@ -352,7 +431,8 @@ describe('a step', () => {
       for (let step = 0; step < 4; step++) {
         if (poisoned) {
           const { x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias } = s.trainer.buffers;
-          for (const buffer of [x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias]) write(s.gpu, buffer, 0, poison(buffer.size / 4));
+          for (const buffer of [x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias])
+            write(s.gpu, buffer, 0, poison(buffer.size / 4));
         }
         await s.trainer.step(s.slots(step));
       }

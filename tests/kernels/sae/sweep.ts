@@ -55,7 +55,9 @@ export function someWeights(arch: ArchitectureId, dIn: number, dSae: number, see
     ...weights,
     wEnc: weights.wEnc.map((w, j) => w + 0.3 * (noise[j] as number)),
     wDec: weights.wDec.map((w, j) => w * (1 + (noise[j - (j % dIn)] as number))),
-    vectors: Object.fromEntries(ARCHITECTURES[arch].vectors.map((name, i) => [name, randoms(dSae, seed + 3 + i).map((v) => 0.3 * v + (i === 0 ? shift : 0))])),
+    vectors: Object.fromEntries(
+      ARCHITECTURES[arch].vectors.map((name, i) => [name, randoms(dSae, seed + 3 + i).map((v) => 0.3 * v + (i === 0 ? shift : 0))]),
+    ),
   };
 }
 
@@ -116,7 +118,9 @@ export function twinOf(w: SaeWeights): TwinParams {
 
 /** All numbers of some weights as bytes, for comparison bit for bit. */
 export const bitsOf = ({ wEnc, wDec, bDec, vectors }: SaeWeights): Buffer =>
-  Buffer.concat([wEnc, wDec, bDec, ...Object.values(vectors)].map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)));
+  Buffer.concat(
+    [wEnc, wDec, bDec, ...Object.values(vectors)].map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
+  );
 
 /** Largest deviation of a decoder row's norm from 1. */
 export function normError({ wDec, dIn }: SaeWeights): number {

@@ -29,7 +29,7 @@ describe('inspectFiles', () => {
       format: 'safetensors',
       rows: 108,
       d: 20,
-      dtype: 'F16',
+      dtype: 'f16',
       hasTokens: true,
     });
     const chosen = await inspectFiles(await listFiles([`${FORMATS}/good`]), { tensor: 'layer_4' });

@@ -60,7 +60,7 @@ describe('R² on data with a large mean', () => {
 
   it('a constant offset as large as the data’s spread gets about 0, although it explains all variation', () => {
     const { r2, cosine } = metrics(x.map((v) => v + Math.sqrt(1 / 12)));
-    expect(Math.abs(r2)).toBeLessThan(0.02);
+    expect(Math.abs(r2 ?? Number.NaN)).toBeLessThan(0.02);
     expect(cosine).toBeGreaterThan(0.99);
   });
 
@@ -89,7 +89,8 @@ describe('units', () => {
   it('mse is in raw units whatever the scale; ratios do not know it', () => {
     const hat = x.map((v) => 0.9 * v);
     const [raw, scaled] = [metrics(hat), metrics(hat, { scale: 0.05 })];
-    for (const key of ['mse', 'fvu', 'r2', 'gamma', 'cosine', 'l0'] as const) expect(scaled[key] / raw[key]).toBeCloseTo(1, 8);
+    for (const key of ['mse', 'fvu', 'r2', 'gamma', 'cosine', 'l0'] as const)
+      expect((scaled[key] ?? Number.NaN) / (raw[key] ?? Number.NaN)).toBeCloseTo(1, 8);
     expect(raw.mse).toBeCloseTo(x.reduce((sum, v) => sum + (0.1 * v) ** 2, 0) / N, 8);
   });
 
@@ -172,10 +173,23 @@ describe('what cannot be formed', () => {
   it('is refused where it is the core: NaN in an error or in L0', () => {
     for (const broken of [0, 3]) {
       const sums = new ReconstructionSums();
-      sums.add(Array.from({ length: 8 }, (_, i) => (i === broken ? Number.NaN : 1)), 1);
+      sums.add(
+        Array.from({ length: 8 }, (_, i) => (i === broken ? Number.NaN : 1)),
+        1,
+      );
       const variance = new VarianceSums(1);
       variance.add([0], 1, 1);
       expect(() => metricsOf(sums, variance, [1], 1)).toThrow(broken === 0 ? /mse = NaN/ : /l0 = NaN/);
     }
   });
+});
+
+it('rows without variance have no R², whatever the rounding', () => {
+  const variance = new VarianceSums(2);
+  variance.add([300, 300], 2 * 100 * 9 * (1 + 1e-7), 100);
+  const sums = new ReconstructionSums();
+  sums.add([1, 0, 0, 0, 1, 1, 1, 100], 100);
+  const { r2, fvu, mse } = metricsOf(sums, variance, [1], 1);
+  expect([r2, fvu]).toEqual([undefined, undefined]);
+  expect(mse).toBeCloseTo(0.01, 12);
 });

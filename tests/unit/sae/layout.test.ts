@@ -63,7 +63,10 @@ describe('layoutOf', () => {
 describe('memory', () => {
   it('the demo sweep at full size fits WebGPU’s default limits, in one group and in every buffer', () => {
     const runs = expand(config());
-    expect(runs.map(({ arch, width }) => `${arch} ${width}`)).toEqual([...new Array(4).fill('gated 1024'), ...new Array(4).fill('baseline 1536')]);
+    expect(runs.map(({ arch, width }) => `${arch} ${width}`)).toEqual([
+      ...new Array(4).fill('gated 1024'),
+      ...new Array(4).fill('baseline 1536'),
+    ]);
     const groups = groupRuns(512, runs, BINDING);
     expect(groups.length).toBe(1);
     for (const flopsPerMs of [1e7, 1e10]) {
@@ -103,7 +106,10 @@ describe('memory', () => {
 
   it('groups runs in order, as many as the binding and the run table allow', () => {
     const wide = [gated(40_000), baseline(20_000), baseline(10_000), gated(1)];
-    expect(groupRuns(512, wide, BINDING).map((group) => group.map(({ width }) => width))).toEqual([[40_000, 20_000], [10_000, 1]]);
+    expect(groupRuns(512, wide, BINDING).map((group) => group.map(({ width }) => width))).toEqual([
+      [40_000, 20_000],
+      [10_000, 1],
+    ]);
     const many = new Array<PackedRun>(130).fill(gated(2));
     expect(groupRuns(4, many, BINDING).map((group) => group.length)).toEqual([64, 64, 2]);
     expect(groupRuns(512, [gated(100_000)], BINDING)).toEqual([[gated(100_000)]]);
@@ -134,7 +140,11 @@ describe('what is wrong is said in words', () => {
   });
 
   it('asks for data when there is none', () => {
-    expect(estimate(config(), undefined, limits)).toMatchObject({ ok: false, runs: 8, problems: [expect.stringMatching(/Load activations first/)] });
+    expect(estimate(config(), undefined, limits)).toMatchObject({
+      ok: false,
+      runs: 8,
+      problems: [expect.stringMatching(/Load activations first/)],
+    });
   });
 
   it.each<[Partial<SweepConfig>, RegExp]>([

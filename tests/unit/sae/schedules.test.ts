@@ -5,7 +5,15 @@ import { initialWeights } from '../../../src/sae/init';
 import { cutRows, padRows } from '../../../src/sae/packing';
 import { learningRate, type Schedule, sparsity } from '../../../src/sae/schedules';
 
-const schedule = (change: Partial<Schedule> = {}): Schedule => ({ steps: 10, lr: 2, lrWarmup: 0, lrDecay: 0, lambda: 3, lambdaWarmup: 0, ...change });
+const schedule = (change: Partial<Schedule> = {}): Schedule => ({
+  steps: 10,
+  lr: 2,
+  lrWarmup: 0,
+  lrDecay: 0,
+  lambda: 3,
+  lambdaWarmup: 0,
+  ...change,
+});
 const over = (s: Schedule, f: (s: Schedule, t: number) => number) => Array.from({ length: s.steps }, (_, t) => f(s, t));
 
 describe('schedules', () => {

@@ -1,0 +1,90 @@
+// Dense form, decoder of each run: x_hat = b_dec + sum_i f_i W_dec_i and, where there is an auxiliary loss, x_aux = b_dec + sum_i gate_i W_dec_i
+// over all latents of the run (`[rows, K] x [K, D]`, K = the run's width), each W_dec row read once for both; writes the
+// errors x_hat - x and x_aux - x.
+//
+// Register tile: one invocation owns 4 rows x 1 vec4 column in four named vec4 accumulators a path, one latent a step (16
+// multiply-adds a path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier.
+// Grid (ceil(Q/8), ceil(rows/32), R). f32 accumulation in the order of the run's latents, whatever the other runs. Nothing is
+// read outside the run's latents; rows and columns beyond the block are not written. A run that is not live is skipped.
+
+struct Params {
+  rows : u32,
+  first_row : u32,  // of this block in x
+  quads : u32,      // Q
+  stride : u32,     // vec4s a row of acts
+  runs : u32,       // R
+  block_rows : u32, // rows of one slot of `errors`
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;     // [B, Q]
+@group(0) @binding(3) var<storage, read> w_dec : array<vec4<f32>>; // [latents, Q]
+@group(0) @binding(4) var<storage, read> acts : array<vec4<f32>>;  // [latents, stride]: f
+@group(0) @binding(5) var<storage, read> gates : array<vec4<f32>>; // [latents, stride], of runs with an auxiliary loss
+@group(0) @binding(6) var<storage, read> bias : array<vec4<f32>>;  // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(7) var<storage, read_write> errors : array<vec4<f32>>; // [slots, block rows, Q]
+
+// Errors of one row and column, both paths.
+fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {
+  if (row < params.rows) {
+    let centred = x[(params.first_row + row) * params.quads + q];
+    errors[(run.main_slot * params.block_rows + row) * params.quads + q] = main_ - centred;
+    if (has_aux(run.arch)) {
+      errors[(run.aux_slot * params.block_rows + row) * params.quads + q] = aux - centred;
+    }
+  }
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id : vec3<u32>) {
+  let run = runs.run[id.z];
+  let q = id.x;
+  let row = id.y * 4u;
+  if (run.live == 0u || q >= params.quads || row >= params.rows) {
+    return;
+  }
+  var f = run.first * params.stride + id.y;
+  var w = run.first * params.quads + q;
+  let shift = bias[id.z * params.quads + q] - bias[params.runs * params.quads + q];
+  var acc0 = vec4(0.0);
+  var acc1 = vec4(0.0);
+  var acc2 = vec4(0.0);
+  var acc3 = vec4(0.0);
+  var aux0 = vec4(0.0);
+  var aux1 = vec4(0.0);
+  var aux2 = vec4(0.0);
+  var aux3 = vec4(0.0);
+  if (has_aux(run.arch)) {
+    for (var i = 0u; i < run.width; i++) {
+      let direction = w_dec[w];
+      let a = acts[f];
+      acc0 += a.x * direction;
+      acc1 += a.y * direction;
+      acc2 += a.z * direction;
+      acc3 += a.w * direction;
+      let g = gates[f];
+      aux0 += g.x * direction;
+      aux1 += g.y * direction;
+      aux2 += g.z * direction;
+      aux3 += g.w * direction;
+      f += params.stride;
+      w += params.quads;
+    }
+  } else {
+    for (var i = 0u; i < run.width; i++) {
+      let direction = w_dec[w];
+      let a = acts[f];
+      acc0 += a.x * direction;
+      acc1 += a.y * direction;
+      acc2 += a.z * direction;
+      acc3 += a.w * direction;
+      f += params.stride;
+      w += params.quads;
+    }
+  }
+  finish(run, row, q, acc0 + shift, aux0 + shift);
+  finish(run, row + 1u, q, acc1 + shift, aux1 + shift);
+  finish(run, row + 2u, q, acc2 + shift, aux2 + shift);
+  finish(run, row + 3u, q, acc3 + shift, aux3 + shift);
+}

@@ -1,0 +1,35 @@
+// Dense form, second half of the sums over rows: adds up what `pull` left for each tile of 32 rows.
+// sums[i] (+)= sum over tiles of (gradient of the latent's scalars, of u), times 1/B after the last block; firing counts are added to those already there.
+//
+// One invocation a latent; grid ceil(latents/64) folded. Tiles in order, going on from what is stored: row
+// blocks, multiples of 32, leave no trace in the bits. Latents of a run that is not live keep their sums.
+
+struct Params {
+  tiles : u32,      // ceil(rows/32)
+  latents : u32,
+  accumulate : u32, // 0: the first block of a step, overwrite
+  scale : f32,      // 1 before the last block, where it is 1/B
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> latents : array<Latent>;       // [latents]
+@group(0) @binding(3) var<storage, read> partials : array<vec4<f32>>;   // [row tiles, latents, 2], as in pull.wgsl
+@group(0) @binding(4) var<storage, read_write> sums : array<vec4<f32>>; // [latents, 2], as in latent_backward.wgsl
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i >= params.latents || runs.run[u32(latents[i].w)].live == 0u) {
+    return;
+  }
+  var sum = select(vec4(0.0), sums[2u * i], params.accumulate != 0u);
+  var fired = 0.0;
+  for (var tile = 0u; tile < params.tiles; tile++) {
+    let at = 2u * (tile * params.latents + i);
+    sum += partials[at];
+    fired += partials[at + 1u].x;
+  }
+  sums[2u * i] = sum * params.scale;
+  sums[2u * i + 1u].x += fired;
+}

@@ -1,0 +1,153 @@
+// Dense form, how the loss reaches each latent: the products e W_decᵀ and (where there is an auxiliary loss) e_aux W_decᵀ of a run, and from
+// them g_u = dL/du of every latent and row, zero off the active set, `[latents, stride]`; and the sums over 32 rows of the
+// gradients of the latents' scalars, of g_u, and of the rows on which a latent fired (`latent_sums` adds those up).
+//
+// Register tile: one invocation owns 4 rows x 4 latents, one named vec4 accumulator a row and path (each W_dec row read once for
+// both paths), K = D in steps of one vec4; an 8 x 8 workgroup owns 32 x 32. Grid (ceil(widest run/32), ceil(rows/32), R); tiles
+// beyond a narrower run return. f32 accumulation in the order of k; sums over rows in a fixed order through workgroup memory. Loads beyond
+// the last row or the run's last latent are clamped to it; such results count as 0, and are written only into the padding of
+// a latent's row up to the next multiple of 4. A run that is not live is skipped.
+
+struct Params {
+  rows : u32,
+  quads : u32,      // Q
+  stride : u32,     // vec4s a row of ut and pulls: ceil(block rows/4)
+  block_rows : u32, // rows of one slot of `errors`
+  latents : u32,
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> ut : array<vec4<f32>>;          // [latents, stride]
+@group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
+@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>;      // [slots, block rows, Q]
+@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;       // [latents, Q]
+@group(0) @binding(6) var<storage, read_write> pulls : array<vec4<f32>>; // [latents, stride]
+// [row tiles, latents, 2]: gradient of the latent's scalars (xyz) and of u (w), sums over the tile's rows; then x = rows on
+// which the latent fired (f > 0).
+@group(0) @binding(7) var<storage, read_write> partials : array<vec4<f32>>;
+
+var<workgroup> sums : array<vec4<f32>, 256>; // [32 latents, 8 row quads]
+var<workgroup> fires : array<f32, 256>;
+
+// One row: adds to the sums, returns g_u.
+fn pull_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside : bool, sum : ptr<function, vec4<f32>>, fired : ptr<function, f32>) -> f32 {
+  if (!inside || !is_active(u, latent.x)) {
+    return 0.0;
+  }
+  let f = activate(run.arch, u, latent).f;
+  let p = pull(run.arch, u, latent, f, we, wa, run.lambda);
+  *sum += vec4(p.vectors, p.u);
+  *fired += select(0.0, 1.0, f > 0.0);
+  return p.u;
+}
+
+// Four rows of latent `k` of the run, which stands in place `local` of the workgroup's 32.
+fn finish(run : Run, k : u32, local : u32, quad : u32, lane : u32, we : vec4<f32>, wa : vec4<f32>) {
+  var sum = vec4(0.0);
+  var fired = 0.0;
+  let row = quad * 4u;
+  if (k < run.width && row < params.rows) {
+    let i = run.first + k;
+    let at = i * params.stride + quad;
+    let latent = latents[i];
+    let u = ut[at];
+    let inside = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
+    pulls[at] = vec4(
+      pull_row(run, u.x, latent, we.x, wa.x, inside.x, &sum, &fired),
+      pull_row(run, u.y, latent, we.y, wa.y, inside.y, &sum, &fired),
+      pull_row(run, u.z, latent, we.z, wa.z, inside.z, &sum, &fired),
+      pull_row(run, u.w, latent, we.w, wa.w, inside.w, &sum, &fired),
+    );
+  }
+  sums[local * 8u + lane] = sum;
+  fires[local * 8u + lane] = fired;
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>, @builtin(local_invocation_index) index : u32) {
+  let run = runs.run[group.z];
+  if (run.live == 0u || group.x * 32u >= run.width) {
+    return;
+  }
+  let quad = group.y * 8u + t.y;
+  let k = group.x * 32u + t.x * 4u;
+  let last_row = params.rows - 1u;
+  let row0 = min(quad * 4u, last_row) * params.quads;
+  let row1 = min(quad * 4u + 1u, last_row) * params.quads;
+  let row2 = min(quad * 4u + 2u, last_row) * params.quads;
+  let row3 = min(quad * 4u + 3u, last_row) * params.quads;
+  let last = run.width - 1u;
+  let w0 = (run.first + min(k, last)) * params.quads;
+  let w1 = (run.first + min(k + 1u, last)) * params.quads;
+  let w2 = (run.first + min(k + 2u, last)) * params.quads;
+  let w3 = (run.first + min(k + 3u, last)) * params.quads;
+  var acc0 = vec4(0.0);
+  var acc1 = vec4(0.0);
+  var acc2 = vec4(0.0);
+  var acc3 = vec4(0.0);
+  var aux0 = vec4(0.0);
+  var aux1 = vec4(0.0);
+  var aux2 = vec4(0.0);
+  var aux3 = vec4(0.0);
+  let main_ = run.main_slot * params.block_rows * params.quads;
+  if (quad * 4u < params.rows && k < run.width) {
+    if (has_aux(run.arch)) {
+      let second = run.aux_slot * params.block_rows * params.quads;
+      for (var q = 0u; q < params.quads; q++) {
+        let r0 = w_dec[w0 + q];
+        let r1 = w_dec[w1 + q];
+        let r2 = w_dec[w2 + q];
+        let r3 = w_dec[w3 + q];
+        let a = errors[main_ + row0 + q];
+        acc0 += vec4(dot(a, r0), dot(a, r1), dot(a, r2), dot(a, r3));
+        let b = errors[main_ + row1 + q];
+        acc1 += vec4(dot(b, r0), dot(b, r1), dot(b, r2), dot(b, r3));
+        let c = errors[main_ + row2 + q];
+        acc2 += vec4(dot(c, r0), dot(c, r1), dot(c, r2), dot(c, r3));
+        let d = errors[main_ + row3 + q];
+        acc3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
+        let e = errors[second + row0 + q];
+        aux0 += vec4(dot(e, r0), dot(e, r1), dot(e, r2), dot(e, r3));
+        let f = errors[second + row1 + q];
+        aux1 += vec4(dot(f, r0), dot(f, r1), dot(f, r2), dot(f, r3));
+        let g = errors[second + row2 + q];
+        aux2 += vec4(dot(g, r0), dot(g, r1), dot(g, r2), dot(g, r3));
+        let h = errors[second + row3 + q];
+        aux3 += vec4(dot(h, r0), dot(h, r1), dot(h, r2), dot(h, r3));
+      }
+    } else {
+      for (var q = 0u; q < params.quads; q++) {
+        let r0 = w_dec[w0 + q];
+        let r1 = w_dec[w1 + q];
+        let r2 = w_dec[w2 + q];
+        let r3 = w_dec[w3 + q];
+        let a = errors[main_ + row0 + q];
+        acc0 += vec4(dot(a, r0), dot(a, r1), dot(a, r2), dot(a, r3));
+        let b = errors[main_ + row1 + q];
+        acc1 += vec4(dot(b, r0), dot(b, r1), dot(b, r2), dot(b, r3));
+        let c = errors[main_ + row2 + q];
+        acc2 += vec4(dot(c, r0), dot(c, r1), dot(c, r2), dot(c, r3));
+        let d = errors[main_ + row3 + q];
+        acc3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
+      }
+    }
+  }
+  finish(run, k, t.x * 4u, quad, t.y, vec4(acc0.x, acc1.x, acc2.x, acc3.x), vec4(aux0.x, aux1.x, aux2.x, aux3.x));
+  finish(run, k + 1u, t.x * 4u + 1u, quad, t.y, vec4(acc0.y, acc1.y, acc2.y, acc3.y), vec4(aux0.y, aux1.y, aux2.y, aux3.y));
+  finish(run, k + 2u, t.x * 4u + 2u, quad, t.y, vec4(acc0.z, acc1.z, acc2.z, acc3.z), vec4(aux0.z, aux1.z, aux2.z, aux3.z));
+  finish(run, k + 3u, t.x * 4u + 3u, quad, t.y, vec4(acc0.w, acc1.w, acc2.w, acc3.w), vec4(aux0.w, aux1.w, aux2.w, aux3.w));
+  workgroupBarrier();
+  let mine = group.x * 32u + index;
+  if (index < 32u && mine < run.width) {
+    var sum = vec4(0.0);
+    var fired = 0.0;
+    for (var lane = 0u; lane < 8u; lane++) {
+      sum += sums[index * 8u + lane];
+      fired += fires[index * 8u + lane];
+    }
+    let at = 2u * (group.y * params.latents + run.first + mine);
+    partials[at] = sum;
+    partials[at + 1u] = vec4(fired, 0.0, 0.0, 0.0);
+  }
+}

@@ -1,0 +1,65 @@
+// Dense form, statistics of a row that come from its errors: entries 0, 1, 4, 5 and 6 of STATS (2 and 3 are `split`'s, 7 is
+// formed by reduce_stats.wgsl). x_hat = e + x + mean, since x is centred.
+//
+// One workgroup of WIDTH invocations a (row, run); grid (rows, R). An invocation takes every WIDTH-th vec4 column; one of them adds
+// up the lanes in a fixed order. A run that is not live is skipped.
+
+override WIDTH : u32 = 64u;
+
+struct Params {
+  rows : u32,
+  first_row : u32,  // of this block in x
+  quads : u32,      // Q
+  runs : u32,       // R
+  block_rows : u32, // rows of one slot of `errors`
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;      // [B, Q]
+@group(0) @binding(3) var<storage, read> bias : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>; // [slots, block rows, Q]
+@group(0) @binding(5) var<storage, read_write> stats : array<f32>;  // [block rows, R, STATS]
+
+var<workgroup> norms : array<vec4<f32>, WIDTH>; // ‖e‖², ‖x_hat‖², x_hat·x, ‖x‖²
+var<workgroup> second : array<f32, WIDTH>;      // ‖e_aux‖²
+
+@compute @workgroup_size(WIDTH)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
+  let row = group.x;
+  let run = runs.run[group.y];
+  if (run.live == 0u) {
+    return;
+  }
+  let aux = has_aux(run.arch);
+  let at = (params.first_row + row) * params.quads;
+  let main_ = (run.main_slot * params.block_rows + row) * params.quads;
+  let other_ = (run.aux_slot * params.block_rows + row) * params.quads;
+  var norm = vec4(0.0);
+  var square = 0.0;
+  for (var q = t; q < params.quads; q += WIDTH) {
+    let raw = x[at + q] + bias[params.runs * params.quads + q];
+    let e = errors[main_ + q];
+    let hat = e + raw;
+    norm += vec4(dot(e, e), dot(hat, hat), dot(hat, raw), dot(raw, raw));
+    if (aux) {
+      let a = errors[other_ + q];
+      square += dot(a, a);
+    }
+  }
+  norms[t] = norm;
+  second[t] = square;
+  workgroupBarrier();
+  if (t == 0u) {
+    for (var other = 1u; other < WIDTH; other++) {
+      norm += norms[other];
+      square += second[other];
+    }
+    let s = (row * params.runs + group.y) * STATS;
+    stats[s] = norm.x;
+    stats[s + 1u] = square;
+    stats[s + 4u] = norm.y;
+    stats[s + 5u] = norm.z;
+    stats[s + 6u] = norm.w;
+  }
+}

@@ -1,0 +1,74 @@
+// Dense form, gate/magnitude split: pre-activations -> f (what is decoded) and gate (what the L1 term and the auxiliary decoder
+// see) of every latent and row, zero off the active set, as matrices by latents: acts and gates `[latents, stride]`. Also
+// the row's L1 term and its number of latents with f > 0 (entries 2 and 3 of STATS).
+//
+// One workgroup of 4 row quads x 64 latent lanes a (16 rows, run); grid (ceil(rows/16), R). An invocation takes four rows of one
+// latent at a time; lanes are added up in a fixed order. Rows beyond the block are written as 0 up to the next multiple of 4
+// and not at all behind that. A run without an auxiliary loss (gate = f) leaves `gates` as
+// it was; a run that is not live is skipped.
+
+struct Params {
+  rows : u32,
+  stride : u32,     // vec4s a row of ut, acts and gates: ceil(block rows/4)
+  runs : u32,       // R
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> ut : array<vec4<f32>>;          // [latents, stride]
+@group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
+@group(0) @binding(4) var<storage, read_write> acts : array<vec4<f32>>;  // [latents, stride]
+@group(0) @binding(5) var<storage, read_write> gates : array<vec4<f32>>; // [latents, stride]
+@group(0) @binding(6) var<storage, read_write> stats : array<f32>;       // [block rows, R, STATS]
+
+var<workgroup> sums : array<vec4<f32>, 256>;
+var<workgroup> counts : array<vec4<f32>, 256>;
+
+@compute @workgroup_size(4, 64)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
+  let run = runs.run[group.y];
+  if (run.live == 0u) {
+    return;
+  }
+  let aux = has_aux(run.arch);
+  let quad = group.x * 4u + t.x;
+  let row = quad * 4u;
+  let inside = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
+  var sum = vec4(0.0);
+  var count = vec4(0.0);
+  if (row < params.rows) {
+    for (var k = t.y; k < run.width; k += 64u) {
+      let i = run.first + k;
+      let at = i * params.stride + quad;
+      let latent = latents[i];
+      let u = ut[at];
+      let a = activate(run.arch, u.x, latent);
+      let b = activate(run.arch, u.y, latent);
+      let c = activate(run.arch, u.z, latent);
+      let d = activate(run.arch, u.w, latent);
+      let f = select(vec4(0.0), vec4(a.f, b.f, c.f, d.f), inside);
+      let gate = select(vec4(0.0), vec4(a.gate, b.gate, c.gate, d.gate), inside);
+      acts[at] = f;
+      if (aux) { gates[at] = gate; }
+      sum += gate;
+      count += select(vec4(0.0), vec4(1.0), f > vec4(0.0));
+    }
+  }
+  sums[t.y * 4u + t.x] = sum;
+  counts[t.y * 4u + t.x] = count;
+  workgroupBarrier();
+  // One invocation a row of the tile.
+  let lane = t.y * 4u + t.x;
+  let mine = group.x * 16u + lane;
+  if (lane < 16u && mine < params.rows) {
+    var l1 = 0.0;
+    var l0 = 0.0;
+    for (var other = 0u; other < 64u; other++) {
+      l1 += sums[other * 4u + lane / 4u][lane % 4u];
+      l0 += counts[other * 4u + lane / 4u][lane % 4u];
+    }
+    let s = (mine * params.runs + group.y) * STATS;
+    stats[s + 2u] = l1;
+    stats[s + 3u] = l0;
+  }
+}
