@@ -113,8 +113,8 @@ describe('report', () => {
 
   it('has no ratio of what is not there', () => {
     const timings = [
-      { name: 'a', ms: 4, least: 4, most: 4, samples: 1 },
-      { name: 'b', ms: 8, least: 8, most: 8, samples: 1 },
+      { name: 'a', ms: 4, least: 4, most: 4, cpuMs: 4, samples: 1 },
+      { name: 'b', ms: 8, least: 8, most: 8, cpuMs: 8, samples: 1 },
     ];
     expect(ratio(timings, 'a', 'b')).toBe(0.5);
     expect(ratio(timings, 'a', 'c')).toBeUndefined();

@@ -1,0 +1,120 @@
+/** The lab's own step and encoder product, as contenders. */
+import { Arena } from '../src/gpu/buffers';
+import type { Gpu } from '../src/gpu/device';
+import { Plan } from '../src/gpu/plan';
+import { PARAMS, saeKernel } from '../src/sae/kernels';
+import { layoutOf } from '../src/sae/layout';
+import { SweepTrainer, type TrainerOptions } from '../src/sae/trainer';
+import type { SaeWeights } from '../src/sae/weights';
+import type { Context } from './context';
+import type { Contender } from './measure';
+import { BETA2, EPS, LAMBDA } from './problem';
+
+/** So small that the weights, hence L0 and the work, stay as they are while they are timed. */
+export const STILL = 1e-12;
+
+export interface OurStep extends Contender {
+  trainer: SweepTrainer;
+  /** Loss and mean L0 of each run at one further step, before its update. */
+  log(): Promise<{ loss: number; l0: number }[]>;
+  dispose(): void;
+}
+
+export type Form = NonNullable<TrainerOptions['form']>;
+
+/** A packed sweep on a fixed batch `[batch, d]` of rows. */
+export async function ourStep(
+  context: Pick<Context, 'gpu' | 'flopsPerMs'>,
+  name: string,
+  x: Float32Array,
+  runs: SaeWeights[],
+  { lr = STILL, form }: { lr?: number; form?: Form } = {},
+): Promise<OurStep> {
+  const { gpu, flopsPerMs } = context;
+  const d = (runs[0] as SaeWeights).dIn;
+  const batch = x.length / d;
+  if (d % 4 !== 0) throw new Error('the benchmark takes widths that are multiples of 4');
+  const arena = new Arena(gpu, 'bench');
+  const pool = arena.upload('rows', x);
+  await arena.ready();
+  const trainer = await SweepTrainer.create(gpu, {
+    layout: layoutOf(
+      d,
+      batch,
+      runs.map(({ arch, dSae }) => ({ arch, width: dSae })),
+      { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs },
+    ),
+    runs: runs.map((weights) => ({
+      weights,
+      schedule: { steps: 1e6, lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 },
+      optimiser: { beta1: 0, beta2: BETA2, eps: EPS },
+    })),
+    pool,
+    scale: 1,
+    mean: new Float32Array(d),
+    flopsPerMs,
+    ...(form === undefined ? {} : { form }),
+  });
+  const slots = Uint32Array.from({ length: batch }, (_, i) => i);
+  return {
+    name,
+    trainer,
+    async run(times) {
+      for (let i = 0; i < times; i++) await trainer.step(slots);
+      await gpu.queue.onSubmittedWorkDone();
+      gpu.check();
+    },
+    async log() {
+      const { log } = await trainer.step(slots, true);
+      return ((await log) ?? []).map((entry) => ({ loss: entry?.loss ?? Number.NaN, l0: entry?.l0 ?? Number.NaN }));
+    },
+    dispose() {
+      trainer.destroy();
+      arena.destroy();
+    },
+  };
+}
+
+export interface OurProduct extends Contender {
+  flops: number;
+  /** The pre-activations' buffer `[batch, f]`. */
+  u: GPUBuffer;
+  dispose(): void;
+}
+
+/** x·W_encᵀ alone, in one dispatch of the kernel that the step uses. */
+export async function ourProduct(gpu: Gpu, name: string, x: Float32Array, w: Float32Array, d: number): Promise<OurProduct> {
+  const rows = x.length / d;
+  const latents = w.length / d;
+  if (rows % 4 !== 0 || latents % 4 !== 0 || d % 4 !== 0) throw new Error('the benchmark takes sizes that are multiples of 4');
+  const kernel = await saeKernel(gpu, 'encode');
+  const arena = new Arena(gpu, 'bench.encode');
+  const u = arena.storage('u', rows * latents * 4);
+  const flops = 2 * rows * d * latents;
+  const sizes = { rows, first_row: 0, latents, quads: d / 4, u_stride: latents / 4, ut_stride: rows / 4 };
+  const plan = new Plan(gpu, 'bench.encode').add(
+    kernel,
+    {
+      params: arena.uniform('params', PARAMS.encode.pack(sizes)),
+      x: arena.upload('x', x),
+      w_enc: arena.upload('w', w),
+      correction: arena.storage('c', latents * 4),
+      u,
+      ut: arena.storage('ut', rows * latents * 4),
+    },
+    [Math.ceil(latents / 32), Math.ceil(rows / 32)],
+    flops,
+  );
+  await arena.ready();
+  return {
+    name,
+    flops,
+    u,
+    async run(times) {
+      for (let i = 0; i < times; i++) plan.submit();
+      await gpu.queue.onSubmittedWorkDone();
+      gpu.check();
+    },
+    dispose: () => arena.destroy(),
+  };
+}
