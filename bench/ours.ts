@@ -91,7 +91,7 @@ export async function ourProduct(gpu: Gpu, name: string, x: Float32Array, w: Flo
   const arena = new Arena(gpu, 'bench.encode');
   const u = arena.storage('u', rows * latents * 4);
   const flops = 2 * rows * d * latents;
-  const sizes = { rows, first_row: 0, latents, quads: d / 4, u_stride: latents / 4, ut_stride: rows / 4 };
+  const sizes = { rows, first_row: 0, latents, quads: d / 4, u_stride: latents / 4, ut_stride: rows / 4, from_latent: 0 };
   const plan = new Plan(gpu, 'bench.encode').add(
     kernel,
     {

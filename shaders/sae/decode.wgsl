@@ -1,7 +1,7 @@
 // Decoder, main and auxiliary together: x_hat = b_dec + sum_i f_i W_dec_i and x_aux = b_dec + sum_i gate_i W_dec_i over the
 // row's active list, each W_dec row read once for both; writes the errors x_hat - x and x_aux - x and the row's statistics.
 //
-// One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows, R, chunks). An invocation owns up
+// One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows of the dispatch, R, chunks). An invocation owns up
 // to four vec4 columns, t, t + WIDTH, …, in named accumulators. All sums run in the order of the list.
 // The statistics are added up by one invocation: WIDTH is small, and one barrier costs less than a tree of them.
 // A run that is not active is skipped; its errors and statistics are left as they were.
@@ -15,7 +15,7 @@ struct Params {
   u_stride : u32,  // latents rounded up to 4
   runs : u32,      // R
   block_rows : u32, // rows of one slot of `errors`
-  d : u32,
+  from_row : u32,  // first row of this dispatch in the block
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -61,7 +61,7 @@ fn finish(total : ptr<function, Sums>, q : u32, row : u32, run : Run, main_ : ve
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
-  let row = group.x;
+  let row = params.from_row + group.x;
   let run = runs.run[group.y];
   if (run.live == 0u) {
     return;

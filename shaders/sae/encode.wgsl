@@ -3,7 +3,7 @@
 //
 // Register tile: one invocation owns 4 rows x 4 latents in four named vec4 accumulators, K in steps of one vec4; an 8 x 8
 // workgroup owns 32 x 32, whose operands the caches share. No workgroup memory and no barrier.
-// Grid (ceil(latents/32), ceil(rows/32)). f32 accumulation in the order of k, the same for every position of the tile, so a
+// Grid (ceil(latents of the dispatch/32), ceil(rows/32)). f32 accumulation in the order of k, the same for every position of the tile, so a
 // run's bits don't depend on the other runs. Loads beyond the last row or latent are clamped to it; such results are not
 // written, except into the padding of `u` and `ut`.
 
@@ -14,6 +14,7 @@ struct Params {
   quads : u32,      // Q
   u_stride : u32,   // vec4s a row of u: ceil(latents/4)
   ut_stride : u32,  // vec4s a row of ut: ceil(block rows/4)
+  from_latent : u32, // first latent of this dispatch, a multiple of 4: long products are cut into several
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -25,7 +26,8 @@ struct Params {
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id : vec3<u32>) {
-  let latent = id.x * 4u;
+  let latent = params.from_latent + id.x * 4u;
+  let column = latent / 4u;
   let row = id.y * 4u;
   if (latent >= params.latents || row >= params.rows) {
     return;
@@ -58,15 +60,15 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
     let r3 = x[x3 + q];
     acc3 += vec4(dot(r3, a), dot(r3, b), dot(r3, c), dot(r3, d));
   }
-  let shift = correction[id.x];
+  let shift = correction[column];
   acc0 -= shift;
   acc1 -= shift;
   acc2 -= shift;
   acc3 -= shift;
-  u[row * params.u_stride + id.x] = acc0;
-  if (row + 1u < params.rows) { u[(row + 1u) * params.u_stride + id.x] = acc1; }
-  if (row + 2u < params.rows) { u[(row + 2u) * params.u_stride + id.x] = acc2; }
-  if (row + 3u < params.rows) { u[(row + 3u) * params.u_stride + id.x] = acc3; }
+  u[row * params.u_stride + column] = acc0;
+  if (row + 1u < params.rows) { u[(row + 1u) * params.u_stride + column] = acc1; }
+  if (row + 2u < params.rows) { u[(row + 2u) * params.u_stride + column] = acc2; }
+  if (row + 3u < params.rows) { u[(row + 3u) * params.u_stride + column] = acc3; }
   ut[latent * params.ut_stride + id.y] = vec4(acc0.x, acc1.x, acc2.x, acc3.x);
   if (latent + 1u < params.latents) { ut[(latent + 1u) * params.ut_stride + id.y] = vec4(acc0.y, acc1.y, acc2.y, acc3.y); }
   if (latent + 2u < params.latents) { ut[(latent + 2u) * params.ut_stride + id.y] = vec4(acc0.z, acc1.z, acc2.z, acc3.z); }

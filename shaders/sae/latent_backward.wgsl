@@ -2,7 +2,7 @@
 // <e, W_dec_i> and <e_aux, W_dec_i>, from them the gradients of u and of the latent's scalars, and accumulates both gradient rows:
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b   (x centred; `adam_rows` adds what b_dec contributes)
 //
-// One workgroup of WIDTH invocations a latent; grid `latents` folded in two dimensions. The active rows are gathered, in the
+// One workgroup of WIDTH invocations a latent; grid: the latents of the dispatch, folded in two dimensions. The active rows are gathered, in the
 // order of the batch, into a list in workgroup memory; when it might overflow it is worked off and begun anew, so any density
 // is exact. First each invocation takes whole entries (dot products), then whole columns (gradient rows). No atomics, and
 // every sum over rows runs strictly in the order of the batch, going on from what is stored: neither the lists nor the
@@ -19,7 +19,8 @@ struct Params {
   quads : u32,      // Q
   ut_stride : u32,  // values a row of ut: block rows rounded up to 4
   block_rows : u32,
-  latents : u32,
+  from_latent : u32, // this dispatch works on the latents [from_latent, to_latent)
+  to_latent : u32,
   accumulate : u32, // 0: the first block of a step, overwrite
   per_row : f32,    // 1/B
 }
@@ -46,8 +47,8 @@ var<workgroup> listed : u32;
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
-  let i = group.x + group.y * groups.x;
-  if (i >= params.latents) {
+  let i = params.from_latent + group.x + group.y * groups.x;
+  if (i >= params.to_latent) {
     return;
   }
   let latent = latents[i];

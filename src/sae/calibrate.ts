@@ -22,7 +22,15 @@ export async function calibrate(gpu: Gpu): Promise<number> {
       const buffers = {
         params: arena.uniform(
           'params',
-          PARAMS.encode.pack({ rows, first_row: 0, latents: LATENTS, quads: D / 4, u_stride: LATENTS / 4, ut_stride: rows / 4 }),
+          PARAMS.encode.pack({
+            rows,
+            first_row: 0,
+            latents: LATENTS,
+            quads: D / 4,
+            u_stride: LATENTS / 4,
+            ut_stride: rows / 4,
+            from_latent: 0,
+          }),
         ),
         x: arena.storage('x', rows * D * 4),
         w_enc: arena.storage('w', LATENTS * D * 4),

@@ -5,6 +5,7 @@
 import { readFloats } from '../gpu/buffers';
 import { fold, Plan } from '../gpu/plan';
 import { PARAMS, STATS, saeKernel } from './kernels';
+import { addCorrection, addEncode, addReduceStats, addSplitDecode } from './passes';
 import type { SweepTrainer } from './trainer';
 
 /** Statistics of some rows, read back. */
@@ -89,102 +90,28 @@ export class ForwardPass {
   }
 
   private forwardPlan(first: number, rows: number): Plan {
-    const { gpu, layout: l, buffers: b, runTable: runs, options } = this.trainer;
+    const { gpu, layout: l, buffers: b, runTable: runs, options, context } = this.trainer;
     const k = this.kernels;
-    const R = l.runs.length;
-    const t = this.trainer;
-    return new Plan(gpu, 'sae.forward')
-      .add(
-        k.center,
-        {
-          params: t.params('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }),
-          raw: this.raw,
-          mean: b.mean,
-          x: b.x,
-        },
-        fold(Math.ceil((rows * l.quads) / 64)),
-      )
-      .add(
-        k.correction,
-        {
-          params: t.params('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
-          w_enc: b.wEnc,
-          bias: b.bias,
-          latents: b.latents,
-          correction: b.correction,
-        },
-        fold(Math.ceil(l.uStride / 64)),
-      )
-      .add(
-        k.encode,
-        {
-          params: t.params('encode', PARAMS.encode, {
-            rows,
-            first_row: 0,
-            latents: l.latents,
-            quads: l.quads,
-            u_stride: l.uStride / 4,
-            ut_stride: l.utStride / 4,
-          }),
-          x: b.x,
-          w_enc: b.wEnc,
-          correction: b.correction,
-          u: b.u,
-          ut: b.ut,
-        },
-        [Math.ceil(l.latents / 32), Math.ceil(rows / 32)],
-        2 * rows * l.d * l.latents,
-      )
-      .add(
-        k.split,
-        {
-          params: t.params('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }),
-          runs,
-          u: b.u,
-          latents: b.latents,
-          entries: b.entries,
-          counts: b.counts,
-        },
-        [rows, R],
-      )
-      .add(
-        k.decode,
-        {
-          params: t.params('decode', PARAMS.decode, {
-            rows,
-            first_row: 0,
-            quads: l.quads,
-            u_stride: l.uStride,
-            runs: R,
-            block_rows: l.blockRows,
-            d: l.d,
-          }),
-          runs,
-          x: b.x,
-          w_dec: b.wDec,
-          entries: b.entries,
-          counts: b.counts,
-          bias: b.bias,
-          errors: b.errors,
-          stats: b.stats,
-        },
-        [rows, R, l.chunks],
-        rows * l.d * l.latents,
-      )
-      .add(
-        k.reduceStats,
-        {
-          params: t.params('reduceStats', PARAMS.reduceStats, { rows, block_rows: l.blockRows, runs: R, chunks: l.chunks, accumulate: 0 }),
-          runs,
-          stats: b.stats,
-          totals: b.totals,
-        },
-        [R],
-      )
+    const block = { rows, first: 0, accumulate: 0, product: 2 * rows * l.d * l.latents } as const;
+    const plan = new Plan(gpu, 'sae.forward').add(
+      k.center,
+      {
+        params: context.uniform('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }),
+        raw: this.raw,
+        mean: b.mean,
+        x: b.x,
+      },
+      fold(Math.ceil((rows * l.quads) / 64)),
+    );
+    addCorrection(plan, context, k.correction);
+    addEncode(plan, context, k.encode, block);
+    addSplitDecode(plan, context, k, block);
+    addReduceStats(plan, context, k.reduceStats, block, l.chunks);
+    return plan
       .add(
         k.fireCount,
         {
-          params: t.params('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }),
+          params: context.uniform('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }),
           runs,
           ut: b.ut,
           latents: b.latents,
@@ -194,7 +121,7 @@ export class ForwardPass {
       )
       .add(
         k.columnMoments,
-        { params: t.params('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x: b.x, moments: this.moments },
+        { params: context.uniform('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x: b.x, moments: this.moments },
         [Math.ceil(l.quads / 16)],
       );
   }
@@ -206,7 +133,7 @@ export class ForwardPass {
     return new Plan(gpu, 'sae.restore').add(
       this.kernels.restore,
       {
-        params: this.trainer.params('restore', PARAMS.restore, {
+        params: this.trainer.context.uniform('restore', PARAMS.restore, {
           rows,
           quads: l.quads,
           d: l.d,

@@ -9,6 +9,8 @@ import { ENTRY_WORDS, MAX_RUNS, STATS } from './kernels';
 
 /** Work buffers that grow with rows x latents stay below this, by working in row blocks. */
 const WORK_BYTES = 64 * 2 ** 20;
+/** Most slices into which a long dispatch is cut (`slices.ts`); row blocks are small enough that they suffice. */
+export const MAX_SLICES = 64;
 /** Row blocks are multiples of the groups of rows that the kernels sum (GROUP in the WGSL files), so that blocks leave no trace in the bits. */
 const ROW_GROUP = 32;
 /** Smallest row block: below it the dispatches' own cost rules. */
@@ -47,6 +49,8 @@ export interface Layout {
   workgroup: number;
   /** Column chunks of the decoder. */
   chunks: number;
+  /** FLOPs that one dispatch may take by the time bound; longer ones are cut into slices. */
+  dispatchFlops: number;
 }
 
 export interface LayoutLimits {
@@ -73,12 +77,13 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
   const latents = first;
   const quads = Math.ceil(d / 4);
   const uStride = roundUp(latents, 4);
+  const dispatchFlops = limits.flopsPerMs * DISPATCH_MS;
   const bytes = Math.min(WORK_BYTES, limits.maxStorageBufferBindingSize);
   const widest = Math.min(
     bytes / (uStride * ENTRY_WORDS * 4),
     bytes / (slots * quads * 16),
     // The backward pass is the longest dispatch: at initialisation, half of the latents active, twice the encoder's product.
-    (limits.flopsPerMs * DISPATCH_MS) / (4 * d * latents),
+    (MAX_SLICES * dispatchFlops) / (4 * d * latents),
   );
   const blockRows = Math.min(batch, MAX_BLOCK, Math.max(MIN_BLOCK, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
   const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads / 4))));
@@ -94,6 +99,7 @@ export function layoutOf(d: number, batch: number, packed: readonly PackedRun[],
     slots,
     workgroup,
     chunks: Math.ceil(quads / (4 * workgroup)),
+    dispatchFlops,
   };
 }
 

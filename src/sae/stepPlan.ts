@@ -1,32 +1,22 @@
 /** The dispatches of one training step, in order. What each does is said in its WGSL file; the whole in docs/architecture.md. */
-import type { Arena } from '../gpu/buffers';
-import type { Gpu } from '../gpu/device';
 import { fold, Plan } from '../gpu/plan';
 import { densePasses } from './densePlan';
 import { PARAMS, type SaeKernelName, saeKernel } from './kernels';
-import type { Layout, StepForm, SweepBuffers } from './layout';
+import type { StepForm } from './layout';
+import { addCorrection, addEncode, addReduceStats } from './passes';
 import { sparsePasses } from './sparsePlan';
-import { StepContext } from './stepContext';
+import type { StepContext } from './stepContext';
 
 export interface StepPlanOptions {
-  layout: Layout;
   pool: GPUBuffer;
   scale: number;
   form?: StepForm;
 }
 
-export async function stepPlan(
-  gpu: Gpu,
-  arena: Arena,
-  b: SweepBuffers,
-  runs: GPUBuffer,
-  options: StepPlanOptions,
-  momentum: boolean,
-): Promise<Plan> {
-  const { layout: l } = options;
+export async function stepPlan(context: StepContext, options: StepPlanOptions, momentum: boolean): Promise<Plan> {
+  const { gpu, layout: l, buffers: b, runs } = context;
   const WIDTH = l.workgroup;
   const MOMENTUM = momentum ? 1 : 0;
-  const context = new StepContext(gpu, arena, l, b, runs);
   const form = await (options.form === 'dense' ? densePasses(context) : sparsePasses(context));
   const kernel = (name: SaeKernelName, constants?: Record<string, number>) => saeKernel(gpu, name, constants);
   const [gather, correction, encode, reduceStats, biasErrors, biasGradient, adamEnc, adamDec, adamLatents, adamBias] = await Promise.all([
@@ -53,51 +43,14 @@ export async function stepPlan(
     },
     fold(Math.ceil((l.batch * l.quads) / 64)),
   );
-  plan.add(
-    correction,
-    {
-      params: context.uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: R }),
-      ...context.pick('w_enc', 'bias', 'latents', 'correction'),
-    },
-    fold(Math.ceil(l.uStride / 64)),
-    2 * l.latents * l.d,
-  );
+  addCorrection(plan, context, correction);
   for (let first = 0; first < l.batch; first += l.blockRows) {
     const rows = Math.min(l.blockRows, l.batch - first);
     const accumulate = first === 0 ? 0 : 1;
-    const product = 2 * rows * l.d * l.latents;
-    plan.add(
-      encode,
-      {
-        params: context.uniform('encode', PARAMS.encode, {
-          rows,
-          first_row: first,
-          latents: l.latents,
-          quads: l.quads,
-          u_stride: l.uStride / 4,
-          ut_stride: l.utStride / 4,
-        }),
-        ...context.pick('x', 'w_enc', 'correction', 'u', 'ut'),
-      },
-      [Math.ceil(l.latents / 32), Math.ceil(rows / 32)],
-      product,
-    );
-    form.add(plan, { rows, first, accumulate, product });
-    plan.add(
-      reduceStats,
-      {
-        params: context.uniform('reduceStats', PARAMS.reduceStats, {
-          rows,
-          block_rows: l.blockRows,
-          runs: R,
-          chunks: form.chunks,
-          accumulate,
-        }),
-        runs,
-        ...context.pick('stats', 'totals'),
-      },
-      [R],
-    );
+    const block = { rows, first, accumulate, product: 2 * rows * l.d * l.latents } as const;
+    addEncode(plan, context, encode, block);
+    form.add(plan, block);
+    addReduceStats(plan, context, reduceStats, block, form.chunks);
     plan.add(
       biasErrors,
       {

@@ -5,12 +5,12 @@
 import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { Plan } from '../gpu/plan';
-import type { Scalar, Struct } from '../gpu/struct';
 import { ARCHITECTURES } from './architectures';
 import { MAX_RUNS, RUN, STATS } from './kernels';
 import { bufferBytes, type Layout, type StepForm, type SweepBuffers } from './layout';
 import { downloadRun, padRows, uploadRun } from './packing';
 import { learningRate, type Schedule, sparsity } from './schedules';
+import { StepContext } from './stepContext';
 import { stepPlan } from './stepPlan';
 import type { SaeWeights } from './weights';
 
@@ -72,6 +72,8 @@ export class SweepTrainer {
     readonly options: TrainerOptions,
     readonly buffers: SweepBuffers,
     readonly runTable: GPUBuffer,
+    /** For passes that evaluation adds on the same buffers. */
+    readonly context: StepContext,
     private readonly plan: Plan,
   ) {
     this.steps = options.runs.map(() => 0);
@@ -105,8 +107,9 @@ export class SweepTrainer {
     write(gpu, buffers.mean, 0, mean);
     write(gpu, buffers.bias, layout.runs.length * layout.quads * 16, mean);
     try {
-      const plan = await stepPlan(gpu, arena, buffers, runTable, options, momentum);
-      const trainer = new SweepTrainer(gpu, arena, options, buffers, runTable, plan);
+      const context = new StepContext(gpu, arena, layout, buffers, runTable);
+      const plan = await stepPlan(context, options, momentum);
+      const trainer = new SweepTrainer(gpu, arena, options, buffers, runTable, context, plan);
       await arena.ready();
       runs.forEach((run, r) => uploadRun(gpu, buffers, layout, r, run.weights));
       return trainer;
@@ -114,11 +117,6 @@ export class SweepTrainer {
       arena.destroy();
       throw error;
     }
-  }
-
-  /** A uniform buffer that lives as long as the sweep. */
-  params<F extends Record<string, Scalar>>(label: string, type: Struct<F>, value: { [K in keyof F]: number }): GPUBuffer {
-    return this.arena.uniform(label, type.pack(value));
   }
 
   /** Memory that lives as long as the sweep, for passes that use its buffers. */

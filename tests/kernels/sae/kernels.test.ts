@@ -87,7 +87,7 @@ describe('encode', () =>
     const correction = new Float32Array(uStride).fill(Number.NaN);
     correction.set(randoms(latents, 3));
     const { u, ut } = await dispatch('encode', {
-      params: { rows: s.rows, first_row: s.first, latents, quads, u_stride: uStride / 4, ut_stride: utStride / 4 },
+      params: { rows: s.rows, first_row: s.first, latents, quads, u_stride: uStride / 4, ut_stride: utStride / 4, from_latent: 0 },
       inputs: { x: s.x, w_enc: s.wEnc, correction },
       outputs: { u: poison(blockRows * uStride), ut: poison(latents * utStride) },
       grid: [groups(latents, 32), groups(s.rows, 32)],
@@ -200,7 +200,7 @@ describe('decode', () =>
       const { quads, uStride, blockRows, chunks, slots } = s.layout;
       const R = s.runs.length;
       const { errors, stats } = await dispatch('decode', {
-        params: { rows: s.rows, first_row: s.first, quads, u_stride: uStride, runs: R, block_rows: blockRows, d: s.layout.d },
+        params: { rows: s.rows, first_row: s.first, quads, u_stride: uStride, runs: R, block_rows: blockRows, from_row: 0 },
         runs: table(s),
         inputs: { x: s.x, w_dec: s.wDec, entries: s.entries, counts: s.counts, bias: s.bias },
         outputs: { errors: poison(slots * blockRows * s.width), stats: poison(chunks * blockRows * R * STATS) },
@@ -315,7 +315,17 @@ describe('latentBackward', () => {
     const sums = initial(latents * 8, 7);
     for (let i = 0; i < latents; i++) sums[8 * i + 4] = 3; // firing counts go on from what they are
     const out = await dispatch('latentBackward', {
-      params: { rows: s.rows, first_row: s.first, quads, ut_stride: utStride, block_rows: blockRows, latents, accumulate, per_row: 1 / 64 },
+      params: {
+        rows: s.rows,
+        first_row: s.first,
+        quads,
+        ut_stride: utStride,
+        block_rows: blockRows,
+        from_latent: 0,
+        to_latent: latents,
+        accumulate,
+        per_row: 1 / 64,
+      },
       runs: table(s),
       inputs: { ut: s.ut, latents: s.latents, x: s.x, errors, w_dec: s.wDec },
       outputs: { g_enc: gEnc, g_dec: gDec, sums },

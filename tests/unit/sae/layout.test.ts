@@ -7,6 +7,7 @@ import type { SweepConfig } from '../../../src/lab/protocol';
 import { estimate, expand, problems } from '../../../src/lab/runSpecs';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { bufferBytes, gpuMemory, groupRuns, layoutOf, type PackedRun, stepFlops } from '../../../src/sae/layout';
+import { slices } from '../../../src/sae/slices';
 
 const limits = { ...DEFAULT_LIMITS, flopsPerMs: 1e10 };
 const BINDING = DEFAULT_LIMITS.maxStorageBufferBindingSize;
@@ -37,13 +38,22 @@ describe('layoutOf', () => {
     }
   });
 
-  it('works in row blocks of a multiple of 4 when the whole batch would take too long or too much', () => {
-    const slow = layoutOf(512, 4096, [gated(8192)], { ...limits, flopsPerMs: 1e8 });
-    expect(slow.blockRows).toBeLessThan(4096);
-    expect(slow.blockRows % 4).toBe(0);
-    expect((2 * slow.blockRows * 512 * 8192) / 1e8).toBeLessThanOrEqual(DISPATCH_MS);
+  it('works in row blocks of a multiple of 32 when the whole batch would take too long or too much; no slice exceeds the time bound', () => {
+    for (const flopsPerMs of [1e6, 1e7, 1e8, 1e9]) {
+      const slow = layoutOf(512, 4096, [gated(8192)], { ...limits, flopsPerMs });
+      expect(slow.blockRows % 32).toBe(0);
+      // The longest dispatch by estimate: the backward pass, half of the latents active.
+      const flops = 4 * slow.blockRows * 512 * 8192;
+      const cut = slices(slow, 8192, flops);
+      expect(cut.reduce((sum, { count }) => sum + count, 0)).toBe(8192);
+      for (const { count } of cut) {
+        // The smallest block is allowed to take longer on a very slow device.
+        if (slow.blockRows > 32) expect((flops * count) / 8192 / flopsPerMs).toBeLessThanOrEqual(DISPATCH_MS);
+      }
+    }
+    expect(layoutOf(512, 4096, [gated(8192)], { ...limits, flopsPerMs: 1e6 }).blockRows).toBeLessThan(4096);
     const wide = layoutOf(64, 4096, [gated(30_000)], limits);
-    expect(wide.blockRows % 4).toBe(0);
+    expect(wide.blockRows % 32).toBe(0);
     expect(bufferBytes(wide, false).entries).toBeLessThanOrEqual(64 * 2 ** 20);
   });
 
@@ -54,6 +64,26 @@ describe('layoutOf', () => {
     [() => layoutOf(4, 1.5, [gated(1)], limits), /batch must be a positive integer, not 1.5/],
     [() => layoutOf(4, 8, [gated(Number.NaN)], limits), /d_sae must be a positive integer, not NaN/],
   ])('refuses %s', (make, message) => expect(make).toThrow(message));
+
+  it('slices cover everything once, begin at multiples of their unit, and are few', () => {
+    for (const [total, flops, unit] of [
+      [100, 1e9, 32],
+      [7, 1e12, 1],
+      [4096, 3.3e7, 32],
+      [1, 0, 1],
+    ] as const) {
+      const cut = slices({ dispatchFlops: 1e6 }, total, flops, unit);
+      let next = 0;
+      for (const { from, count } of cut) {
+        expect(from).toBe(next);
+        expect(from % unit).toBe(0);
+        expect(count).toBeGreaterThan(0);
+        next += count;
+      }
+      expect(next).toBe(total);
+      expect(cut.length).toBeLessThanOrEqual(64);
+    }
+  });
 
   it('stays within the workgroups of one dispatch dimension at the largest batch', () => {
     expect(layoutOf(4, 65_536, [gated(16)], limits).blockRows).toBeLessThanOrEqual(65_535);
