@@ -7,7 +7,7 @@
 // run: it cannot overflow, at any density. Entries beyond the count are left as they were.
 
 // Latents an invocation tests in one tile; at most 32, the bits of its mask.
-override PER : u32 = 16u;
+override PER : u32 = 32u;
 
 struct Params {
   rows : u32,
