@@ -1,0 +1,28 @@
+/** What the kernel tests share: comparison with the twin, poison that must be left alone, one scene a shape. */
+import { expect, it } from 'vitest';
+import { maxError } from '../../gpu';
+import { name, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';
+
+export const largest = (values: ArrayLike<number>) => Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+/** Within `tolerance` of the largest expected value; NaN is never close. */
+export function close(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, tolerance = 1e-5) {
+  expect(actual.length, `${what}: length`).toBe(expected.length);
+  expect(maxError(actual, expected), what).toBeLessThanOrEqual(tolerance * Math.max(largest(expected), 1e-3));
+}
+export function untouched(values: ArrayLike<number>, what: string) {
+  expect(
+    Array.from(values).findIndex((v) => !Number.isNaN(v)),
+    `${what}: first value written`,
+  ).toBe(-1);
+}
+export const isLive = (s: Scene, r: number) => !(s.runs.length === 3 && r === 1);
+export const table = (s: Scene) => runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }));
+export const each = (test: (s: Scene) => Promise<void>, shapes: SceneSpec[] = SHAPES) =>
+  it.each(shapes.map((spec) => [name(spec), spec] as const))('%s', (_, spec) => test(scene(spec)));
+export const groups = (n: number, size: number) => Math.ceil(n / size);
+
+/** e and the auxiliary error of one run, `[rows, width]`. */
+export const errorsOf = (s: Scene, r: number) => {
+  const place = s.layout.runs[r] as Scene['layout']['runs'][number];
+  return { e: slot(s, s.errors, place.mainSlot), aux: slot(s, s.errors, place.auxSlot) };
+};
