@@ -1,11 +1,11 @@
 /** Statistics of the benchmark: plain arithmetic. */
+import { median as medianOf } from '../src/metrics/pareto';
 
 /** @throws RangeError without values. */
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError('the median of nothing');
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  const middle = medianOf(values);
+  if (middle === undefined) throw new RangeError('the median of nothing');
+  return middle;
 }
 
 /**

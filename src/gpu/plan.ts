@@ -42,10 +42,7 @@ export class Plan {
     return this;
   }
 
-  get flops(): number {
-    return this.dispatches.reduce((sum, d) => sum + d.flops, 0);
-  }
-
+  /** Dispatches recorded. */
   get length(): number {
     return this.dispatches.length;
   }

@@ -28,7 +28,7 @@ export interface DemoPlan {
 }
 
 /** 300 of the text's 3492 windows, as in the reference figures. */
-const REFERENCE_HOLDOUT = 300 / 3492;
+export const REFERENCE_HOLDOUT = 300 / 3492;
 
 /** Sweep and sizes for the demo on activations of width d. */
 export function demoPlan(d: number, isSoftware: boolean): DemoPlan {

@@ -13,7 +13,7 @@ import type { LanguageModel } from '../lm/model';
 import { Splicer } from '../lm/splice';
 import { CrossEntropySum, type ModelLosses, metricsOf, ReconstructionSums, VarianceSums } from '../metrics/sums';
 import type { Metrics } from '../metrics/types';
-import { ForwardPass, type ForwardSums } from '../sae/forwardPass';
+import { ForwardPass } from '../sae/forwardPass';
 import { STATS } from '../sae/kernels';
 import type { SweepTrainer } from '../sae/trainer';
 
@@ -92,11 +92,11 @@ export class Evaluator {
     const variance = new VarianceSums(this.d);
     let scale = 1;
     for (const { trainer } of targets) scale = trainer.options.scale;
-    const note = ({ rows, columnSums, squares }: ForwardSums, first: boolean) => {
-      if (first) variance.add(columnSums, squares, rows);
-    };
 
-    /** Statistics and, with `restoreTo`, reconstructions of raw rows [0, rows). */
+    /**
+     * Statistics of raw rows [0, rows) for the chosen runs and, where a buffer is given, their reconstructions.
+     * `firstVisit`: these rows have not been seen yet, so their variance counts (once, by the first sweep).
+     */
     const forward = async (rows: number, chosen: (id: string) => GPUBuffer | undefined | 'stats', firstVisit: boolean) => {
       for (const [w, { trainer, pass, runs }] of work.entries()) {
         const wanted = runs.map((run) => ({ run, to: chosen(run.id) })).filter(({ to }) => to !== undefined);
@@ -107,7 +107,7 @@ export class Evaluator {
           pass.run(at, n, live);
           for (const { run, to } of wanted) if (to !== 'stats' && to) pass.restore(run.index, n, to, at);
           const sums = await pass.sums(n);
-          note(sums, firstVisit && w === 0);
+          if (firstVisit && w === 0) variance.add(sums.columnSums, sums.squares, n);
           for (const { run } of wanted) run.sums.add(sums.totals.subarray(run.index * STATS, (run.index + 1) * STATS), n);
         }
       }

@@ -193,7 +193,6 @@ export type Command =
   | { type: 'stop' }
   | { type: 'stop-run'; run: string }
   | { type: 'remove-run'; run: string }
-  | { type: 'select'; run: string | undefined }
   /** SAELens folder of one run: cfg.json and sae_weights.safetensors. */
   | { type: 'save-run'; run: string };
 

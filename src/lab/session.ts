@@ -84,8 +84,6 @@ export class Session {
         );
       case 'remove-run':
         return this.inTurn(() => this.remove(command.run));
-      case 'select':
-        return undefined;
       case 'save-run':
         return this.inTurn(() => this.book.save(command.run, this.experiment));
       default:

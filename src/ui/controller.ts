@@ -16,12 +16,6 @@ export class Lab {
 
   constructor(private readonly client: LabClient) {
     client.subscribe((event) => this.receive(event));
-    let selected = useLab.getState().selectedRunId;
-    useLab.subscribe((s) => {
-      if (s.selectedRunId === selected) return;
-      selected = s.selectedRunId;
-      void this.attempt({ type: 'select', run: selected });
-    });
   }
 
   async open(): Promise<void> {

@@ -3,6 +3,7 @@
  * recovered, and do not shrink. Writes the figures and the verdicts as a Markdown report; exit code 1 when a check fails.
  */
 import { writeFile } from 'node:fs/promises';
+import { REFERENCE_HOLDOUT } from '../../lab/demo';
 import type { Run } from '../../lab/experiment';
 import { frontier, l0AtQuality, matchedRatios, median, paretoSentence } from '../../metrics/pareto';
 import type { Metrics } from '../../metrics/types';
@@ -68,8 +69,6 @@ interface Check {
 
 const MODEL = 'public/demo';
 const TEXT = 'public/demo/stories.txt';
-/** 300 of the text's 3492 windows, and all of their tokens. */
-const HOLDOUT = 300 / 3492;
 
 export async function reproduce(args: string[]): Promise<number> {
   const { options } = readOptions(args, { site: 'text', seed: 'text', steps: 'text', report: 'text', json: 'flag' });
@@ -95,7 +94,7 @@ export async function reproduce(args: string[]): Promise<number> {
     'lr-decay': 0.2,
     'lambda-warmup': Math.round(steps / 10),
     normalize: 'mean-square',
-    holdout: HOLDOUT,
+    holdout: REFERENCE_HOLDOUT,
     'eval-tokens': 300 * 128,
     seed,
   };

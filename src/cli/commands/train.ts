@@ -1,6 +1,7 @@
 /** `train`: one SAE. Writes its SAELens folder, metrics.jsonl and result.json. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { countRuns } from '../../lab/settings';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
 import { describeMetrics, finish } from '../output';
@@ -9,13 +10,7 @@ import { LogFile, prepareTraining, runFacts, sweepConfig, TRAINING_OPTIONS, trai
 export async function train(args: string[]): Promise<number> {
   const { options } = readOptions(args, { ...TRAINING_OPTIONS, init: 'text' });
   for (const name of ['arch', 'd-sae', 'lambda', 'out']) options.required(name);
-  const planned = sweepConfig(options, 1024);
-  if (
-    planned.architectures.length *
-      Math.max(...planned.architectures.map((arch) => planned.widths[arch].length * planned.lambdas[arch].length)) *
-      planned.seeds.length !==
-    1
-  ) {
+  if (countRuns(sweepConfig(options, 1024)) !== 1) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }
   const logEvery = options.count('log-every', 10, 1);
