@@ -1,0 +1,53 @@
+/**
+ * Files that belong together, by their names and a few small JSON files: what other tools write as a folder of shards. Pure: what was dropped
+ * comes in as a list, and nothing is opened here.
+ */
+import { naturalCompare } from '../../naturalSort';
+import { LAYOUTS } from './layouts';
+import type { Folder, FolderGroup, ListedFile } from './types';
+
+/** JSON files that say how a folder is laid out. Sidecars of single chunks are many and say nothing of that. */
+const TELLING = /(^|\/)(state|dataset_info|metadata|statistics|shards|cfg)\.json$|\.index\.json$/;
+const MAX_JSON = 2 ** 24;
+
+/** Paths of the JSON files that `groupFolders` wants parsed. */
+export const jsonsToRead = (files: readonly ListedFile[]): string[] =>
+  files.filter((file) => TELLING.test(file.path) && file.size <= MAX_JSON).map((file) => file.path);
+
+export interface Grouping {
+  groups: FolderGroup[];
+  /** Paths that belong to no group, in the order given. */
+  rest: string[];
+}
+
+/**
+ * @param files everything that was dropped.
+ * @param jsons parsed contents by path; one that is missing or was no JSON counts as absent.
+ */
+export function groupFolders(files: readonly ListedFile[], jsons: ReadonlyMap<string, unknown>): Grouping {
+  const folders = new Map<string, string[]>();
+  for (const { path } of files) {
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const paths = folders.get(folder) ?? [];
+    paths.push(path);
+    folders.set(folder, paths);
+  }
+  const taken = new Set<string>();
+  const groups: FolderGroup[] = [];
+  for (const [path, paths] of [...folders].sort((a, b) => naturalCompare(a[0], b[0]))) {
+    for (const layout of LAYOUTS) {
+      const names = paths.filter((file) => !taken.has(file)).map((file) => file.slice(path === '' ? 0 : path.length + 1));
+      const folder: Folder = { path, names: names.sort(naturalCompare), json: (name) => jsons.get(join(path, name)) };
+      for (const group of layout(folder)) {
+        groups.push(group);
+        for (const file of [...group.files, ...group.companions]) taken.add(file);
+      }
+    }
+  }
+  return { groups, rest: files.map((file) => file.path).filter((path) => !taken.has(path)) };
+}
+
+const join = (folder: string, name: string): string => {
+  if (name.startsWith('../')) return join(folder.slice(0, Math.max(0, folder.lastIndexOf('/'))), name.slice(3));
+  return folder === '' ? name : `${folder}/${name}`;
+};

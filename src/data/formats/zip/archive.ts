@@ -1,0 +1,105 @@
+/**
+ * Zip archives (.npz, PyTorch's .pt) read by ranges of their members. By hand, because the libraries (`@zip.js/zip.js`, `unzipit`) hand
+ * out whole members only, and do not say where the bytes of a stored one lie.
+ */
+import { type ByteSource, DataError } from '../../types';
+import { type DirectoryEntry, LOCAL, LOCAL_SIZE, readDirectory, viewOf } from './directory';
+import { Inflater } from './inflater';
+
+export interface ZipMember {
+  readonly name: string;
+  /** Bytes, inflated. */
+  readonly size: number;
+  readonly compressedSize: number;
+  readonly method: 'stored' | 'deflated';
+  /**
+   * `length` bytes from byte `from`. A stored member is read where it lies. A deflated one is inflated: a range behind the last costs
+   * what lies between, any other up to 8 MiB more than itself (where that part was reached before). Its checksum is compared when its end is
+   * read; a stored one's never, for that would need all of it.
+   * @throws DataError
+   */
+  read(from: number, length: number): Promise<Uint8Array>;
+}
+
+export interface ZipArchive {
+  readonly path: string;
+  readonly bytes: number;
+  /** In the order of the directory, folders included (names that end in "/"). */
+  readonly members: ReadonlyMap<string, ZipMember>;
+}
+
+/** Reads the directory only. @throws DataError when it is not a zip archive, damaged, encrypted or compressed in another way. */
+export async function openZip(source: ByteSource): Promise<ZipArchive> {
+  const entries = await readDirectory(source);
+  return { path: source.path, bytes: source.size, members: new Map(entries.map((entry) => [entry.name, new Member(source, entry)])) };
+}
+
+class Member implements ZipMember {
+  readonly name: string;
+  readonly size: number;
+  readonly compressedSize: number;
+  readonly method: 'stored' | 'deflated';
+  private start?: Promise<number>;
+  private inflater?: Inflater;
+
+  constructor(
+    private readonly source: ByteSource,
+    private readonly entry: DirectoryEntry,
+  ) {
+    this.name = entry.name;
+    this.size = entry.size;
+    this.compressedSize = entry.compressedSize;
+    this.method = entry.method === 0 ? 'stored' : 'deflated';
+  }
+
+  async read(from: number, length: number): Promise<Uint8Array> {
+    if (!Number.isSafeInteger(from) || !Number.isSafeInteger(length) || from < 0 || length < 0 || from + length > this.size)
+      throw this.refuse(
+        `bytes ${from} to ${from + length} were asked for, but it has ${this.size} bytes. The file is damaged: write it again.`,
+      );
+    const start = await this.dataStart();
+    if (this.method === 'stored') return this.source.read(start + from, length);
+    this.inflater ??= new Inflater({
+      size: this.size,
+      compressedSize: this.compressedSize,
+      crc: this.entry.crc,
+      read: (offset, count) => this.source.read(start + offset, count),
+      refuse: (message) => this.refuse(message),
+    });
+    return this.inflater.read(from, length);
+  }
+
+  private refuse(message: string): DataError {
+    return new DataError(this.source.path, `member ${JSON.stringify(this.name)}: ${message}`);
+  }
+
+  /** Where its data begins; a failed read may be tried again. */
+  private dataStart(): Promise<number> {
+    this.start ??= this.readLocal().catch((cause: unknown) => {
+      this.start = undefined;
+      throw cause;
+    });
+    return this.start;
+  }
+
+  /** The local header repeats the directory; its own extra field says where the data begins. */
+  private async readLocal(): Promise<number> {
+    const { begin, limit, rawName, method, size, compressedSize, flags } = this.entry;
+    const head = await this.source.read(begin, LOCAL_SIZE + rawName.length);
+    const view = viewOf(head);
+    const disagrees = (what: string) => this.refuse(`its header at byte ${begin} ${what}. The file is damaged: copy or download it again.`);
+    if (view.getUint32(0, true) !== LOCAL) throw disagrees('is missing');
+    const sameName = view.getUint16(26, true) === rawName.length && rawName.every((byte, i) => byte === head[LOCAL_SIZE + i]);
+    if (!sameName || view.getUint16(8, true) !== method) throw disagrees('disagrees with the directory about its name or method');
+    const isEncrypted = (view.getUint16(6, true) & 1) === 1;
+    if (isEncrypted) throw disagrees('says that it is encrypted');
+    // Bit 3: the sizes follow behind the data, so that here may be zeros. All ones: they are in a zip64 field.
+    const agrees = (stated: number, known: number) => stated === known || stated === 0xffffffff || (flags & 8 && stated === 0);
+    if (!agrees(view.getUint32(18, true), compressedSize) || !agrees(view.getUint32(22, true), size))
+      throw disagrees('disagrees with the directory about its size');
+    const start = begin + LOCAL_SIZE + rawName.length + view.getUint16(28, true);
+    if (start + compressedSize > limit)
+      throw disagrees(`puts its data at bytes ${start} to ${start + compressedSize}, over what begins at byte ${limit}`);
+    return start;
+  }
+}
