@@ -25,6 +25,15 @@ export default defineConfig({
   base: './',
   plugins: [contentSecurityPolicy()],
   worker: { format: 'es' },
+  // The benchmark's peers, which the dev server would otherwise find during the first run, and reload the page.
+  optimizeDeps: {
+    include: [
+      '@jax-js/jax',
+      '@tensorflow/tfjs-backend-webgpu',
+      '@tensorflow/tfjs-core',
+      '@tensorflow/tfjs-core/dist/register_all_gradients',
+    ],
+  },
   build: {
     target: 'esnext',
     modulePreload: { polyfill: false },

@@ -5,6 +5,10 @@ export interface Contender {
   name: string;
   /** Milliseconds of one run, roughly, when it has been run already: it is then not warmed up again. */
   knownMs?: number;
+  /** Milliseconds that one run may take, when it has not been run yet: what is not sure to end in time is left out. */
+  guessMs?: number;
+  /** Told of a failure, which then costs this contender its timing and no other; without it a failure ends the measurement. */
+  onFailure?: (cause: unknown) => void;
   /** Runs it `times` times as in real use (queued one behind the other) and resolves when all of it is done. */
   run(times: number): Promise<void>;
 }
@@ -15,8 +19,9 @@ export interface Timing {
   ms: number;
   least: number;
   most: number;
-  /** Processor time of one run, of all threads: median. On a software GPU other programs disturb it less than they do `ms`. */
-  cpuMs: number;
+  /** Processor time of one run, of all threads: median. On a software GPU other programs disturb it less than they do `ms`. Absent in a page. */
+  cpuMs?: number;
+  /** 0: there was no time for a sample, and `ms` is the trial run's. */
   samples: number;
 }
 
@@ -30,38 +35,110 @@ export interface Effort {
   sampleMs: number;
 }
 
-/** @throws whatever a contender throws: a figure of something that failed is worth nothing. */
-export async function measure(contenders: readonly Contender[], effort: Effort): Promise<Timing[]> {
-  const timed = async (contender: Contender, times: number) => {
-    const cpu = process.cpuUsage();
+/** Around a measurement: clocks, its end, and who wants to know how far it is. */
+export interface Watch {
+  /** Processor time of all threads so far, ms. Absent where nothing tells it. */
+  cpuMs?: () => number;
+  /** On the clock of performance.now(): nothing is begun that is not expected to end before. */
+  deadline?: number;
+  onRound?: (round: number, rounds: number) => void;
+}
+
+interface Sample {
+  ms: number;
+  cpuMs?: number;
+}
+
+interface Entry {
+  contender: Contender;
+  /** A run after the one that compiled, when there was one. */
+  trialMs?: number;
+  /** Runs in a sample. */
+  times: number;
+  /** Expected milliseconds of one run. */
+  ms: number;
+  samples: Sample[];
+}
+
+/**
+ * Timings of those contenders that could be measured in time, in their order.
+ * @throws whatever a contender without `onFailure` throws: a figure of something that failed is worth nothing.
+ */
+export async function measure(contenders: readonly Contender[], effort: Effort, watch: Watch = {}): Promise<Timing[]> {
+  /** Nothing when the contender failed and was told so. */
+  const timed = async (contender: Contender, times: number): Promise<Sample | undefined> => {
+    const cpu = watch.cpuMs?.();
     const start = performance.now();
-    await contender.run(times);
+    try {
+      await contender.run(times);
+    } catch (cause) {
+      if (!contender.onFailure) throw cause;
+      contender.onFailure(cause);
+      return undefined;
+    }
     const ms = (performance.now() - start) / times;
-    const { user, system } = process.cpuUsage(cpu);
-    return { ms, cpuMs: (user + system) / 1e3 / times };
+    return cpu === undefined ? { ms } : { ms, cpuMs: ((watch.cpuMs?.() ?? cpu) - cpu) / times };
   };
-  const times: number[] = [];
+  const fits = (ms: number) => performance.now() + ms <= (watch.deadline ?? Number.POSITIVE_INFINITY);
+  const entries: Entry[] = [];
+  /** A sample of each of those that have been run. */
+  const oneRound = () => entries.reduce((sum, { ms, times }) => sum + ms * times, 0);
   for (const contender of contenders) {
-    if (contender.knownMs !== undefined) {
-      times.push(runsPerSample(contender.knownMs, effort.sampleMs));
+    const { knownMs, guessMs = 0 } = contender;
+    if (knownMs !== undefined) {
+      entries.push({ contender, trialMs: knownMs, ms: knownMs, times: runsPerSample(knownMs, effort.sampleMs), samples: [] });
       continue;
     }
+    // Twice, once to warm up and once to be measured, without taking the others' turn.
+    if (!fits(2 * guessMs + oneRound())) continue;
     // The first run compiles; a second one says how long it takes, unless the first was long anyway.
     const first = await timed(contender, 1);
-    times.push(first.ms > 10 * effort.sampleMs ? 1 : runsPerSample((await timed(contender, 1)).ms, effort.sampleMs));
+    if (!first) continue;
+    if (first.ms > 10 * effort.sampleMs) {
+      entries.push({ contender, ms: first.ms, times: 1, samples: [] });
+      continue;
+    }
+    const second = await timed(contender, 1);
+    if (second) {
+      const { ms } = second;
+      entries.push({ contender, trialMs: ms, ms, times: runsPerSample(ms, effort.sampleMs), samples: [] });
+    }
   }
-  const samples: { ms: number; cpuMs: number }[][] = contenders.map(() => []);
+  const failed = new Set<Entry>();
   const start = performance.now();
   for (let round = 0; round < effort.rounds; round++) {
     if (round >= effort.leastRounds && performance.now() - start > effort.budgetMs) break;
-    for (const i of roundOrder(contenders.length, round)) {
-      samples[i]?.push(await timed(contenders[i] as Contender, times[i] as number));
+    watch.onRound?.(round + 1, effort.rounds);
+    let any = false;
+    for (const i of roundOrder(entries.length, round)) {
+      const entry = entries[i] as Entry;
+      if (failed.has(entry) || !fits(entry.ms * entry.times)) continue;
+      const sample = await timed(entry.contender, entry.times);
+      if (!sample) {
+        failed.add(entry);
+        continue;
+      }
+      entry.samples.push(sample);
+      entry.ms = sample.ms;
+      any = true;
     }
+    if (!any) break;
   }
-  return contenders.map(({ name }, i) => {
-    const of = samples[i] as { ms: number; cpuMs: number }[];
-    const wall = of.map(({ ms }) => ms);
-    const cpuMs = median(of.map((sample) => sample.cpuMs));
-    return { name, ms: median(wall), least: Math.min(...wall), most: Math.max(...wall), cpuMs, samples: of.length };
-  });
+  return entries.filter((entry) => !failed.has(entry)).flatMap(timingOf);
+}
+
+function timingOf({ contender: { name }, trialMs, samples }: Entry): Timing[] {
+  if (samples.length === 0) return trialMs === undefined ? [] : [{ name, ms: trialMs, least: trialMs, most: trialMs, samples: 0 }];
+  const wall = samples.map(({ ms }) => ms);
+  const cpu = samples.flatMap(({ cpuMs }) => (cpuMs === undefined ? [] : [cpuMs]));
+  return [
+    {
+      name,
+      ms: median(wall),
+      least: Math.min(...wall),
+      most: Math.max(...wall),
+      ...(cpu.length > 0 ? { cpuMs: median(cpu) } : {}),
+      samples: samples.length,
+    },
+  ];
 }

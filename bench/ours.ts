@@ -1,14 +1,19 @@
 /** The lab's own step and encoder product, as contenders. */
+import plain from '../shaders/matmul/plain.wgsl?raw';
 import { Arena } from '../src/gpu/buffers';
 import type { Gpu } from '../src/gpu/device';
+import { matmulGrid, matmulSource } from '../src/gpu/matmul';
 import { Plan } from '../src/gpu/plan';
-import { PARAMS, saeKernel } from '../src/sae/kernels';
-import { layoutOf } from '../src/sae/layout';
+import { struct } from '../src/gpu/struct';
+import { chooseMatmul } from '../src/gpu/tuner';
+import { layoutLimits, layoutOf } from '../src/sae/layout';
 import { SweepTrainer, type TrainerOptions } from '../src/sae/trainer';
 import type { SaeWeights } from '../src/sae/weights';
 import type { Context } from './context';
 import type { Contender } from './measure';
 import { BETA2, EPS, LAMBDA } from './problem';
+
+const PRODUCT = struct({ rows: 'u32', columns: 'u32', quads: 'u32' });
 
 /** So small that the weights, hence L0 and the work, stay as they are while they are timed. */
 export const STILL = 1e-12;
@@ -42,7 +47,7 @@ export async function ourStep(
       d,
       batch,
       runs.map(({ arch, dSae }) => ({ arch, width: dSae })),
-      { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs },
+      layoutLimits(gpu, flopsPerMs),
     ),
     runs: runs.map((weights) => ({
       weights,
@@ -82,27 +87,25 @@ export interface OurProduct extends Contender {
   dispose(): void;
 }
 
-/** x·W_encᵀ alone, in one dispatch of the kernel that the step uses. */
+/** x·W_encᵀ alone, in one dispatch of the matmul that the tuner chose, as the step's encoder; the result is stored. */
 export async function ourProduct(gpu: Gpu, name: string, x: Float32Array, w: Float32Array, d: number): Promise<OurProduct> {
   const rows = x.length / d;
   const latents = w.length / d;
-  if (rows % 4 !== 0 || latents % 4 !== 0 || d % 4 !== 0) throw new Error('the benchmark takes sizes that are multiples of 4');
-  const kernel = await saeKernel(gpu, 'encode');
-  const arena = new Arena(gpu, 'bench.encode');
+  if (d % 4 !== 0) throw new Error('the benchmark takes widths that are multiples of 4');
+  const variant = await chooseMatmul(gpu, { rows, columns: latents, quads: d / 4 });
+  const kernel = await gpu.kernels.get(matmulSource(variant, 'bench.product', plain));
+  const arena = new Arena(gpu, 'bench.product');
   const u = arena.storage('u', rows * latents * 4);
   const flops = 2 * rows * d * latents;
-  const sizes = { rows, first_row: 0, latents, quads: d / 4, u_stride: latents / 4, ut_stride: rows / 4, from_latent: 0 };
-  const plan = new Plan(gpu, 'bench.encode').add(
+  const plan = new Plan(gpu, 'bench.product').add(
     kernel,
     {
-      params: arena.uniform('params', PARAMS.encode.pack(sizes)),
-      x: arena.upload('x', x),
-      w_enc: arena.upload('w', w),
-      correction: arena.storage('c', latents * 4),
-      u,
-      ut: arena.storage('ut', rows * latents * 4),
+      params: arena.uniform('params', PRODUCT.pack({ rows, columns: latents, quads: d / 4 })),
+      a: arena.upload('x', x),
+      b: arena.upload('w', w),
+      c: u,
     },
-    [Math.ceil(latents / 32), Math.ceil(rows / 32)],
+    matmulGrid(variant, rows, latents),
     flops,
   );
   await arena.ready();

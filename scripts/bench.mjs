@@ -1,6 +1,7 @@
 /**
- * npm run bench [-- --quick --json --only a,b]: bundles bench/main.ts and runs it in this process (docs/performance.md). Only this script
- * needs the peers' packages, TF.js and jax-js. bench/main.ts exports `main(args: string[]): Promise<number>`, its exit code.
+ * npm run bench [-- --quick --json --only a,b --no-peers --small --plot FILE.svg]: bundles bench/main.ts and runs it in this process
+ * (docs/performance.md). The page's benchmark has the same cases in a worker (bench/page). bench/main.ts exports
+ * `main(args: string[]): Promise<number>`, its exit code.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

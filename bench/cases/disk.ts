@@ -1,58 +1,64 @@
 /** (f) From bytes on disk to rows trained: a safetensors file in the page cache, through BatchFeeder, into a gated step. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { BatchFeeder } from '../../src/data/feeder';
 import { encodeF16 } from '../../src/data/floats';
-import { FileSource } from '../../src/data/nodeFiles';
 import { writeSafetensors } from '../../src/data/safetensorsWrite';
 import { ShardSource } from '../../src/data/shard';
+import type { ByteSource } from '../../src/data/types';
 import { InFlight } from '../../src/gpu/plan';
-import { layoutOf } from '../../src/sae/layout';
+import { layoutLimits, layoutOf } from '../../src/sae/layout';
 import { SweepTrainer } from '../../src/sae/trainer';
 import type { Case, Context } from '../context';
 import { STILL } from '../ours';
 import { BETA2, EPS, LAMBDA, normalRows, sparseWeights } from '../problem';
 
-const D = 256;
-const F = 1024;
-const BATCH = 512;
-const L0 = 32;
-const ROW_BYTES = D * 2;
+interface Size {
+  d: number;
+  f: number;
+  batch: number;
+  l0: number;
+  rows: number;
+}
+
+const SIZE: Size = { d: 256, f: 1024, batch: 512, l0: 32, rows: 262_144 };
+const QUICK: Size = { ...SIZE, rows: 65_536 };
+const SMALL: Size = { d: 128, f: 256, batch: 128, l0: 8, rows: 65_536 };
+const POOL_ROWS = 32_768;
 
 export const disk: Case = async (context) => {
-  const rows = context.quick ? 65_536 : 262_144;
-  const folder = await mkdtemp(join(tmpdir(), 'lab-bench-'));
+  const size = context.small ? SMALL : context.quick ? QUICK : SIZE;
+  const { d, f, batch, l0, rows } = size;
+  const rowBytes = d * 2;
+  context.say('writing the file');
+  const file = await context.platform.store(fileOf(size));
   try {
-    context.say('bytes from disk to rows trained');
-    const path = join(folder, 'rows.safetensors');
-    await writeFile(path, fileOf(rows));
     const seconds = context.quick ? 1 : 2;
     // Twice, once without training: what reading, checking, uploading and converting could deliver by themselves.
-    const alone = await feed(context, path, rows, seconds, false);
-    const training = await feed(context, path, rows, seconds, true);
-    const rate = ({ rows: n, ms }: Fed) => `${((n * ROW_BYTES) / ms / 1e3).toFixed(0)} MB/s, ${((1000 * n) / ms).toFixed(0)} rows/s`;
+    context.say('feeding alone');
+    const alone = await feed(context, file.source, size, seconds, false);
+    context.say('feeding a gated step');
+    const training = await feed(context, file.source, size, seconds, true);
+    const rate = ({ rows: n, ms }: Fed) => `${((n * rowBytes) / ms / 1e3).toFixed(1)} MB/s, ${((1000 * n) / ms).toFixed(0)} rows/s`;
     return {
-      title: 'f  disk to rows trained',
+      title: 'disk to rows trained',
       figures: {},
       timings: [],
       notes: [
-        `f16 file of ${((rows * ROW_BYTES) / 1e6).toFixed(0)} MB, D ${D}, B ${BATCH}, shuffled through a pool of 32 768 rows`,
+        `f16 file of ${((rows * rowBytes) / 1e6).toFixed(0)} MB in ${file.where}; D ${d}, B ${batch}, shuffled through a pool of ${POOL_ROWS} rows`,
         `feeding alone: ${rate(alone)}`,
-        `feeding a gated step (F ${F}, L0 about ${L0}): ${rate(training)}; waiting for data ${(100 * training.waiting).toFixed(1)} % of the time`,
+        `feeding a gated step (F ${f}, L0 about ${l0}): ${rate(training)}; waiting for data ${(100 * training.waiting).toFixed(1)} % of the time`,
       ],
     };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await file.remove();
   }
 };
 
 /** A file of normal rows; 4096 different ones, repeated. */
-function fileOf(rows: number): Uint8Array {
-  const block = encodeF16(normalRows(4096, D, 7));
-  const data = new Uint16Array(rows * D);
+function fileOf({ rows, d }: Size): Uint8Array {
+  const block = encodeF16(normalRows(4096, d, 7));
+  const data = new Uint16Array(rows * d);
   for (let at = 0; at < data.length; at += block.length) data.set(block.subarray(0, Math.min(block.length, data.length - at)), at);
-  return writeSafetensors([{ name: 'activations', dtype: 'F16', shape: [rows, D], data }]);
+  return writeSafetensors([{ name: 'activations', dtype: 'F16', shape: [rows, d], data }]);
 }
 
 interface Fed {
@@ -62,19 +68,20 @@ interface Fed {
   waiting: number;
 }
 
-async function feed({ gpu, flopsPerMs }: Context, path: string, rows: number, seconds: number, train: boolean): Promise<Fed> {
-  const source = await ShardSource.open(await FileSource.open(path));
+async function feed({ gpu, flopsPerMs }: Context, file: ByteSource, size: Size, seconds: number, train: boolean): Promise<Fed> {
+  const { d, f, batch, l0, rows } = size;
+  const source = await ShardSource.open(file);
   const feeder = await BatchFeeder.create(gpu, [source], [{ source: 0, start: 0, rows }], {
-    batch: BATCH,
+    batch,
     seed: 0,
     shuffle: 'pool',
-    poolRows: 32_768,
-    d: D,
+    poolRows: POOL_ROWS,
+    d,
   });
-  const weights = sparseWeights('gated', D, F, L0, normalRows(64, D, 7), 1);
-  const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+  const weights = sparseWeights('gated', d, f, l0, normalRows(64, d, 7), 1);
+  const limits = layoutLimits(gpu, flopsPerMs);
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(D, BATCH, [{ arch: 'gated', width: F }], limits),
+    layout: layoutOf(d, batch, [{ arch: 'gated', width: f }], limits),
     runs: [
       {
         weights,
@@ -84,15 +91,14 @@ async function feed({ gpu, flopsPerMs }: Context, path: string, rows: number, se
     ],
     pool: feeder.pool.rows,
     scale: 1,
-    mean: new Float32Array(D),
+    mean: new Float32Array(d),
     flopsPerMs,
   });
   try {
     const inFlight = new InFlight(gpu);
     const turn = async () => {
       const slots = await feeder.next();
-      if (!train) return;
-      await trainer.step(slots);
+      if (train) await trainer.step(slots);
       await inFlight.push();
     };
     // The first turns fill the pool and compile.

@@ -1,26 +1,32 @@
 /** (c) The step over its one irreducible product, x·W_encᵀ. */
-import { allRounds, type Case, ratio } from '../context';
+import { allRounds, type Case, leftOut, ratio } from '../context';
 import { measure } from '../measure';
 import { ourProduct, ourStep } from '../ours';
 import { makeProblem } from '../problem';
-import { SIZE } from './step';
+import { stepSize } from './step';
 
 export const overhead: Case = async (context) => {
-  const { d, f, batch, l0 } = SIZE;
+  const { d, f, batch, l0 } = stepSize(context);
   const problems = (['gated', 'baseline'] as const).map((arch) => makeProblem(arch, d, f, batch, l0));
   const steps = [];
   for (const { x, weights } of problems) steps.push(await ourStep(context, `${weights.arch} step`, x, [weights]));
   const [first] = problems as [(typeof problems)[number]];
   const product = await ourProduct(context.gpu, 'encoder product', first.x, first.weights.wEnc, d);
   try {
-    context.say('timing the step beside its encoder product');
-    const timings = await measure([product, ...steps], allRounds(context));
+    context.say('the step beside its encoder product');
+    const guessMs = (2 * batch * d * f) / context.flopsPerMs;
+    const contenders = [{ ...product, guessMs }, ...steps.map((one) => ({ ...one, guessMs: 2 * guessMs }))];
+    const timings = await measure(contenders, allRounds(context), context);
     const [gated, baseline] = ['gated step', 'baseline step'].map((name) => ratio(timings, name, 'encoder product'));
     return {
-      title: 'c  overhead over the irreducible product',
+      title: 'overhead over the irreducible product',
       figures: { gated_over_encoder: gated },
       timings,
-      notes: [`baseline step over its encoder product: ${baseline?.toFixed(2)}`],
+      notes: [
+        `D ${d}, F ${f}, B ${batch}`,
+        ...(baseline === undefined ? [] : [`baseline step over its encoder product: ${baseline.toFixed(2)}`]),
+        ...leftOut(context, contenders, timings),
+      ],
     };
   } finally {
     for (const one of [product, ...steps]) one.dispose();

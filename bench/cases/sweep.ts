@@ -1,17 +1,18 @@
 /** (d) Eight runs in one packed sweep, and the same eight one after another, each as fast as it goes alone. */
-import { allRounds, type Case, ratio } from '../context';
+import type { ArchitectureId } from '../../src/sae/architectures';
+import { allRounds, type Case, leftOut, ratio } from '../context';
 import { type Contender, measure } from '../measure';
 import { type OurStep, ourStep } from '../ours';
 import { normalRows, sparseWeights } from '../problem';
 
-const D = 128;
-const BATCH = 256;
-const L0 = 24;
-const RUNS = [...Array.from({ length: 4 }, () => ['gated', 256] as const), ...Array.from({ length: 4 }, () => ['baseline', 384] as const)];
+const SIZE = { d: 128, batch: 256, l0: 24, widths: { gated: 256, baseline: 384 } };
+const SMALL = { d: 64, batch: 128, l0: 12, widths: { gated: 128, baseline: 192 } };
+const RUNS: ArchitectureId[] = ['gated', 'gated', 'gated', 'gated', 'baseline', 'baseline', 'baseline', 'baseline'];
 
 export const sweep: Case = async (context) => {
-  const x = normalRows(BATCH, D, 3);
-  const weights = RUNS.map(([arch, width], i) => sparseWeights(arch, D, width, L0, x, i));
+  const { d, batch, l0, widths } = context.small ? SMALL : SIZE;
+  const x = normalRows(batch, d, 3);
+  const weights = RUNS.map((arch, i) => sparseWeights(arch, d, widths[arch], l0, x, i));
   const packed = await ourStep(context, '8 runs in a sweep', x, weights);
   const alone: OurStep[] = [];
   try {
@@ -22,15 +23,19 @@ export const sweep: Case = async (context) => {
         for (const run of alone) await run.run(times);
       },
     };
-    context.say('timing a sweep');
+    context.say('a sweep of eight');
+    const contenders = [packed, sequential];
     // Several steps a sample, so that a run alone is not charged with a wait for each of its steps.
     const effort = { ...allRounds(context), sampleMs: 4 * context.effort.sampleMs };
-    const timings = await measure([packed, sequential], effort);
+    const timings = await measure(contenders, effort, context);
     return {
-      title: 'd  sweep of 8',
+      title: 'sweep of 8',
       figures: { sweep8_over_sequential: ratio(timings, packed.name, sequential.name) },
       timings,
-      notes: [`D ${D}, B ${BATCH}, 4 gated of 256 and 4 baseline of 384, L0 about ${L0}; one step of all eight`],
+      notes: [
+        `D ${d}, B ${batch}, 4 gated of ${widths.gated} and 4 baseline of ${widths.baseline}, L0 about ${l0}; one step of all eight`,
+        ...leftOut(context, contenders, timings),
+      ],
     };
   } finally {
     for (const run of [packed, ...alone]) run.dispose();

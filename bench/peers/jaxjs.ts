@@ -2,7 +2,7 @@
 import type * as Jaxjs from '@jax-js/jax';
 import type { ArchitectureId } from '../../src/sae/architectures';
 import { BETA2, EPS, LAMBDA, type Problem, transpose } from '../problem';
-import { checkDevice, lastDevice } from './navigator';
+import { checkDevice, lastDevice } from './devices';
 import type { Peer, PeerProduct, PeerStep, ProductInputs, ProductLayout } from './peer';
 
 type Jax = typeof Jaxjs;
@@ -31,19 +31,22 @@ async function product(jax: Jax, { rows, d, f, x, w }: ProductInputs, layout: Pr
   await jax.blockUntilReady([left, right]);
   const matmul = jax.jit((l: Arr, r: Arr) => np.matmul(l, layout === 'transposed' ? r.transpose() : r));
   let out: Arr | undefined;
+  // jax-js never sends a product whose result is disposed of before it is waited for, so all of a sample are kept.
+  const earlier: Arr[] = [];
   return {
     run() {
-      out?.dispose();
+      if (out) earlier.push(out);
       out = matmul(left.ref, right.ref);
     },
     async done() {
-      await jax.blockUntilReady(out as Arr);
+      await jax.blockUntilReady([...earlier, out as Arr]);
       await device.queue.onSubmittedWorkDone();
+      for (const array of earlier.splice(0)) array.dispose();
       checkDevice(device);
     },
     result: async () => (await (out as Arr).ref.data()) as Float32Array,
     dispose() {
-      for (const array of [left, right, out]) array?.dispose();
+      for (const array of [left, right, out, ...earlier]) array?.dispose();
       matmul.dispose();
     },
   };

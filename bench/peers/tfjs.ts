@@ -2,7 +2,7 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureId } from '../../src/sae/architectures';
 import { BETA2, EPS, LAMBDA, type Problem, transpose } from '../problem';
-import { checkDevice, lastDevice } from './navigator';
+import { checkDevice, lastDevice } from './devices';
 import type { Peer, PeerProduct, PeerStep, ProductInputs, ProductLayout, StepNumbers } from './peer';
 
 type Tf = typeof Tfjs;

@@ -73,6 +73,6 @@ export function newest(paths) {
 }
 
 /** What the page and the bundle of the command line are built from. */
-export const SOURCES = ['src', 'shaders', 'public', 'index.html', 'vite.config.ts', 'package-lock.json', 'tsconfig.json'];
+export const SOURCES = ['src', 'bench', 'shaders', 'public', 'index.html', 'vite.config.ts', 'package-lock.json', 'tsconfig.json'];
 
 export const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;

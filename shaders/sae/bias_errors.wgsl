@@ -1,20 +1,17 @@
-// First half of b_dec's gradient, from the decoder: g_bias[r] (+)= (2/B) sum_b e_b. (The second half: bias_gradient.wgsl.)
+// First half of b_dec's gradient, from the decoder: g_bias[r] = (2/B) sum_b e_b. (The second half: bias_shares.wgsl.)
 // One workgroup of 16 columns x 16 row lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a group of 32
-// consecutive rows, the groups are added in order, going on from what is stored: since row blocks are multiples of 32, they leave no
-// trace in the bits.
+// consecutive rows, the groups are added in order.
 // The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
 
 struct Params {
   rows : u32,
   quads : u32,      // Q
-  block_rows : u32,
-  accumulate : u32, // 0: the first block of a step, overwrite
   scale : f32,      // 2/B
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, block rows, Q]
+@group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, B, Q]
 @group(0) @binding(3) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
 
 const GROUP = 32u;
@@ -30,15 +27,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   let q = group.x * 16u + t.x;
   let at = group.y * params.quads + q;
   var total = vec4(0.0);
-  if (t.y == 0u && q < params.quads && params.accumulate != 0u) {
-    total = g_bias[at];
-  }
   for (var base = 0u; base < params.rows; base += 16u * GROUP) {
     var sum = vec4(0.0);
     if (q < params.quads) {
       let first = base + t.y * GROUP;
       for (var row = first; row < min(first + GROUP, params.rows); row++) {
-        sum += errors[(run.main_slot * params.block_rows + row) * params.quads + q];
+        sum += errors[(run.main_slot * params.rows + row) * params.quads + q];
       }
     }
     lanes[t.y * 16u + t.x] = sum;

@@ -1,6 +1,8 @@
 // Raw activations `[rows, D]` without padding (a language model's hook, held-out rows) -> x, scaled, centred, padded:
-// x[b, k] = raw[b, k]·scale - mean[k], 0 for k >= D.
+// x[b, k] = raw[b, k]·scale - mean[k], 0 for k >= D. With HALF as in gather.wgsl.
 // One invocation a vec4; grid ceil(rows·Q/64) folded in two dimensions.
+
+override HALF : bool = false;
 
 struct Params {
   rows : u32,
@@ -14,6 +16,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> raw : array<f32>;           // [*, D]
 @group(0) @binding(2) var<storage, read> mean : array<vec4<f32>>;    // [Q]
 @group(0) @binding(3) var<storage, read_write> x : array<vec4<f32>>; // [B, Q]
+@group(0) @binding(4) var<storage, read_write> x_half : array<vec2<u32>>; // [B, Q] with HALF, else unused
 
 fn value(row : u32, k : u32) -> f32 {
   if (k >= params.d) {
@@ -30,5 +33,11 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   }
   let row = i / params.quads;
   let k = 4u * (i % params.quads);
-  x[i] = vec4(value(row, k), value(row, k + 1u), value(row, k + 2u), value(row, k + 3u));
+  var four = vec4(value(row, k), value(row, k + 1u), value(row, k + 2u), value(row, k + 3u));
+  if (HALF) {
+    let packed = vec2(pack2x16float(four.xy), pack2x16float(four.zw));
+    x_half[i] = packed;
+    four = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
+  }
+  x[i] = four;
 }

@@ -1,32 +1,39 @@
-// Decoder, main and auxiliary together: x_hat = b_dec + sum_i f_i W_dec_i and x_aux = b_dec + sum_i gate_i W_dec_i over the
-// row's active list, each W_dec row read once for both; writes the errors x_hat - x and x_aux - x and the row's statistics.
+// Gate/magnitude split and decoder of one row, main and auxiliary path together: the row's active latents are listed from the
+// bits the encoder left, u of each is formed (one dot product), f and gate from that, and
+//   x_hat = b_dec + sum_i f_i W_dec_i      x_aux = b_dec + sum_i gate_i W_dec_i
+// with each W_dec row read once for both. Writes the errors x_hat - x and x_aux - x and the row's statistics.
 //
-// One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows of the dispatch, R, chunks). An invocation owns up
-// to four vec4 columns, t, t + WIDTH, …, in named accumulators. All sums run in the order of the list.
-// The statistics are added up by one invocation: WIDTH is small, and one barrier costs less than a tree of them.
-// A run that is not active is skipped; its errors and statistics are left as they were.
+// One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows of the dispatch, R, chunks). The list
+// lives in workgroup memory, CAPACITY at a time, in the order of the latents: no density overflows it. LANES invocations share
+// a dot product. An invocation owns up to four vec4 columns in named accumulators. All sums run in the order of the list.
+// A run in several segments goes on from what the segment before left (`first`, `last`).
+// Runs that are not live or take the dense form are skipped; their errors and statistics are left as they were.
 
 override WIDTH : u32 = 64u;
+const CAPACITY = 256u;
+const LANES = 8u;
 
 struct Params {
-  rows : u32,
-  first_row : u32, // of this block in x
-  quads : u32,     // Q
-  u_stride : u32,  // latents rounded up to 4
-  runs : u32,      // R
-  block_rows : u32, // rows of one slot of `errors`
-  from_row : u32,  // first row of this dispatch in the block
+  rows : u32,       // rows of one slot of `errors`, and of `stats`
+  quads : u32,      // Q
+  latents : u32,    // of the segment
+  runs : u32,       // R
+  from_row : u32,   // first row of this dispatch
+  first : u32,      // 1: first segment
+  last : u32,       // 1: last segment
+  width : u32,      // WIDTH, as a number no compiler knows (see latent_update.wgsl)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;          // [B, Q]
-@group(0) @binding(3) var<storage, read> w_dec : array<vec4<f32>>;      // [latents, Q]
-@group(0) @binding(4) var<storage, read> entries : array<u32>;          // [block rows, u_stride, ENTRY]
-@group(0) @binding(5) var<storage, read> counts : array<u32>;           // [block rows, R]
-@group(0) @binding(6) var<storage, read> bias : array<vec4<f32>>;       // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(7) var<storage, read_write> errors : array<vec4<f32>>; // [slots, block rows, Q]
-@group(0) @binding(8) var<storage, read_write> stats : array<f32>;      // [chunks, block rows, R, STATS]
+@group(0) @binding(2) var<storage, read> active_set : Active;
+@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
+@group(0) @binding(4) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(5) var<storage, read> dec : array<vec4<f32>>;     // W_dec, first plane
+@group(0) @binding(6) var<storage, read> records : array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> bias : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(8) var<storage, read_write> errors : array<vec4<f32>>; // [slots, rows, Q]
+@group(0) @binding(9) var<storage, read_write> stats : array<f32>;   // [chunks, rows, R, STATS]
 
 struct Sums {
   e : f32,
@@ -36,42 +43,63 @@ struct Sums {
   self_ : f32,
 }
 var<workgroup> sums : array<Sums, WIDTH>;
+var<workgroup> tally : array<u32, WIDTH>;
+var<workgroup> total : u32;
+var<workgroup> entries : array<vec4<u32>, CAPACITY>; // latent, from the run's first; then f and gate as f32
+var<workgroup> partial : array<f32, WIDTH>;
 
 // Errors and statistics of one vec4 column.
-fn finish(total : ptr<function, Sums>, q : u32, row : u32, run : Run, main_ : vec4<f32>, aux : vec4<f32>) {
+fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, main_ : vec4<f32>, aux : vec4<f32>) {
   if (q >= params.quads) {
     return;
   }
-  let centred = x[(params.first_row + row) * params.quads + q];
-  let mean = bias[params.runs * params.quads + q];
-  let e = main_ - centred;
-  let hat = main_ + mean;
-  let raw = centred + mean;
-  errors[(run.main_slot * params.block_rows + row) * params.quads + q] = e;
-  (*total).e += dot(e, e);
-  (*total).hat += dot(hat, hat);
-  (*total).cross += dot(hat, raw);
-  (*total).self_ += dot(raw, raw);
-  if (has_aux(run.arch)) {
-    let a = aux - centred;
-    errors[(run.aux_slot * params.block_rows + row) * params.quads + q] = a;
-    (*total).aux += dot(a, a);
+  let at = (run.main_slot * params.rows + row) * params.quads + q;
+  let at_aux = (run.aux_slot * params.rows + row) * params.quads + q;
+  if (params.last == 0u) {
+    errors[at] = main_;
+    if (has_aux(run.arch)) {
+      errors[at_aux] = aux;
+    }
+    return;
   }
+  let centred = x[row * params.quads + q];
+  let mean = bias[params.runs * params.quads + q];
+  let shift = bias[r * params.quads + q] - mean;
+  let e = main_ + shift - centred;
+  let hat = main_ + shift + mean;
+  let raw = centred + mean;
+  errors[at] = e;
+  (*all).e += dot(e, e);
+  (*all).hat += dot(hat, hat);
+  (*all).cross += dot(hat, raw);
+  (*all).self_ += dot(raw, raw);
+  if (has_aux(run.arch)) {
+    let a = aux + shift - centred;
+    errors[at_aux] = a;
+    (*all).aux += dot(a, a);
+  }
+}
+
+// What the segments before left of one column: of the main path, or (slot) of the auxiliary one.
+fn before(slot : u32, row : u32, q : u32) -> vec4<f32> {
+  return errors[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
 }
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let row = params.from_row + group.x;
-  let run = runs.run[group.y];
-  if (run.live == 0u) {
+  let r = group.y;
+  let run = runs.run[r];
+  if (run.live == 0u || active_set.dense[r] != 0u) {
     return;
   }
   let q0 = group.z * 4u * WIDTH + t;
   let q1 = q0 + WIDTH;
   let q2 = q1 + WIDTH;
   let q3 = q2 + WIDTH;
-  let last = params.quads - 1u;
+  let end = params.quads - 1u;
   let aux = has_aux(run.arch);
+  let s = ((group.z * params.rows + row) * params.runs + r) * STATS;
   var m0 = vec4(0.0);
   var m1 = vec4(0.0);
   var m2 = vec4(0.0);
@@ -82,51 +110,118 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var a3 = vec4(0.0);
   var l1 = 0.0;
   var l0 = 0.0;
-  let list = (row * params.u_stride + run.first) * ENTRY;
-  let count = counts[row * params.runs + group.y];
-  for (var k = 0u; k < count; k++) {
-    let at = list + k * ENTRY;
-    let w = (run.first + entries[at]) * params.quads;
-    let f = bitcast<f32>(entries[at + 1u]);
-    let gate = bitcast<f32>(entries[at + 2u]);
-    l1 += gate;
-    l0 += select(0.0, 1.0, f > 0.0);
-    let w0 = w_dec[w + min(q0, last)];
-    m0 += f * w0;
-    if (aux) { a0 += gate * w0; }
-    if (q1 <= last) {
-      let w1 = w_dec[w + q1];
-      m1 += f * w1;
-      if (aux) { a1 += gate * w1; }
+  if (params.first == 0u) {
+    m0 = before(run.main_slot, row, q0);
+    m1 = before(run.main_slot, row, q1);
+    m2 = before(run.main_slot, row, q2);
+    m3 = before(run.main_slot, row, q3);
+    if (aux) {
+      a0 = before(run.aux_slot, row, q0);
+      a1 = before(run.aux_slot, row, q1);
+      a2 = before(run.aux_slot, row, q2);
+      a3 = before(run.aux_slot, row, q3);
     }
-    if (q2 <= last) {
-      let w2 = w_dec[w + q2];
-      m2 += f * w2;
-      if (aux) { a2 += gate * w2; }
-    }
-    if (q3 <= last) {
-      let w3 = w_dec[w + q3];
-      m3 += f * w3;
-      if (aux) { a3 += gate * w3; }
-    }
+    l1 = stats[s + 2u];
+    l0 = stats[s + 3u];
   }
-  let b = group.y * params.quads;
-  let m = params.runs * params.quads;
-  let shift0 = bias[b + min(q0, last)] - bias[m + min(q0, last)];
-  let shift1 = bias[b + min(q1, last)] - bias[m + min(q1, last)];
-  let shift2 = bias[b + min(q2, last)] - bias[m + min(q2, last)];
-  let shift3 = bias[b + min(q3, last)] - bias[m + min(q3, last)];
-  var total : Sums;
-  finish(&total, q0, row, run, m0 + shift0, a0 + shift0);
-  finish(&total, q1, row, run, m1 + shift1, a1 + shift1);
-  finish(&total, q2, row, run, m2 + shift2, a2 + shift2);
-  finish(&total, q3, row, run, m3 + shift3, a3 + shift3);
-  sums[t] = total;
+  // Each invocation counts the bits of its share of the row's words, then knows where its own begin in the list.
+  let words = (run.width + 3u) / 4u;
+  let base = (row / 4u) * (params.latents / 4u) + run.first / 4u;
+  let share = (words + WIDTH - 1u) / WIDTH;
+  let from_word = min(t * share, words);
+  let to_word = min(from_word + share, words);
+  var own = 0u;
+  for (var k = from_word; k < to_word; k++) {
+    own += countOneBits(row_bits(active_set.words[base + k], row));
+  }
+  tally[t] = own;
+  workgroupBarrier();
+  var place = 0u;
+  for (var other = 0u; other < t; other++) {
+    place += tally[other];
+  }
+  if (t == WIDTH - 1u) {
+    total = place + own;
+  }
+  let count = workgroupUniformLoad(&total);
+  for (var window = 0u; window < count; window += CAPACITY) {
+    if (place < window + CAPACITY && place + own > window) {
+      var at = place;
+      for (var k = from_word; k < to_word; k++) {
+        var bits = row_bits(active_set.words[base + k], row);
+        while (bits != 0u) {
+          if (at >= window && at < window + CAPACITY) {
+            entries[at - window].x = 4u * k + firstTrailingBit(bits) / 4u;
+          }
+          at++;
+          bits &= bits - 1u;
+        }
+      }
+    }
+    workgroupBarrier();
+    let here = min(CAPACITY, count - window);
+    for (var round = 0u; round < here; round += WIDTH / LANES) {
+      let entry = round + t / LANES;
+      var products = vec4(0.0);
+      if (entry < here) {
+        let w = (run.first + entries[entry].x) * params.quads;
+        for (var q = t % LANES; q < params.quads; q += LANES) {
+          products += x[row * params.quads + q] * enc[w + q];
+        }
+      }
+      partial[t] = dot(products, vec4(1.0));
+      workgroupBarrier();
+      if (t < WIDTH / LANES && round + t < here) {
+        var u = 0.0;
+        for (var lane = 0u; lane < LANES; lane++) {
+          u += partial[t * LANES + lane];
+        }
+        let listed = entries[round + t].x;
+        let i = run.first + listed;
+        let act = activate(run.arch, u - records[params.latents + i].w, records[i]);
+        entries[round + t] = vec4(listed, bitcast<u32>(act.f), bitcast<u32>(act.gate), 0u);
+      }
+      workgroupBarrier();
+    }
+    for (var k = 0u; k < here; k++) {
+      let entry = entries[k];
+      let w = (run.first + entry.x) * params.quads;
+      let f = bitcast<f32>(entry.y);
+      let gate = bitcast<f32>(entry.z);
+      l1 += gate;
+      l0 += select(0.0, 1.0, f > 0.0);
+      let w0 = dec[w + min(q0, end)];
+      m0 += f * w0;
+      if (aux) { a0 += gate * w0; }
+      if (q1 <= end) {
+        let w1 = dec[w + q1];
+        m1 += f * w1;
+        if (aux) { a1 += gate * w1; }
+      }
+      if (q2 <= end) {
+        let w2 = dec[w + q2];
+        m2 += f * w2;
+        if (aux) { a2 += gate * w2; }
+      }
+      if (q3 <= end) {
+        let w3 = dec[w + q3];
+        m3 += f * w3;
+        if (aux) { a3 += gate * w3; }
+      }
+    }
+    workgroupBarrier();
+  }
+  var all : Sums;
+  // One copy of `finish` in the program: compilers copy a function wherever it is called.
+  for (var column = 0u; column < 4u; column++) {
+    let m = select(select(m3, m2, column == 2u), select(m1, m0, column == 0u), column < 2u);
+    let a = select(select(a3, a2, column == 2u), select(a1, a0, column == 0u), column < 2u);
+    finish(&all, q0 + column * WIDTH, row, r, run, m, a);
+  }
+  sums[t] = all;
   workgroupBarrier();
   if (t == 0u) {
-    let s = ((group.z * params.block_rows + row) * params.runs + group.y) * STATS;
-    var all = sums[0];
-    for (var other = 1u; other < WIDTH; other++) {
+    for (var other = 1u; other < params.width; other++) {
       all.e += sums[other].e;
       all.aux += sums[other].aux;
       all.hat += sums[other].hat;

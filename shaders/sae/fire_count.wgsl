@@ -1,33 +1,64 @@
 // Rows on which each latent fires (f > 0), added to a running count: for evaluation, where no backward pass counts them.
-// One invocation a latent, walking its column of u; grid ceil(latents/64) folded. Runs that are not live are
-// skipped, so that one evaluated in several passes is counted once.
+// An active latent's magnitude may be zero, so u is formed again, in decode.wgsl's order; a baseline's f is its gate.
+// One workgroup of 32 a latent; grid `latents` folded. Runs that are not live are skipped, so that one evaluated in
+// several passes is counted once.
+
+const LANES = 8u; // as in decode.wgsl
 
 struct Params {
   rows : u32,
-  latents : u32,
-  ut_stride : u32, // values a row of ut
+  quads : u32,      // Q
+  latents : u32,    // of the segment
+  row_groups : u32, // ceil(rows of the buffer/4)
+  offset : u32,     // of the segment's first latent in `fires`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> ut : array<f32>;             // [latents, ut_stride]
-@group(0) @binding(3) var<storage, read> latents : array<Latent>;     // [latents]
-@group(0) @binding(4) var<storage, read_write> fires : array<u32>;    // [latents]
+@group(0) @binding(2) var<storage, read> active_set : Active;
+@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
+@group(0) @binding(4) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(5) var<storage, read> records : array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> fires : array<u32>;   // of all latents
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
-  let i = id.x + id.y * groups.x * 64u;
+var<workgroup> tally : atomic<u32>;
+
+fn fires_on(arch : u32, row : u32, i : u32) -> bool {
+  if (arch == BASELINE) {
+    return true;
+  }
+  var u = 0.0;
+  for (var lane = 0u; lane < LANES; lane++) {
+    var products = vec4(0.0);
+    for (var q = lane; q < params.quads; q += LANES) {
+      products += x[row * params.quads + q] * enc[i * params.quads + q];
+    }
+    u += dot(products, vec4(1.0));
+  }
+  return activate(arch, u - records[params.latents + i].w, records[i]).f > 0.0;
+}
+
+@compute @workgroup_size(32)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) t : u32) {
+  let i = group.x + group.y * groups.x;
   if (i >= params.latents) {
     return;
   }
-  let latent = latents[i];
-  let run = runs.run[u32(latent.w)];
-  if (run.live == 0u) {
-    return;
-  }
+  let run = runs.run[u32(records[i].w)];
   var count = 0u;
-  for (var row = 0u; row < params.rows; row++) {
-    count += select(0u, 1u, activate(run.arch, ut[i * params.ut_stride + row], latent).f > 0.0);
+  if (run.live != 0u) {
+    let words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
+    for (var k = t; k < (params.rows + 3u) / 4u; k += 32u) {
+      var bits = (active_set.words[words + k] >> (4u * (i % 4u))) & 15u;
+      while (bits != 0u) {
+        count += select(0u, 1u, fires_on(run.arch, 4u * k + firstTrailingBit(bits), i));
+        bits &= bits - 1u;
+      }
+    }
   }
-  fires[i] += count;
+  atomicAdd(&tally, count);
+  workgroupBarrier();
+  if (t == 0u) {
+    fires[params.offset + i] += atomicLoad(&tally);
+  }
 }

@@ -1,5 +1,8 @@
-// Rows of the pool -> the batch, scaled and centred: x[b] = pool[slots[b]]·scale - mean.
+// Rows of the pool -> the batch, scaled and centred: x[b] = pool[slots[b]]·scale - mean. With HALF, rounded to f16 and stored
+// a second time, packed, for the encoder.
 // One invocation a vec4; grid ceil(rows·Q/64) folded in two dimensions. Every element of the first `rows` rows is written.
+
+override HALF : bool = false;
 
 struct Params {
   rows : u32,
@@ -12,6 +15,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> slots : array<u32>;       // [rows]
 @group(0) @binding(3) var<storage, read> mean : array<vec4<f32>>;  // [Q], of the scaled activations
 @group(0) @binding(4) var<storage, read_write> x : array<vec4<f32>>; // [B, Q]
+@group(0) @binding(5) var<storage, read_write> x_half : array<vec2<u32>>; // [B, Q] with HALF, else unused
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -21,5 +25,11 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   }
   let row = i / params.quads;
   let q = i % params.quads;
-  x[i] = pool[slots[row] * params.quads + q] * params.scale - mean[q];
+  var value = pool[slots[row] * params.quads + q] * params.scale - mean[q];
+  if (HALF) {
+    let packed = vec2(pack2x16float(value.xy), pack2x16float(value.zw));
+    x_half[i] = packed;
+    value = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
+  }
+  x[i] = value;
 }

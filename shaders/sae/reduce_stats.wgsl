@@ -1,19 +1,18 @@
-// Sums of the rows' statistics: totals[r] (+)= sum over rows of stats[row, r], with the cosine of each row formed here
+// Sums of the rows' statistics: totals[r] = sum over rows of stats[row, r], with the cosine of each row formed here
 // (its norms may have come in several column chunks).
 // One workgroup of 64 a run; grid (R). An invocation sums groups of 32 consecutive rows, the groups are added
-// in order: row blocks, multiples of 32, leave no trace in the bits. A run that is not active is skipped.
+// in order. A run that is not active is skipped.
 
 struct Params {
   rows : u32,
-  block_rows : u32,
+  slot_rows : u32, // rows of `stats`
   runs : u32,   // R
   chunks : u32,
-  accumulate : u32, // 0: the first block of a step, overwrite
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, block rows, R, STATS]
+@group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, slot rows, R, STATS]
 @group(0) @binding(3) var<storage, read_write> totals : array<f32>;  // [R, STATS]
 
 const GROUP = 32u;
@@ -27,9 +26,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   }
   // Invocations 0 to 7 each own one of the totals.
   var total = 0.0;
-  if (t < STATS && params.accumulate != 0u) {
-    total = totals[group.x * STATS + t];
-  }
   for (var base = 0u; base < params.rows; base += 64u * GROUP) {
     var lo = vec4(0.0);
     var hi = vec4(0.0);
@@ -38,7 +34,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       var row_lo = vec4(0.0);
       var row_hi = vec4(0.0);
       for (var chunk = 0u; chunk < params.chunks; chunk++) {
-        let s = ((chunk * params.block_rows + row) * params.runs + group.x) * STATS;
+        let s = ((chunk * params.slot_rows + row) * params.runs + group.x) * STATS;
         row_lo += vec4(stats[s], stats[s + 1u], stats[s + 2u], stats[s + 3u]);
         row_hi += vec4(stats[s + 4u], stats[s + 5u], stats[s + 6u], 0.0);
       }

@@ -6,7 +6,7 @@ struct Params {
   rows : u32,
   quads : u32,      // Q
   d : u32,          // D
-  block_rows : u32,
+  slot_rows : u32,
   slot : u32,       // the run's block of `errors`
   first : u32,      // first row of `raw_hat`
   mean_row : u32,   // R
@@ -14,7 +14,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> errors : array<f32>;        // [slots, block rows, 4Q]
+@group(0) @binding(1) var<storage, read> errors : array<f32>;        // [slots, slot rows, 4Q]
 @group(0) @binding(2) var<storage, read> x : array<f32>;             // [B, 4Q]
 @group(0) @binding(3) var<storage, read> bias : array<f32>;          // [R + 1, 4Q]
 @group(0) @binding(4) var<storage, read_write> raw_hat : array<f32>; // [*, D]
@@ -28,6 +28,6 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   let row = i / params.d;
   let k = i % params.d;
   let stride = 4u * params.quads;
-  let e = errors[(params.slot * params.block_rows + row) * stride + k];
+  let e = errors[(params.slot * params.slot_rows + row) * stride + k];
   raw_hat[params.first * params.d + i] = (e + x[row * stride + k] + bias[params.mean_row * stride + k]) * params.unscale;
 }

@@ -1,11 +1,15 @@
 /** The engine in Node: one device, one workspace, files from paths. */
+import type { InspectOptions } from '../data/classify';
+import { describeDrops, type FilterRequest } from '../data/filter';
 import { listFiles } from '../data/nodeFiles';
+import type { ShardSource } from '../data/shard';
 import type { ByteSource } from '../data/types';
 import { type Gpu, openGpu } from '../gpu/device';
 import { nodeGpu } from '../gpu/node';
 import type { FileReport } from '../lab/protocol';
 import { Workspace, type WorkspaceOptions } from '../lab/workspace';
 import { calibrate } from '../sae/calibrate';
+import { type OptionSpec, type Options, UsageError } from './args';
 import { progress, say } from './output';
 
 export interface Engine {
@@ -30,10 +34,56 @@ export interface Inputs {
   model?: string | undefined;
   /** A text to turn into tokens. */
   text?: string | undefined;
-  /** A safetensors file with `input_ids` or `tokens` `[n, T]`, instead of a text. */
+  /** A file with `input_ids` or `tokens` `[n, T]`, instead of a text. */
   tokens?: string | undefined;
-  /** Name of the activations' tensor, for shards that hold several. */
-  tensor?: string | undefined;
+  /** How shards that leave a choice are read. */
+  reading?: InspectOptions;
+  /** Rows to leave out. */
+  filter?: FilterRequest;
+}
+
+/** How files are read, for every command that reads activations. */
+export const READING_OPTIONS: OptionSpec = { tensor: 'text', 'words-are-bf16': 'flag' };
+
+/** Rows left out, for every command that trains or measures on them. */
+export const FILTER_OPTIONS: OptionSpec = {
+  'drop-masked': 'flag',
+  'keep-masked': 'flag',
+  'drop-bos': 'flag',
+  'drop-tokens': 'text',
+  'max-norm': 'text',
+};
+
+export function readingOf(options: Options): InspectOptions {
+  const tensor = options.text('tensor');
+  return { ...(tensor !== undefined && { tensor }), ...(options.flag('words-are-bf16') && { wordsAreBf16: true }) };
+}
+
+/** @throws UsageError naming the option. */
+export function filterOf(options: Options): FilterRequest {
+  const [drop, keep] = [options.flag('drop-masked'), options.flag('keep-masked')];
+  if (drop && keep) throw new UsageError('give --drop-masked or --keep-masked, not both');
+  const ids = options.text('drop-tokens');
+  const tokens = ids?.split(',').map((id) => Number(id.trim() || Number.NaN));
+  if (tokens?.some((id) => !Number.isInteger(id) || id < 0))
+    throw new UsageError(`--drop-tokens must be token ids such as 0,2, not "${ids}"`);
+  const norm = options.text('max-norm');
+  const [, value, medians] = /^(\d*\.?\d+(?:e[+-]?\d+)?)(x?)$/i.exec(norm ?? '') ?? [];
+  if (norm !== undefined && !(Number(value) > 0))
+    throw new UsageError(`--max-norm must be a norm above 0, or so many times the median such as 10x, not "${norm}"`);
+  return {
+    ...(drop && { masked: true }),
+    ...(keep && { masked: false }),
+    ...(options.flag('drop-bos') && { bos: true }),
+    ...(tokens && { tokens }),
+    ...(norm !== undefined && (medians ? { maxNormMedians: Number(value) } : { maxNorm: Number(value) })),
+  };
+}
+
+/** Says what was left out of training, if anything. */
+export function sayDropped({ rows }: Workspace): void {
+  const words = describeDrops(rows.dropped);
+  if (words) say(`rows left out: ${words}`);
 }
 
 /**
@@ -56,7 +106,8 @@ export async function loadWorkspace(
     ...(inputs.model === undefined ? [] : await modelFiles(inputs.model)),
     ...(inputs.text === undefined ? [] : await listFiles([inputs.text])),
   ];
-  if (inputs.tensor !== undefined) await workspace.chooseTensor(inputs.tensor);
+  if (inputs.reading) await workspace.choose(inputs.reading);
+  workspace.rows.ask(inputs.filter ?? {});
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
@@ -67,7 +118,18 @@ export async function loadWorkspace(
     throw new Error(refusals(reports) || `${inputs.text}: no text was found in it.`);
   if ((inputs.data ?? []).length > 0 && shards.length === 0)
     throw new Error(refusals(reports) || 'no activations were found in the given paths.');
+  if (shards.length > 0) checkTensor(shards, inputs.reading?.tensor);
   return workspace;
+}
+
+/**
+ * A file without the tensor that was asked for falls back on its only one; when all do, the name is wrong.
+ * @throws Error naming the tensors that there are.
+ */
+export function checkTensor(shards: readonly ShardSource[], tensor: string | undefined): void {
+  if (tensor === undefined || shards.length === 0 || shards.some((shard) => shard.tensor === tensor)) return;
+  const names = [...new Set(shards.map((shard) => shard.tensor || '(an array without a name)'))];
+  throw new Error(`--tensor ${tensor}: no file has activations of this name. There are ${names.slice(0, 20).join(', ')}.`);
 }
 
 const refusals = (reports: readonly FileReport[]): string =>

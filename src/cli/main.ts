@@ -15,14 +15,15 @@ const USAGE = `npm run lab -- COMMAND [options]        (docs/cli.md says what ea
   train    --data PATH... --arch gated|baseline --d-sae N --lambda X --out DIR
            [--steps N] [--batch N] [--lr X] [--seed N] [--init DIR|FILE] [--shuffle none|pool] [--holdout FRACTION]
            [--normalize none|mean-square] [--lr-warmup N] [--lambda-warmup N] [--lr-decay FRACTION] [--beta1 X]
-           [--b-dec-init mean|zero] [--log-every N] [--tensor NAME] [--model DIR --hook NAME --text FILE]
-           [--context N] [--eval-tokens N] [--train-tokens N]
+           [--b-dec-init mean|zero] [--log-every N] [--model DIR --hook NAME --text FILE]
+           [--context N] [--eval-tokens N] [--train-tokens N] [--tensor NAME] [--words-are-bf16]
+           [--drop-masked | --keep-masked] [--drop-bos] [--drop-tokens ID,ID] [--max-norm X|Kx]
   sweep    the same with lists: --arch gated,baseline --lambda 0.01:0.1:6 --d-sae 256,512 --seed 0,1
            [--gated-lambda LIST] [--baseline-lambda LIST] [--gated-d-sae LIST] [--baseline-d-sae LIST]
   eval     --sae DIR --model DIR --hook NAME (--text FILE | --tokens FILE) [--max-tokens N] | --sae DIR --data PATH...
   lm       --model DIR (--text FILE | --tokens FILE.safetensors) [--splice HOOK=zero|mean|half] [--context N] [--max-tokens N]
   harvest  --model DIR --hook NAME --text FILE --out DIR [--rows-per-shard N] [--dtype f16|f32] [--context N] [--max-tokens N]
-  inspect  PATH... [--tensor NAME]
+  inspect  PATH... [--profile] [--tensor NAME] [--words-are-bf16]
   reproduce [--site mlp_out|hook_post] [--steps N] [--seed N] [--report FILE]     the paper's claim on the demo model, checked
 
   --json   prints one JSON object as the last line of stdout

@@ -13,12 +13,13 @@ import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type OptionSpec, type Options, UsageError } from './args';
-import { adapterName, type Engine, loadWorkspace } from './engine';
+import { adapterName, type Engine, FILTER_OPTIONS, filterOf, loadWorkspace, READING_OPTIONS, readingOf, sayDropped } from './engine';
 import { progress, say } from './output';
 
 export const TRAINING_OPTIONS: OptionSpec = {
   data: 'list',
-  tensor: 'text',
+  ...READING_OPTIONS,
+  ...FILTER_OPTIONS,
   arch: 'text',
   'd-sae': 'text',
   lambda: 'text',
@@ -139,9 +140,9 @@ export async function prepareTraining(
   }
   const shuffle = options.text('shuffle') ?? 'pool';
   if (shuffle !== 'pool' && shuffle !== 'none') throw new UsageError(`--shuffle must be pool or none, not "${shuffle}"`);
+  const [reading, filter] = [readingOf(options), filterOf(options)];
   const engine = await open();
-  const tensor = options.text('tensor');
-  const workspace = await loadWorkspace(engine, { data, model, text, tokens, tensor }, limitsOf(options));
+  const workspace = await loadWorkspace(engine, { data, model, text, tokens, reading, filter }, limitsOf(options));
   if (hook !== undefined && workspace.model) workspace.chooseHook(hook);
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
@@ -193,7 +194,7 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
 }
 
 /** Steps until every run has ended, evaluating each at its end. Returns rows per second of training. */
-export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup, logEvery: number): Promise<number> {
+export async function trainToTheEnd({ experiment, runs, engine, workspace }: TrainingSetup, logEvery: number): Promise<number> {
   if (!experiment.measurable)
     say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
   let trainedMs = 0;
@@ -216,11 +217,22 @@ export async function trainToTheEnd({ experiment, runs, engine }: TrainingSetup,
   }
   const { badRows } = experiment.feeder.stats;
   if (badRows > 0) say(`${badRows} rows with NaN or Inf were met and left out of training`);
+  sayDropped(workspace);
   return experiment.rowsTrained / (trainedMs / 1000);
 }
 
+/** What the data were, as it appears in JSON results: their fingerprint, and what was left out of them. */
+export function dataFacts({ rows }: Workspace): Record<string, unknown> {
+  const { fingerprint, filter, dropped } = rows.facts();
+  return {
+    ...(fingerprint && { data_sha256: fingerprint }),
+    ...(filter && { filter }),
+    ...(dropped && { dropped_rows: rows.dropped }),
+  };
+}
+
 /** Facts of a run as they appear in JSON results. */
-export function runFacts(run: Run, { experiment, engine }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
+export function runFacts(run: Run, { experiment, engine, workspace }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
   const { arch, width, seed, schedule } = run.spec;
   return {
     arch,
@@ -234,6 +246,7 @@ export function runFacts(run: Run, { experiment, engine }: TrainingSetup, rowsPe
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
     adapter: adapterName(engine.gpu),
     ...(experiment.feeder.stats.badRows > 0 ? { bad_rows: experiment.feeder.stats.badRows } : {}),
+    ...dataFacts(workspace),
     ...run.metrics,
   };
 }

@@ -11,13 +11,15 @@ export interface Entry {
   report: FileReport;
 }
 
+type Reported = Pick<Entry, 'report'>;
+
 /** Sets a report to accepted. */
-export function accept(entry: Entry, format: string, more: Partial<FileReport> = {}): void {
+export function accept(entry: Reported, format: string, more: Partial<FileReport> = {}): void {
   Object.assign(entry.report, { ok: true, format, ...more });
   delete entry.report.error;
 }
 
 /** Sets a report to refused. */
-export function refuse(entry: Entry, format: string, error: string, more: Partial<FileReport> = {}): void {
+export function refuse(entry: Reported, format: string, error: string, more: Partial<FileReport> = {}): void {
   Object.assign(entry.report, { ok: false, format, error, ...more });
 }

@@ -1,35 +1,39 @@
-/** Token ids of a safetensors file, whatever integer type they were saved in. */
+/** Token ids of a container, whatever integer type they were saved in. */
 import { alignedBytes } from './floats';
-import { DTYPE_BYTES, readValues, type SafetensorsDtype, type SafetensorsFile, type TensorInfo } from './safetensors';
+import { type ArrayEntry, STORED_BYTES, type StoredDtype } from './formats/container';
 import { DataError } from './types';
 
-const READERS: Partial<Record<SafetensorsDtype, (buffer: ArrayBufferLike, offset: number, count: number) => ArrayLike<number | bigint>>> = {
-  U8: (b, o, n) => new Uint8Array(b, o, n),
-  U16: (b, o, n) => new Uint16Array(b, o, n),
-  I16: (b, o, n) => new Int16Array(b, o, n),
-  I32: (b, o, n) => new Int32Array(b, o, n),
-  U32: (b, o, n) => new Uint32Array(b, o, n),
-  I64: (b, o, n) => new BigInt64Array(b, o, n),
+const READERS: Partial<Record<StoredDtype, (buffer: ArrayBufferLike, offset: number, count: number) => ArrayLike<number | bigint>>> = {
+  u8: (b, o, n) => new Uint8Array(b, o, n),
+  i8: (b, o, n) => new Int8Array(b, o, n),
+  u16: (b, o, n) => new Uint16Array(b, o, n),
+  i16: (b, o, n) => new Int16Array(b, o, n),
+  i32: (b, o, n) => new Int32Array(b, o, n),
+  u32: (b, o, n) => new Uint32Array(b, o, n),
+  i64: (b, o, n) => new BigInt64Array(b, o, n),
+  u64: (b, o, n) => new BigUint64Array(b, o, n),
 };
 
 /** True for the dtypes token ids may have. */
-export const isTokenDtype = (dtype: SafetensorsDtype): boolean => dtype in READERS;
+export const isTokenDtype = (dtype: StoredDtype): boolean => dtype in READERS;
 
 /** Names under which the usual tools save token ids, in order of preference. */
 export const TOKEN_NAMES = ['tokens', 'input_ids', 'token_ids'] as const;
 
 /**
  * `count` values from value `start` as 32-bit integers.
+ * @param path of the file, for messages.
  * @throws DataError when a value does not fit, or the dtype is no integer.
  */
-export async function readIntegers(file: SafetensorsFile, info: TensorInfo, start: number, count: number): Promise<Int32Array> {
-  const make = READERS[info.dtype];
+export async function readIntegers(path: string, entry: ArrayEntry, start: number, count: number): Promise<Int32Array> {
+  const make = READERS[entry.dtype];
+  const named = `tensor ${JSON.stringify(entry.name)}`;
   if (!make)
     throw new DataError(
-      file.source.path,
-      `tensor ${JSON.stringify(info.name)} is ${info.dtype}; token ids must be ${Object.keys(READERS).join(', ')}.`,
+      path,
+      `${named} is ${entry.dtype.toUpperCase()}; token ids must be ${Object.keys(READERS).join(', ').toUpperCase()}. Save them as integers.`,
     );
-  const bytes = alignedBytes(await readValues(file, info, start, count), DTYPE_BYTES[info.dtype]);
+  const bytes = alignedBytes(await entry.read(start, count), STORED_BYTES[entry.dtype]);
   const values = make(bytes.buffer, bytes.byteOffset, count);
   const out = new Int32Array(count);
   for (let i = 0; i < count; i++) {
@@ -37,8 +41,8 @@ export async function readIntegers(file: SafetensorsFile, info: TensorInfo, star
     out[i] = value;
     if (out[i] !== value)
       throw new DataError(
-        file.source.path,
-        `tensor ${JSON.stringify(info.name)}: value ${value} at ${start + i} is no token id (it does not fit 32 bits).`,
+        path,
+        `${named}: value ${value} at ${start + i} is no token id (it does not fit 32 bits). Save the ids that the tokenizer gave.`,
       );
   }
   return out;

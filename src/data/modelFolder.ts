@@ -75,9 +75,11 @@ function indexedFiles(beside: Entry[]): Set<unknown> {
 
 /** Weights by their tensors' names, the index, or the usual file name; other safetensors in the folder may well be activations. */
 function isWeightsFile(entry: Entry, indexed: Set<unknown>): boolean {
-  if (entry.found.kind !== 'safetensors') return false;
+  if (entry.found.kind !== 'container') return false;
   const name = baseName(entry.source.path);
-  return indexed.has(name) || isModelWeights(entry.found.file.tensors.keys()) || /^(model|pytorch_model)([.-].*)?\.safetensors$/.test(name);
+  return (
+    indexed.has(name) || isModelWeights(entry.found.container.arrays.keys()) || /^(model|pytorch_model)([.-].*)?\.safetensors$/.test(name)
+  );
 }
 
 function takeTokenizers(entries: Entry[], taken: Set<Entry>, model: ModelFiles | undefined): void {
@@ -104,6 +106,8 @@ function takeTokenizers(entries: Entry[], taken: Set<Entry>, model: ModelFiles |
   }
   for (const entry of entries) {
     if (entry.found.kind !== 'json' || taken.has(entry) || !isWeightIndex(entry.found.value)) continue;
+    // An index of other tensors is of activations in several files.
+    if (entry.folder !== model?.folder && !isModelWeights(Object.keys(entry.found.value.weight_map))) continue;
     taken.add(entry);
     accept(entry, 'unused');
   }

@@ -75,7 +75,7 @@ export async function readHeader(source: ByteSource, head?: Uint8Array): Promise
   if (length > BigInt(MAX_HEADER))
     throw new DataError(
       path,
-      `is not a safetensors file: its first 8 bytes announce a header of ${length} bytes (at most ${MAX_HEADER} are allowed).`,
+      `is not a safetensors file: its first 8 bytes announce a header of ${length} bytes (at most ${MAX_HEADER} are allowed). Copy or download it again.`,
     );
   const dataStart = 8 + Number(length);
   if (dataStart > size)
@@ -100,10 +100,14 @@ function parseHeader(path: string, bytes: Uint8Array): object {
   } catch (cause) {
     throw new DataError(
       path,
-      `is not a safetensors file: its header is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`,
+      `is not a safetensors file: its header is not JSON (${cause instanceof Error ? cause.message : String(cause)}). Copy or download it again.`,
     );
   }
-  if (!isObject(root)) throw new DataError(path, 'is not a safetensors file: its header is JSON but not an object.');
+  if (!isObject(root))
+    throw new DataError(
+      path,
+      'is not a safetensors file: its header is JSON but not an object. Save it again with the safetensors library.',
+    );
   const twice = repeatedKey(text);
   if (twice !== undefined) throw new DataError(path, `its header names ${twice} twice. The file is damaged: write it again.`);
   return root;
@@ -146,21 +150,22 @@ function readMetadata(path: string, root: object): Map<string, string> {
 function readEntry(path: string, name: string, entry: unknown, dataStart: number): TensorInfo {
   const refuse = (what: string) => new DataError(path, `tensor ${JSON.stringify(name)}: ${what}`);
   if (RESERVED.has(name)) throw refuse('this name is reserved and not accepted. Save the tensor as "activations".');
-  if (!isObject(entry)) throw refuse('its header entry is not an object.');
+  if (!isObject(entry)) throw refuse('its header entry is not an object. Save it again with the safetensors library.');
   const { dtype, shape, data_offsets: offsets } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
-    throw refuse(`unknown dtype ${JSON.stringify(dtype)} (known: ${Object.keys(DTYPE_BYTES).join(', ')}). Convert it to F32, F16 or BF16.`);
+    throw refuse(`unknown dtype ${shown(dtype)} (known: ${Object.keys(DTYPE_BYTES).join(', ')}). Convert it to F32, F16 or BF16.`);
   }
   const kind = dtype as SafetensorsDtype;
-  if (!isCounts(shape)) throw refuse(`its shape ${JSON.stringify(shape)} is not a list of whole numbers >= 0.`);
+  if (!isCounts(shape))
+    throw refuse(`its shape (${shown(shape)}) is not a list of whole numbers >= 0. The file is damaged: write it again.`);
   if (!isCounts(offsets) || offsets.length !== 2 || (offsets[0] as number) > (offsets[1] as number)) {
-    throw refuse(`its data_offsets ${JSON.stringify(offsets)} are not [begin, end] with 0 <= begin <= end.`);
+    throw refuse(`its data_offsets (${shown(offsets)}) are not [begin, end] with 0 <= begin <= end. The file is damaged: write it again.`);
   }
   const [begin, end] = offsets as [number, number];
   // A zero anywhere makes the product zero, whatever the other factors are.
   const count = shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, 1);
   const bytes = count * DTYPE_BYTES[kind];
-  if (!Number.isSafeInteger(bytes)) throw refuse(`its shape [${shape.join(', ')}] overflows.`);
+  if (!Number.isSafeInteger(bytes)) throw refuse(`its shape [${shape.join(', ')}] overflows. The file is damaged: write it again.`);
   if (bytes !== end - begin) {
     throw refuse(
       `shape [${shape.join(', ')}] of ${kind} needs ${bytes} bytes, its data_offsets span ${end - begin}. The file is damaged: write it again.`,
@@ -168,6 +173,8 @@ function readEntry(path: string, name: string, entry: unknown, dataStart: number
   }
   return { name, dtype: kind, shape, count, begin: dataStart + begin, end: dataStart + end };
 }
+
+const shown = (value: unknown): string => (value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100));
 
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 

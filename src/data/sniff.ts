@@ -1,6 +1,10 @@
 /** What a file is, by its first bytes: the name is only a hint that decides between kinds that look alike. */
 import { readJson } from './byteSource';
-import { looksLikeSafetensors, readHeader, type SafetensorsFile } from './safetensors';
+import type { Container } from './formats/container';
+import { type FileFormat, formatOf } from './formats/registry';
+import { safetensorsContainer } from './formats/safetensors/safetensors';
+import { fileIn } from './formats/torch/remedies';
+import { readHeader } from './safetensors';
 import { type ByteSource, DataError } from './types';
 
 /** Bytes looked at; also enough for the header of most shards, which then costs no second read. */
@@ -8,14 +12,17 @@ const HEAD_BYTES = 16384;
 const MAX_JSON = 128 * 2 ** 20;
 
 export type Sniffed =
-  | { kind: 'safetensors'; file: SafetensorsFile }
+  /** safetensors, whose header tells models and saved SAEs from activations. */
+  | { kind: 'container'; container: Container }
+  /** Another format that is read; not opened yet. */
+  | { kind: 'format'; format: FileFormat; head: Uint8Array }
   | { kind: 'json'; value: unknown }
   | { kind: 'text' }
   /** Not read: `error` says what it looks like and what to do. */
   | { kind: 'refused'; format: string; error: string };
 
 const ACCEPTED =
-  'Accepted are activations as .safetensors, a Hugging Face model folder (config.json, model.safetensors, tokenizer.json) and text as .txt.';
+  'Accepted are activations (.safetensors, .npy, .npz, .pt, Arrow, Parquet, raw values with JSON beside them), a Hugging Face model folder (config.json, model.safetensors, tokenizer.json) and text as .txt.';
 
 export const extension = (path: string): string => /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
 export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -28,8 +35,9 @@ export async function sniff(source: ByteSource): Promise<Sniffed> {
   const head = await source.read(0, Math.min(size, HEAD_BYTES));
   const foreign = foreignFormat(head, path);
   if (foreign) return foreign;
-  if (extension(path) === 'safetensors' || looksLikeSafetensors(head, size))
-    return { kind: 'safetensors', file: await readHeader(source, head) };
+  const format = formatOf(head, size, extension(path));
+  if (format?.id === 'safetensors') return { kind: 'container', container: safetensorsContainer(await readHeader(source, head)) };
+  if (format) return { kind: 'format', format, head };
   const text = utf8Sample(head, size > head.byteLength);
   if (text === undefined) return { kind: 'refused', format: 'unknown', error: `a binary file of unknown kind. ${ACCEPTED}` };
   return /^[\s\ufeff]*[[{]/.test(text) ? sniffJson(source) : sniffText(path, text);
@@ -83,50 +91,27 @@ export function withoutPath(cause: unknown, path: string): string {
 const starts = (head: Uint8Array, magic: string): boolean =>
   head.byteLength >= magic.length && [...magic].every((c, i) => head[i] === c.charCodeAt(0));
 
-/** Formats that hold activations elsewhere, with the line of Python that converts them. */
+/** Formats that hold activations elsewhere, with the line that converts them. */
 function foreignFormat(head: Uint8Array, path: string): Sniffed | undefined {
-  const file = baseName(path);
-  const out = `${file.replace(/\.[^.]*$/, '')}.safetensors`;
-  const refuse = (format: string, imports: string, array: string): Sniffed => ({
-    kind: 'refused',
-    format,
-    error: `looks like ${format}, which is not read yet. Convert it: python -c "${imports}; from safetensors.numpy import save_file; save_file({'activations': np.ascontiguousarray(${array})}, '${out}')"`,
-  });
-  if (starts(head, '\x93NUMPY')) return refuse('npy', 'import numpy as np', `np.load('${file}')`);
-  if (starts(head, 'PK\x03\x04')) return zipFormat(head, file, out, refuse);
-  if (starts(head, '\x80\x02')) return torch('PyTorch (old .pt)', file, out);
-  if (starts(head, '\x89HDF')) return refuse('HDF5', 'import h5py, numpy as np', `h5py.File('${file}')['activations'][:]`);
-  if (starts(head, 'PAR1'))
-    return refuse('Parquet', 'import numpy as np, pandas as pd', `np.stack(pd.read_parquet('${file}')['activations'])`);
-  if (starts(head, 'ARROW1') || starts(head, '\xff\xff\xff\xff')) {
-    return refuse('Arrow', 'import numpy as np, datasets', `datasets.Dataset.from_file('${file}').with_format('numpy')[:]['activations']`);
+  const refuse = (format: string, error: string): Sniffed => ({ kind: 'refused', format, error });
+  if (starts(head, '\x89HDF')) {
+    const file = fileIn(path).replace(/^FILE\.pt$/, 'FILE.h5');
+    const out = `${file.replace(/\.[^.]*$/, '')}.safetensors`;
+    return refuse(
+      'HDF5',
+      `looks like HDF5, which is not read. Convert it: python -c "import h5py, numpy as np; from safetensors.numpy import save_file; save_file({'activations': np.ascontiguousarray(h5py.File('${file}')['activations'][:])}, '${out}')"`,
+    );
   }
   if (starts(head, 'GGUF'))
-    return {
-      kind: 'refused',
-      format: 'GGUF',
-      error: 'a GGUF model; quantised models are not read. Drop the Hugging Face folder (config.json, model.safetensors, tokenizer.json).',
-    };
-  if (starts(head, '\x1f\x8b') || starts(head, '(\xb5\x2f\xfd') || starts(head, 'BZh') || starts(head, '\xfd7zXZ'))
-    return { kind: 'refused', format: 'compressed', error: 'a compressed file. Unpack it first.' };
+    return refuse(
+      'GGUF',
+      'a GGUF model; quantised models are not read. Drop the Hugging Face folder (config.json, model.safetensors, tokenizer.json).',
+    );
+  if (COMPRESSED.some((magic) => starts(head, magic))) return refuse('compressed', 'a compressed file. Unpack it first.');
+  if (starts(head.subarray(TAR_MARK), 'ustar')) return refuse('tar', 'a tar archive. Unpack it first.');
   return undefined;
 }
 
-function zipFormat(
-  head: Uint8Array,
-  file: string,
-  out: string,
-  refuse: (format: string, imports: string, array: string) => Sniffed,
-): Sniffed {
-  const length = (head[26] ?? 0) | ((head[27] ?? 0) << 8);
-  const first = new TextDecoder().decode(head.subarray(30, 30 + length));
-  if (first.endsWith('.npy')) return refuse('npz', 'import numpy as np', `np.load('${file}')['${first.slice(0, -4)}']`);
-  if (/(^|\/)(data\.pkl|\.format_version|byteorder|version|\.data\/.*|data\/.*)$/.test(first)) return torch('PyTorch (.pt)', file, out);
-  return { kind: 'refused', format: 'zip', error: 'a ZIP archive. Unpack it first.' };
-}
-
-const torch = (format: string, file: string, out: string): Sniffed => ({
-  kind: 'refused',
-  format,
-  error: `looks like ${format}, which is not read yet. Convert it: python -c "import torch; from safetensors.torch import save_file; a = torch.load('${file}', map_location='cpu'); a = a if torch.is_tensor(a) else a['activations']; save_file({'activations': a.contiguous()}, '${out}')"`,
-});
+/** gzip, Zstandard, bzip2, xz, LZ4 frames, 7-Zip. */
+const COMPRESSED = ['\x1f\x8b', '(\xb5\x2f\xfd', 'BZh', '\xfd7zXZ', '\x04"M\x18', '7z\xbc\xaf\x27\x1c'];
+const TAR_MARK = 257;

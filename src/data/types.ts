@@ -23,6 +23,20 @@ export interface RowBlock {
   bytes: Uint8Array;
   /** Token id of each row, when the source has them. */
   tokens?: Int32Array;
+  /** Rows of this range that a filter left out, where they were met for the first time. */
+  dropped?: DropCounts;
+}
+
+/** Rows that a filter left out, each counted once, under the first of these reasons that holds. */
+export interface DropCounts {
+  /** Padding: the mask is 0 there. */
+  masked: number;
+  /** First positions of sequences. */
+  bos: number;
+  /** Special tokens. */
+  tokens: number;
+  /** A norm above the bound. */
+  norm: number;
 }
 
 /** Anything that yields rows `[n, d]`: a shard, a language model reading text, a synthetic set. */
@@ -36,8 +50,15 @@ export interface RowSource {
   readonly sequence: number;
   /** Bytes on disk; 0 when the rows are computed. */
   readonly bytes: number;
-  /** @param withTokens false lets a file source skip the tokens, which training does not look at. Default true. */
+  /**
+   * The rows [start, start + rows); fewer where a filter leaves some out.
+   * @param withTokens false lets a file source skip the tokens, which training does not look at. Default true.
+   */
   read(start: number, rows: number, withTokens?: boolean): Promise<RowBlock>;
+  /** True when `readMask` gives one. */
+  readonly hasMask?: boolean;
+  /** 0 for each row that is padding, else 1; undefined where nothing says so. */
+  readMask?(start: number, rows: number): Promise<Uint8Array | undefined>;
 }
 
 /** Consecutive rows of one source: `source` indexes the list of sources that the range was made for. */

@@ -29,6 +29,11 @@ export class Arena {
     return this.create(label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
   }
 
+  /** A storage buffer from which dispatches take their sizes. */
+  indirect(label: string, bytes: number): GPUBuffer {
+    return this.create(label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.INDIRECT | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+  }
+
   /** A uniform buffer, filled with `data` when given. */
   uniform(label: string, data: ArrayBuffer | number): GPUBuffer {
     const bytes = typeof data === 'number' ? data : data.byteLength;

@@ -48,6 +48,9 @@ export interface Gpu {
   destroy(): void;
 }
 
+/** Used where they are: a matmul variant for processors passes rows between the lanes of a subgroup (matmul.ts). */
+const OPTIONAL_FEATURES: GPUFeatureName[] = ['subgroups'];
+
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 function summarise(info: GPUAdapterInfo): AdapterSummary {
@@ -96,7 +99,8 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
   }
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({ label: 'lab', requiredLimits });
+    const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
+    device = await adapter.requestDevice({ label: 'lab', requiredLimits, requiredFeatures });
   } catch (cause) {
     throw new GpuUnavailableError('device', `The GPU refused to open: ${cause instanceof Error ? cause.message : String(cause)}`);
   }

@@ -16,9 +16,12 @@ export type Grid = readonly [x: number, y?: number, z?: number];
 interface Dispatch {
   kernel: Kernel;
   group: GPUBindGroup;
-  grid: Grid;
+  /** Workgroups, or the place in a buffer where the GPU itself has put their numbers. */
+  grid: Grid | { buffer: GPUBuffer; offset: number };
   flops: number;
 }
+
+const isGrid = (grid: Dispatch['grid']): grid is Grid => Array.isArray(grid);
 
 /** Workgroups for `n` items in one dimension, folded into two when above the 65 535 limit. The shader recovers the index as x + y·num_workgroups.x and must discard the surplus. */
 export function fold(n: number): Grid {
@@ -39,6 +42,12 @@ export class Plan {
   add(kernel: Kernel, bindings: Bindings, grid: Grid, flops = 0): this {
     if (grid.some((n) => n === 0)) return this;
     this.dispatches.push({ kernel, group: kernel.bind(bindings), grid, flops });
+    return this;
+  }
+
+  /** A dispatch whose size the GPU decides: three u32 at `offset` of `buffer`. */
+  addIndirect(kernel: Kernel, bindings: Bindings, buffer: GPUBuffer, offset: number, flops = 0): this {
+    this.dispatches.push({ kernel, group: kernel.bind(bindings), grid: { buffer, offset }, flops });
     return this;
   }
 
@@ -67,7 +76,8 @@ export class Plan {
         if (spent > 0 && spent + dispatch.flops > budget) break;
         pass.setPipeline(dispatch.kernel.pipeline);
         pass.setBindGroup(0, dispatch.group);
-        pass.dispatchWorkgroups(...dispatch.grid);
+        if (isGrid(dispatch.grid)) pass.dispatchWorkgroups(...dispatch.grid);
+        else pass.dispatchWorkgroupsIndirect(dispatch.grid.buffer, dispatch.grid.offset);
         spent += dispatch.flops;
         next++;
       }

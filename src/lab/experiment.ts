@@ -12,7 +12,8 @@ import { InFlight } from '../gpu/plan';
 import { foldScale } from '../interop/fold';
 import type { Metrics } from '../metrics/types';
 import { initialWeights } from '../sae/init';
-import { groupRuns, layoutOf } from '../sae/layout';
+import { groupRuns, layoutLimits, layoutOf } from '../sae/layout';
+import { gpuMemory } from '../sae/memory';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
@@ -26,7 +27,7 @@ export interface ExperimentData {
   split: Split;
   evaluation: EvaluationSource;
   /** Facts for saved runs: what the rows are called, and the hook and model they come from where known. */
-  origin: Pick<Origin, 'data' | 'hookName' | 'modelName' | 'contextSize'>;
+  origin: Omit<Origin, 'batch' | 'normalize' | 'activationScale'>;
 }
 
 export interface ExperimentOptions {
@@ -70,6 +71,9 @@ export interface Listener {
  * initialisation it is about (d_sae / 2 d_in)².
  */
 const DIVERGED = 1e6;
+/** Parameters of a run up to this many bytes are read to the host at each evaluation, others at most so often. */
+const SMALL_SNAPSHOT = 32 * 2 ** 20;
+const SNAPSHOT_MS = 60_000;
 const advice = (run: Run): string => `Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`;
 
 function allFinite({ wEnc, wDec, bDec, vectors }: SaeWeights): boolean {
@@ -88,6 +92,7 @@ export class Experiment {
   private groups: Group[] = [];
   private readonly inFlight: InFlight;
   private readonly logs = new Set<Promise<void>>();
+  private readonly snapshotTimes = new WeakMap<Run, number>();
   private nextRun: number;
   /** Rows per run trained so far, for rates. */
   rowsTrained = 0;
@@ -136,18 +141,19 @@ export class Experiment {
    */
   async add(specs: readonly RunSpec[], init?: SaeWeights): Promise<Run[]> {
     const { batch, flopsPerMs, bDecInit } = this.options;
-    const limits = { maxStorageBufferBindingSize: this.gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+    const limits = layoutLimits(this.gpu, flopsPerMs);
     const bDec = bDecInit === 'mean' ? this.mean : new Float32Array(this.data.d);
     const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0 }));
     const made: Group[] = [];
     try {
       for (const runs of groupRuns(
         this.data.d,
+        batch,
         added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width })),
         limits.maxStorageBufferBindingSize,
       )) {
         const trainer = await SweepTrainer.create(this.gpu, {
-          layout: layoutOf(this.data.d, batch, runs, limits),
+          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.beta1 > 0) }),
           runs: runs.map(({ run: { spec } }) => ({
             schedule: spec.schedule,
             optimiser: { beta1: spec.beta1, beta2: 0.999, eps: 1e-8 },
@@ -185,6 +191,15 @@ export class Experiment {
 
   get gpuBytes(): number {
     return this.feeder.pool.bytes + this.groups.reduce((sum, { trainer }) => sum + trainer.bytes, 0);
+  }
+
+  /** The same by the formula, and of that what the method itself needs: parameters and Adam's moments. */
+  get formulaBytes(): { total: number; state: number } {
+    const memories = this.groups.map(({ trainer }) => gpuMemory(trainer.layout));
+    return {
+      total: memories.reduce((sum, { total }) => sum + total, this.feeder.pool.bytes),
+      state: memories.reduce((sum, { state }) => sum + state, 0),
+    };
   }
 
   /** One step of every live run on the next batch. With `log`, the listener hears of it when the GPU is there. */
@@ -233,16 +248,26 @@ export class Experiment {
     for (const run of wanted) {
       const result = results.get(run.id);
       if (!result) continue;
-      const weights = await this.readWeights(run);
-      const problem = result.problem ?? (allFinite(weights) ? undefined : 'its weights are no longer finite');
+      const weights = this.snapshotIsDue(run) ? await this.readWeights(run) : undefined;
+      const problem = result.problem ?? (!weights || allFinite(weights) ? undefined : 'its weights are no longer finite');
       if (problem !== undefined) {
         this.end(run, 'failed', `${problem} at step ${run.step}. ${advice(run)}`);
         continue;
       }
       run.metrics = result.metrics;
       run.evaluatedAt = run.step;
-      run.snapshot = { weights, step: run.step };
+      if (weights) {
+        run.snapshot = { weights, step: run.step };
+        this.snapshotTimes.set(run, performance.now());
+      }
     }
+  }
+
+  /** Reading a wide run's weights would stall training at every evaluation: then once a minute, and when it has done all its steps. */
+  private snapshotIsDue(run: Run): boolean {
+    const bytes = run.spec.width * this.data.d * 8;
+    const taken = this.snapshotTimes.get(run);
+    return bytes <= SMALL_SNAPSHOT || taken === undefined || run.step >= run.spec.schedule.steps || performance.now() - taken > SNAPSHOT_MS;
   }
 
   /** Firing frequencies of the run's latents over the rows trained since the last call, and those rows. */

@@ -29,7 +29,13 @@ export function splitSequences(
   };
 }
 
-/** Whole token sequences among the shards' held-out rows, up to `evalTokens`; undefined when the shards have none that fit the model. */
+/** The first sequences, up to `mostTokens` in all; at least one. */
+export function limitSequences({ tokens, n, T }: Sequences, mostTokens: number): Sequences {
+  const count = Math.max(1, Math.min(n, Math.floor(mostTokens / T)));
+  return { tokens: tokens.subarray(0, count * T), n: count, T };
+}
+
+/** Whole token sequences among the shards' held-out rows, up to `evalTokens`, without those that are padded; undefined when the shards have none that fit the model. */
 export async function sequencesOfShards(
   shards: readonly RowSource[],
   split: Split,
@@ -43,7 +49,9 @@ export async function sequencesOfShards(
   let n = 0;
   for (const { source, start, rows } of split.heldOut) {
     for (let at = Math.ceil(start / T) * T; at + T <= start + rows && n < wanted; at += T) {
-      const block = await (shards[source] as RowSource).read(at, T);
+      const shard = shards[source] as RowSource;
+      const [block, mask] = await Promise.all([shard.read(at, T), shard.readMask?.(at, T)]);
+      if (mask?.includes(0)) continue;
       if (!block.tokens || block.tokens.some((id) => id < 0 || id >= vocab)) return undefined;
       tokens.set(block.tokens, n * T);
       n++;

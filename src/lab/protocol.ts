@@ -42,19 +42,32 @@ export interface DeviceInfo {
   maxBindingBytes: number;
 }
 
-/** One dropped file and what it was recognised as. */
+/** One dropped file, or several that one reader takes together, and what they were recognised as. */
 export interface FileReport {
+  /** Of several files, their folder. */
   path: string;
   bytes: number;
   ok: boolean;
-  /** `safetensors`, `model`, `tokenizer`, `text`, `config`, … */
+  /** `safetensors`, `.npy`, `model`, `tokenizer`, `text`, `config`, … */
   format?: string;
+  /** Number of files, when they are several. */
+  files?: number;
   rows?: number;
   d?: number;
   dtype?: string;
   hasTokens?: boolean;
+  /** Some rows may be padding, and the file says which. */
+  hasMask?: boolean;
+  /** Rows per sequence, where rows are whole sequences. */
+  sequence?: number;
+  /** Where the activations were taken, when file or folder says so. */
+  hookName?: string;
   /** Names of the tensors that could be the activations, when the file holds several. */
   candidates?: string[];
+  /** What was assumed where the file leaves a choice, for the person to confirm. */
+  assumptions?: string[];
+  /** What only a person can say: whether the file's 2-byte values are bf16. */
+  question?: 'words-are-bf16';
   /** Says what was found and what to do. */
   error?: string;
 }
@@ -71,6 +84,11 @@ export interface ShardsInfo {
   bytes: number;
   /** Rows with NaN or Inf met so far; they are excluded. */
   badRows: number;
+  /** What is left out on request, in words, and the rows of it met so far, in words; absent when nothing is. */
+  filter?: string;
+  dropped?: string;
+  /** SHA-256 over names, sizes and edges of the files, once it was asked for. */
+  fingerprint?: string;
 }
 
 export interface ModelInfo {
@@ -119,7 +137,10 @@ export interface SessionState {
   /** Share of the last seconds' wall time spent waiting for data and evaluating, 0..1. */
   dataShare?: number;
   evalShare?: number;
+  /** GPU memory allocated for training. */
   gpuBytes?: number;
+  /** What the formula says (`src/sae/memory.ts`): everything, and of that parameters and Adam's moments. */
+  gpuFormulaBytes?: { total: number; state: number };
 }
 
 export type RunState = 'queued' | 'training' | 'paused' | 'done' | 'stopped' | 'failed' | 'interrupted';
@@ -162,6 +183,8 @@ export interface Estimate {
   ok: boolean;
   /** Bytes of GPU memory the runs need together, and what the device allows in one buffer. */
   gpuBytes: number;
+  /** Of these, what the method itself needs: parameters and Adam's moments, by the formula. */
+  stateBytes: number;
   limitBytes: number;
   runs: number;
   parameters: number;

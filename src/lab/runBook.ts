@@ -11,6 +11,10 @@ interface PastRun {
   origin: Origin;
 }
 
+/** Weights of wide runs are older than the last evaluation. */
+const keptWords = (run: Run, step: number): string =>
+  run.evaluatedAt === step ? `metrics and weights of step ${step}` : `metrics of step ${run.evaluatedAt} and weights of step ${step}`;
+
 export class RunBook {
   private past: PastRun[] = [];
 
@@ -25,7 +29,7 @@ export class RunBook {
       if (hasEnded(run)) continue;
       run.state = 'interrupted';
       run.message = run.snapshot
-        ? `the GPU was lost at step ${run.step}; metrics and weights of step ${run.snapshot.step} are kept`
+        ? `the GPU was lost at step ${run.step}; ${keptWords(run, run.snapshot.step)} are kept`
         : `the GPU was lost at step ${run.step}, before the first evaluation`;
     }
   }

@@ -1,8 +1,8 @@
 /** From a sweep's lists to its runs, and to what they cost. */
 
-import { megabytes } from '../gpu/buffers';
 import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
-import { gpuMemory, groupRuns, layoutOf, stepFlops, widestRun } from '../sae/layout';
+import { groupRuns, layoutOf, stepFlops } from '../sae/layout';
+import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
 import type { Estimate, SweepConfig } from './protocol';
 
@@ -82,7 +82,7 @@ export interface CostLimits {
 export function estimate(config: SweepConfig, d: number | undefined, limits: CostLimits): Estimate {
   const found = problems(config);
   const limitBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-  const none: Estimate = { ok: false, gpuBytes: 0, limitBytes, runs: 0, parameters: 0, seconds: 0, problems: found };
+  const none: Estimate = { ok: false, gpuBytes: 0, stateBytes: 0, limitBytes, runs: 0, parameters: 0, seconds: 0, problems: found };
   if (found.length > 0) return none;
   if (d === undefined)
     return {
@@ -92,23 +92,25 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
     };
   const runs = expand(config);
   let gpuBytes = Math.min(POOL_BYTES, limitBytes);
+  let stateBytes = 0;
   let flops = 0;
-  for (const group of groupRuns(d, runs, limits.maxStorageBufferBindingSize)) {
-    const layout = layoutOf(d, config.batch, group, limits);
-    const { total, largest } = gpuMemory(layout, config.beta1 > 0);
-    gpuBytes += total;
-    flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);
-    if (largest > limitBytes) {
-      const widest = widestRun(d, limitBytes);
-      found.push(
-        `One buffer would need ${megabytes(largest)}; this GPU binds at most ${megabytes(limitBytes)}. Use a width of at most ${widest}, or a smaller batch.`,
-      );
+  const bounds = { maxStorageBufferBindingSize: limitBytes, flopsPerMs: limits.flopsPerMs };
+  try {
+    for (const group of groupRuns(d, config.batch, runs, limitBytes)) {
+      const layout = layoutOf(d, config.batch, group, bounds, { momentum: config.beta1 > 0 });
+      const { total, state } = gpuMemory(layout);
+      gpuBytes += total;
+      stateBytes += state;
+      flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);
     }
+  } catch (cause) {
+    found.push(`${cause instanceof Error ? cause.message : String(cause)}.`);
   }
   const parameters = runs.reduce((sum, { arch, width }) => sum + width * (2 * d + ARCHITECTURES[arch].vectors.length) + d, 0);
   return {
     ok: found.length === 0,
     gpuBytes,
+    stateBytes,
     limitBytes,
     runs: runs.length,
     parameters,

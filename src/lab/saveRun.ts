@@ -11,7 +11,7 @@ export function savedRun(
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
 ): NamedBytes[] {
-  const { data, hookName, modelName, contextSize, batch, normalize, activationScale } = origin;
+  const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, activationScale } = origin;
   return saelensFolder(weights, {
     ...(hookName === undefined ? {} : { hookName }),
     ...(modelName === undefined ? {} : { modelName }),
@@ -25,6 +25,8 @@ export function savedRun(
       normalize,
       activation_scale: activationScale,
       data,
+      ...(fingerprint === undefined ? {} : { data_sha256: fingerprint }),
+      ...(filter === undefined ? {} : { rows: filter }),
       units: 'lambda, lr and losses are for activations times activation_scale; the weights beside this file are for raw activations',
       ...(metrics ? { metrics } : {}),
     },

@@ -7,7 +7,7 @@ import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { adamStep, gradients, type TwinParams, zeroMoments } from '../reference/sae';
 import { initialWeights } from '../sae/init';
-import { layoutOf } from '../sae/layout';
+import { layoutLimits, layoutOf } from '../sae/layout';
 import { padRows } from '../sae/packing';
 import { SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
@@ -57,7 +57,7 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
   );
   const schedule = { steps: 2, lr: ADAM.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(D, BATCH, RUNS, { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs }),
+    layout: layoutOf(D, BATCH, RUNS, layoutLimits(gpu, flopsPerMs)),
     runs: starts.map((weights) => ({ schedule, optimiser: ADAM, weights })),
     pool,
     scale: 1,

@@ -362,6 +362,7 @@ export class Session {
     if (this.training) {
       const { experiment, rate } = this.training;
       state.gpuBytes = experiment.gpuBytes;
+      state.gpuFormulaBytes = experiment.formulaBytes;
       state.epoch = experiment.feeder.stats.epoch;
       if (rate.rowsPerSecond > 0) {
         state.rowsPerSecond = rate.rowsPerSecond;

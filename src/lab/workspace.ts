@@ -3,23 +3,24 @@
  * it; a bad file is reported and changes nothing.
  */
 
-import { readText } from '../data/byteSource';
 import { CachedSource } from '../data/cachedSource';
-import { type Inspection, inspectFiles } from '../data/classify';
+import { type Inspection, type InspectOptions, inspectFiles } from '../data/classify';
+import { RowsInUse } from '../data/filterShards';
 import { type Split, splitRows } from '../data/split';
 import { TensorSet } from '../data/tensorSet';
-import { readTokens } from '../data/tokensFile';
 import { type ByteSource, DataError, type RowSource } from '../data/types';
 import type { Gpu } from '../gpu/device';
 import { type LmConfig, parseConfig } from '../lm/config';
 import { HarvestSource } from '../lm/harvest';
 import { LanguageModel } from '../lm/model';
-import { loadTokeniser, type Tokeniser, textToWindows } from '../lm/tokenise';
+import { loadTokeniser, type Tokeniser } from '../lm/tokenise';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
-import { rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
+import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
 import { modelInfo, unusableModel } from './modelInfo';
+import { type Origin, shardsInfo, shardsOrigin } from './origin';
 import type { DataState, ModelInfo } from './protocol';
+import { type LoadedText, loadTokens, loadWords } from './textInput';
 
 export interface WorkspaceOptions {
   flopsPerMs: number;
@@ -51,12 +52,6 @@ interface LoadedModel {
   tokeniser?: Tokeniser;
 }
 
-/** Sequences of the text, in order, and what they are called. */
-interface LoadedText {
-  label: string;
-  sequences: Sequences;
-}
-
 export class Workspace {
   private files: ByteSource[] = [];
   private inspection: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
@@ -64,11 +59,13 @@ export class Workspace {
   private loadedKey = '';
   private text: LoadedText | undefined;
   private textKey = '';
-  private tensor: string | undefined;
+  private reading: InspectOptions = {};
   private wantedHook: string | undefined;
   private modelProblem: string | undefined;
   private tokensFile: ByteSource | undefined;
   private tokensProblem: string | undefined;
+  /** The rows of the shards, or of the model: what is left out of them, their profile, their fingerprint. */
+  readonly rows = new RowsInUse();
   /** A sentence shown with the data, about reduced sizes. */
   note: string | undefined;
 
@@ -118,8 +115,13 @@ export class Workspace {
     if (report !== undefined) throw new DataError(source.path, report);
   }
 
-  async chooseTensor(tensor: string): Promise<void> {
-    this.tensor = tensor;
+  chooseTensor(tensor: string): Promise<void> {
+    return this.choose({ tensor });
+  }
+
+  /** How files that leave a choice are read. */
+  async choose(reading: InspectOptions): Promise<void> {
+    this.reading = { ...this.reading, ...reading };
     await this.refresh();
   }
 
@@ -142,7 +144,9 @@ export class Workspace {
     this.loadedKey = '';
     this.text = undefined;
     this.textKey = '';
-    this.tensor = undefined;
+    this.reading = {};
+    this.rows.replace([]);
+    this.rows.ask({});
     this.wantedHook = undefined;
     this.modelProblem = undefined;
     this.tokensFile = undefined;
@@ -181,23 +185,23 @@ export class Workspace {
       throw new Error(
         this.loaded
           ? 'There is a language model but no text: drop a .txt file (or a safetensors file of token sequences), or activation shards.'
-          : 'There are no activations: drop .safetensors shards, or a language-model folder and a text.',
+          : 'There are no activations: drop shards of them, or a language-model folder and a text.',
       );
     }
     if (shards.length > 0) {
       const split = splitRows(shards, seed, holdout);
-      const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(shards, split);
-      const label =
-        shards.length === 1 ? (shards[0] as RowSource).label : `${shards.length} shards, ${(shards[0] as RowSource).label} first`;
-      return { sources: shards, d, split, evaluation, origin: { data: label, ...this.modelOrigin(evaluation) } };
+      const sources = await this.rows.shardRows();
+      const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
+      await this.rows.fingerprint();
+      return { sources, d, split, evaluation, origin: { ...shardsOrigin(shards), ...this.originOf(evaluation) } };
     }
     const { model } = this.loaded as LoadedModel;
     const hook = this.hook as string;
     const { heldOut, train } = this.splitText(holdout);
-    const source: RowSource = new CachedSource(
-      new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook),
-      this.setting('cacheBytes'),
-    );
+    const harvest = new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook);
+    const source = await this.rows.computedRows(new CachedSource(harvest, this.setting('cacheBytes')));
+    const { label, file } = this.text as LoadedText;
+    await this.rows.fingerprint([...(this.inspection.model?.weights ?? []), file]);
     const all = [{ source: 0, start: 0, rows: source.rows }];
     const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
     return {
@@ -205,7 +209,7 @@ export class Workspace {
       d,
       split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: heldOut.n * heldOut.T },
       evaluation,
-      origin: { data: `${hook} on ${(this.text as LoadedText).label}`, ...this.modelOrigin(evaluation) },
+      origin: { data: `${hook} on ${label}`, ...this.originOf(evaluation) },
     };
   }
 
@@ -213,9 +217,11 @@ export class Workspace {
     return splitSequences((this.text as LoadedText).sequences, holdout, this.setting('trainTokens'), this.options.holdOutTokens);
   }
 
-  private modelOrigin(evaluation: EvaluationSource): { hookName?: string; modelName?: string; contextSize?: number } {
-    if (evaluation.kind !== 'model' || !this.loaded) return {};
-    return { hookName: evaluation.hook, modelName: this.loaded.label, contextSize: evaluation.sequences.T };
+  private originOf(evaluation: EvaluationSource): Partial<Origin> {
+    const { filter, fingerprint } = this.rows.facts();
+    const data = { ...(filter && { filter }), ...(fingerprint && { fingerprint }) };
+    if (evaluation.kind !== 'model' || !this.loaded) return data;
+    return { ...data, hookName: evaluation.hook, modelName: this.loaded.label, contextSize: evaluation.sequences.T };
   }
 
   /** Sequences of the loaded text, all of them, for measurements without training. */
@@ -232,18 +238,7 @@ export class Workspace {
     if (model) state.model = model;
     const first = shards[0];
     if (first) {
-      const split = splitRows(shards, seed, holdout);
-      state.shards = {
-        source: 'shards',
-        label: shards.length === 1 ? first.label : `${shards.length} shards`,
-        rows: split.trainRows + split.heldOutRows,
-        d: first.d,
-        dtype: [...new Set(shards.map(({ dtype }) => dtype))].join(', '),
-        trainRows: split.trainRows,
-        heldOutRows: split.heldOutRows,
-        bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
-        badRows,
-      };
+      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout)), badRows, ...this.rows.facts() };
     } else if (this.loaded && this.text && this.hook) {
       const { heldOut, train } = this.splitText(holdout);
       state.shards = {
@@ -256,6 +251,7 @@ export class Workspace {
         heldOutRows: heldOut.n * heldOut.T,
         bytes: 0,
         badRows,
+        ...this.rows.facts(),
       };
     }
     if (this.text) {
@@ -271,13 +267,13 @@ export class Workspace {
   }
 
   /** At most `evalTokens` of the sequences. */
-  private limited({ tokens, n, T }: Sequences): Sequences {
-    const count = Math.max(1, Math.min(n, Math.floor(this.setting('evalTokens') / T)));
-    return { tokens: tokens.subarray(0, count * T), n: count, T };
+  private limited(sequences: Sequences): Sequences {
+    return limitSequences(sequences, this.setting('evalTokens'));
   }
 
   private async refresh(): Promise<void> {
-    this.inspection = await inspectFiles(this.files, this.tensor === undefined ? {} : { tensor: this.tensor });
+    this.inspection = await inspectFiles(this.files, this.reading);
+    this.rows.replace(this.inspection.shards);
     await this.loadModel();
     await this.loadText();
   }
@@ -322,33 +318,17 @@ export class Workspace {
     this.tokensProblem = undefined;
     if (!this.loaded) return;
     const report = (path: string) => this.inspection.reports.find((r) => r.path === path);
-    const { config, tokeniser } = this.loaded;
+    const { config } = this.loaded;
     const [file] = tokens;
     const [source] = texts;
     try {
-      if (file) {
-        const { tokens: ids, n, T } = await readTokens(file);
-        if (T > config.context) throw new DataError(file.path, `holds sequences of ${T} tokens; the model's context is ${config.context}.`);
-        const worst = ids.reduce((a, b) => Math.max(a, b), 0);
-        if (worst >= config.vocab)
-          throw new DataError(
-            file.path,
-            `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`,
-          );
-        this.text = { label: file.path, sequences: { tokens: ids, n, T } };
-      } else if (source) {
-        if (!tokeniser) throw new DataError(source.path, 'cannot be turned into tokens: drop the model’s tokenizer.json too.');
-        const T = Math.min(this.options.context ?? DEFAULT_CONTEXT, config.context);
-        const text = await readText(source);
-        const limit = this.setting('trainTokens') + this.setting('evalTokens');
-        const windows = await textToWindows(text, tokeniser, T, {
-          vocab: config.vocab,
-          path: source.path,
-          ...(Number.isFinite(limit) ? { maxWindows: Math.ceil(limit / T) } : {}),
+      if (file) this.text = await loadTokens(file, config);
+      else if (source)
+        this.text = await loadWords(source, this.loaded, {
+          context: this.options.context ?? DEFAULT_CONTEXT,
+          limit: this.setting('trainTokens') + this.setting('evalTokens'),
           onProgress: (fraction) => this.options.onProgress?.('turning the text into tokens', fraction),
         });
-        this.text = { label: source.path, sequences: { tokens: windows.tokens, n: windows.count, T } };
-      }
     } catch (cause) {
       const path = (file ?? source)?.path ?? '';
       const entry = report(path);

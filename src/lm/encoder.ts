@@ -4,9 +4,10 @@
  */
 import type { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
+import type { Kernel } from '../gpu/kernel';
 import { DISPATCH_MS, fold, Plan } from '../gpu/plan';
 import type { LmConfig } from './config';
-import { LM_SHADERS, type LmKernels, WG } from './kernels';
+import { LM_SHADERS, type LmKernels, linearKey, WG } from './kernels';
 import type { GpuMatrix } from './matrix';
 import type { Linear, Norm } from './weights';
 
@@ -96,12 +97,11 @@ export class Encoder {
 
   /** x [rows, in] -> y [rows, out]. */
   linear(x: GPUBuffer, { weight, bias }: Linear<GpuMatrix, GPUBuffer>, y: GPUBuffer): void {
-    const { kernels, uniforms, nothing } = this.shared;
-    const ragged = weight.cols % 4 !== 0;
-    const kernel = ragged ? kernels.linearRagged : kernels.linear;
+    const { uniforms, nothing } = this.shared;
+    const { kernel, tileRows, tileColumns } = this.linearKernel(weight);
     for (const part of weight.parts) {
       const flops = 2 * weight.cols * part.rows;
-      for (const [row0, row_end] of this.blocks(this.rows, flops, WG.linear * 4)) {
+      for (const [row0, row_end] of this.blocks(this.rows, flops, tileRows)) {
         const params = LM_SHADERS.linear.params.pack({
           row0,
           row_end,
@@ -111,15 +111,24 @@ export class Encoder {
           stride: weight.rows,
           has_bias: bias ? 1 : 0,
         });
-        const grid = [Math.ceil(part.rows / (ragged ? WG.linear : WG.linear * 4)), Math.ceil((row_end - row0) / (WG.linear * 4))] as const;
         this.plan.add(
           kernel,
           { params: uniforms.get(params), x, w: part.buffer, bias: bias ?? nothing, y },
-          grid,
+          [Math.ceil(part.rows / tileColumns), Math.ceil((row_end - row0) / tileRows)],
           flops * (row_end - row0),
         );
       }
     }
+  }
+
+  /** The kernel for a matrix, and what one of its workgroups computes. */
+  private linearKernel({ rows, cols }: GpuMatrix): { kernel: Kernel; tileRows: number; tileColumns: number } {
+    const { linear, linearRagged } = this.shared.kernels;
+    if (cols % 4 !== 0) return { kernel: linearRagged, tileRows: WG.ragged * 4, tileColumns: WG.ragged };
+    const tuned = linear.get(linearKey(rows, cols));
+    if (!tuned) throw new Error(`No linear kernel was compiled for ${cols} -> ${rows}.`);
+    const { kernel, variant } = tuned;
+    return { kernel, tileRows: variant.tileRows, tileColumns: variant.tileColumns };
   }
 
   /** Rotates the query and key heads of qkv [rows, (heads + 2·kvHeads)·headDim] in place. */

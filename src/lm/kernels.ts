@@ -14,7 +14,9 @@ import spliceValueCode from '../../shaders/lm/splice_value.wgsl?raw';
 import crossEntropyCode from '../../shaders/lm/unembed_cross_entropy.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
+import { DEFAULT_MATMUL, type MatmulVariant, matmulSource } from '../gpu/matmul';
 import { struct } from '../gpu/struct';
+import { chooseMatmul } from '../gpu/tuner';
 import { ACTIVATIONS, type LmConfig } from './config';
 
 const linearParams = struct({ row0: 'u32', row_end: 'u32', ins: 'u32', outs: 'u32', out0: 'u32', stride: 'u32', has_bias: 'u32' });
@@ -58,21 +60,29 @@ export const LM_SHADERS = {
 } as const;
 export type LmShader = keyof typeof LM_SHADERS;
 
-/** Compiles one kernel. */
+/** Compiles one kernel; `linear`, which is an epilogue, on the matmul core that every device runs. */
 export function lmKernel(gpu: Gpu, name: LmShader, constants: Record<string, number> = {}): Promise<Kernel> {
+  if (name === 'linear') return linearKernel(gpu, DEFAULT_MATMUL, constants);
   return gpu.kernels.get({ name: `lm.${name}`, code: LM_SHADERS[name].code, constants });
 }
 
-/**
- * Invocations of a workgroup, as the grids of `encoder.ts` count them; the linear kernels' are squares of `linear`², each
- * invocation with 4x4 outputs. Measured on lavapipe: flat shapes (32x1, 16x1, 8x1) are no faster than 8x8.
- */
-export const WG = { element: 64, norm: 32, attention: 32, crossEntropy: 32, linear: 8 } as const;
+const linearKernel = (gpu: Gpu, variant: MatmulVariant, constants: Record<string, number> = {}): Promise<Kernel> =>
+  gpu.kernels.get(matmulSource(variant, 'lm.linear', linearCode, constants));
+
+/** Invocations of a workgroup, as the grids of `encoder.ts` count them; the ragged linear kernel's are a square of `ragged`², each with 4 rows. */
+export const WG = { element: 64, norm: 32, attention: 32, crossEntropy: 32, ragged: 8 } as const;
+
+/** A linear layer's kernel and the geometry that belongs to it. */
+export interface LinearKernel {
+  kernel: Kernel;
+  variant: MatmulVariant;
+}
 
 export interface LmKernels {
   embed: Kernel;
   norm: Kernel;
-  linear: Kernel;
+  /** By `linearKey`. */
+  linear: ReadonlyMap<string, LinearKernel>;
   linearRagged: Kernel;
   rope: Kernel;
   attention: Kernel;
@@ -82,15 +92,37 @@ export interface LmKernels {
   reduce: Kernel;
 }
 
-/** Every kernel a model's forward pass uses, compiled together. */
-export async function compileKernels(gpu: Gpu, config: LmConfig): Promise<LmKernels> {
-  const square = { WG_X: WG.linear, WG_Y: WG.linear };
+export const linearKey = (outs: number, ins: number): string => `${outs}x${ins}`;
+
+/** [outs, ins] of a block's linear layers, as `weights.ts` stacks them. */
+const linearShapes = ({ dModel, dMlp, heads, kvHeads, headDim, gated }: LmConfig): [outs: number, ins: number][] => [
+  [(heads + 2 * kvHeads) * headDim, dModel],
+  [dModel, heads * headDim],
+  [gated ? 2 * dMlp : dMlp, dModel],
+  [dModel, dMlp],
+];
+
+/** The linear kernels that are fastest on this device for so many rows; none for widths that are no multiple of 4. */
+async function linearKernels(gpu: Gpu, config: LmConfig, rows: number): Promise<LmKernels['linear']> {
+  const shapes = linearShapes(config).filter(([, ins]) => ins % 4 === 0);
+  const entries = shapes.map(async ([outs, ins]): Promise<[string, LinearKernel]> => {
+    const variant = await chooseMatmul(gpu, { rows, columns: outs, quads: ins / 4 });
+    return [linearKey(outs, ins), { variant, kernel: await linearKernel(gpu, variant) }];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/**
+ * Every kernel a model's forward pass uses, compiled together.
+ * @param rows tokens of a batch, to which the linear kernels are tuned.
+ */
+export async function compileKernels(gpu: Gpu, config: LmConfig, rows: number): Promise<LmKernels> {
   const element = { WG: WG.element };
   const [embed, norm, linear, linearRagged, rope, attention, activation, add, crossEntropy, reduce] = await Promise.all([
     lmKernel(gpu, 'embed', element),
     lmKernel(gpu, config.norm, { WG: WG.norm }),
-    lmKernel(gpu, 'linear', square),
-    lmKernel(gpu, 'linear_ragged', square),
+    linearKernels(gpu, config, rows),
+    lmKernel(gpu, 'linear_ragged', { WG_X: WG.ragged, WG_Y: WG.ragged }),
     lmKernel(gpu, 'rope', element),
     lmKernel(gpu, 'attention', { WG: WG.attention }),
     lmKernel(gpu, 'activation', { ...element, KIND: ACTIVATIONS.indexOf(config.activation), GATED: config.gated ? 1 : 0 }),

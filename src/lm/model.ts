@@ -77,7 +77,7 @@ export class LanguageModel {
       const scratch = createScratch(arena, config, weights.unembed, maxTokens, limit);
       const nothing = arena.storage('nothing', 16);
       await arena.ready();
-      const kernels = await compileKernels(gpu, config);
+      const kernels = await compileKernels(gpu, config, maxTokens);
       const shared = { gpu, config, kernels, uniforms: new Uniforms(arena), nothing, flopsPerMs: flopsPerMs ?? Number.POSITIVE_INFINITY };
       const forward = new Forward(shared, weights, scratch);
       const readbacks = new Readbacks(gpu, arena, maxTokens * 4);

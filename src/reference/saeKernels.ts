@@ -1,9 +1,9 @@
 /**
- * Float64 twins of the single kernels of `shaders/sae`, in plain loops; the whole step's twin, written like the paper, is
- * `sae.ts`. A twin takes what its kernel takes and returns what it writes.
+ * Float64 twins of the single kernels of `shaders/sae` and `shaders/sae/dense`, in plain loops; the whole step's twin, written
+ * like the paper, is `sae.ts`. A twin takes what its kernel takes and returns what it writes.
  *
  * Rows are `width` values apart, as in the kernels: D rounded up to 4, the surplus zero. `latents` is `[latents, 4]`: the
- * vectors of the architecture table, then the owning run. `u` is `[rows, latents]` without padding.
+ * vectors of the architecture table, then the owning run (plane 0 of the records). `u` is `[rows, latents]`.
  */
 import type { ArchitectureId } from '../sae/architectures';
 
@@ -49,7 +49,7 @@ export function correction(wEnc: Numbers, bias: Numbers, latents: Numbers, width
   });
 }
 
-/** encode: u = x W_encᵀ - c, rows [first, first + rows) of x. */
+/** dense/encode, and what encode forms on its way: u = x W_encᵀ - c, rows [first, first + rows) of x. */
 export const encode = (x: Numbers, wEnc: Numbers, c: Numbers, first: number, rows: number, width: number): Float64Array =>
   matrix(rows, c.length, (b, i) => dot(width, x, (first + b) * width, wEnc, i * width) - at(c, i));
 
@@ -61,6 +61,30 @@ export function activate(arch: ArchitectureId, u: number, latents: Numbers, i: n
   return { f: gate > 0 ? Math.max(0, Math.exp(r) * u + bMag) : 0, gate };
 }
 
+/**
+ * encode: the active set {u + bias > 0}, a bit a (row, latent). A word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4; by
+ * rows `[rowGroups, latents/4]`, then by latents `[latents/4, rowGroups]`. Rows that `u` lacks are 0.
+ */
+export function activeSet(u: Numbers, latents: Numbers, rowGroups: number): Uint32Array {
+  const total = latents.length / 4;
+  const words = new Uint32Array((2 * rowGroups * total) / 4);
+  const set = (word: number, bit: number) => {
+    words[word] = at(words, word) | (1 << bit);
+  };
+  for (let b = 0; b < u.length / total; b++) {
+    for (let i = 0; i < total; i++) {
+      if (!(at(u, b * total + i) + at(latents, 4 * i) > 0)) continue;
+      const [rows, columns, bit] = [Math.floor(b / 4), Math.floor(i / 4), 4 * (i % 4) + (b % 4)];
+      set(rows * (total / 4) + columns, bit);
+      set((rowGroups * total) / 4 + columns * rowGroups + rows, bit);
+    }
+  }
+  return words;
+}
+
+/** choose: whether a run whose active set over `rows` rows has this size takes the dense form. */
+export const takesDense = (count: number, run: TwinRun, rows: number, share: number): boolean => count / (run.width * rows) > share;
+
 export interface TwinEntry {
   /** Relative to the run. */
   latent: number;
@@ -68,8 +92,8 @@ export interface TwinEntry {
   gate: number;
 }
 
-/** split: the active list of one row and run, {gate > 0} in the order of the latents. */
-export function split(u: Numbers, latents: Numbers, run: TwinRun, row: number): TwinEntry[] {
+/** What decode lists of one row and run, and dense/split writes of it: {gate > 0} in the order of the latents. */
+export function activeList(u: Numbers, latents: Numbers, run: TwinRun, row: number): TwinEntry[] {
   const total = latents.length / 4;
   const list: TwinEntry[] = [];
   for (let latent = 0; latent < run.width; latent++) {
@@ -88,7 +112,7 @@ export interface TwinRow {
   stats: number[];
 }
 
-/** decode: one row of one run from its active list; `x` is the centred row, `bDec` and `mean` are `[width]`. */
+/** decode, and dense/decode with dense/row_stats: one row of one run from its active list; `x` is the centred row, `bDec` and `mean` are `[width]`. */
 export function decode(list: readonly TwinEntry[], run: TwinRun, wDec: Numbers, x: Numbers, bDec: Numbers, mean: Numbers): TwinRow {
   const width = x.length;
   const e = new Float64Array(width);
@@ -143,8 +167,8 @@ export interface TwinLatentGradient {
 }
 
 /**
- * latent_backward: one latent over the rows of a block. `x` is `[*, width]` from its row `first` on; `e` and `aux` are
- * `[rows, width]`; `batch` is what means are over.
+ * Backward pass of one latent over some rows (in latent_update, and dense/pull, dense/latent_sums and dense/row_gradient together).
+ * `x` is `[*, width]` from its row `first` on; `e` and `aux` are `[rows, width]`; `batch` is what means are over.
  */
 export function latentBackward(
   i: number,
@@ -199,7 +223,7 @@ export function biasErrors(e: Numbers, width: number, batch: number): Float64Arr
   return sums;
 }
 
-/** bias_gradient: minus sum_i s_i W_enc_i over the run's latents. */
+/** latent_update's shares, and dense/bias_gradient, together with bias_shares: minus sum_i s_i W_enc_i over the run's latents. */
 export const biasGradient = (s: Numbers, wEnc: Numbers, run: TwinRun, width: number): Float64Array =>
   Float64Array.from({ length: width }, (_, k) => {
     let sum = 0;
@@ -222,7 +246,7 @@ export interface TwinAdamState {
   m: Float64Array;
 }
 
-/** adam_bias and adam_latents: one Adam step; new arrays. */
+/** adam_bias and dense/adam_latents: one Adam step; new arrays. */
 export function adam(value: Numbers, g: Numbers, v: Numbers, m: Numbers, s: TwinAdam): TwinAdamState {
   const out: TwinAdamState = {
     value: new Float64Array(value.length),
@@ -239,11 +263,11 @@ export function adam(value: Numbers, g: Numbers, v: Numbers, m: Numbers, s: Twin
   return out;
 }
 
-/** adam_rows, W_enc: the gradient of a row gains - s (b_dec - mean). */
+/** Of latent_update and dense/adam_rows, W_enc: the gradient of a row gains - s (b_dec - mean). */
 export const encoderGradient = (g: Numbers, s: number, bDec: Numbers, mean: Numbers): Float64Array =>
   Float64Array.from({ length: g.length }, (_, k) => at(g, k) - s * (at(bDec, k) - at(mean, k)));
 
-/** adam_rows, W_dec: the gradient loses its component along the row. */
+/** Of latent_update and dense/adam_rows, W_dec: the gradient loses its component along the row. */
 export function decoderGradient(g: Numbers, w: Numbers): Float64Array {
   const along = dot(g.length, g, 0, w, 0) / dot(g.length, w, 0, w, 0);
   return Float64Array.from({ length: g.length }, (_, k) => at(g, k) - along * at(w, k));
@@ -252,6 +276,32 @@ export function decoderGradient(g: Numbers, w: Numbers): Float64Array {
 export function unitRow(w: Numbers): Float64Array {
   const norm = Math.sqrt(dot(w.length, w, 0, w, 0));
   return Float64Array.from(w, (value) => value / norm);
+}
+
+export interface TwinLatent {
+  enc: TwinAdamState;
+  dec: TwinAdamState;
+  /** The latent's three. */
+  scalars: TwinAdamState;
+}
+
+/** latent_update: what becomes of one latent, and its s_i W_enc_i (old row), from which the gradient of b_dec is formed. */
+export function latentUpdate(
+  g: TwinLatentGradient,
+  { enc, dec, scalars }: { [K in keyof TwinLatent]: Record<keyof TwinAdamState, Numbers> },
+  bDec: Numbers,
+  mean: Numbers,
+  settings: TwinAdam,
+): TwinLatent & { share: Float64Array } {
+  const s = at(g.sums, 3);
+  const step = ({ value, v, m }: typeof enc, gradient: Numbers) => adam(value, gradient, v, m, settings);
+  const decoder = step(dec, decoderGradient(g.dec, dec.value));
+  return {
+    enc: step(enc, encoderGradient(g.enc, s, bDec, mean)),
+    dec: { ...decoder, value: unitRow(decoder.value) },
+    scalars: step(scalars, g.sums.slice(0, 3)),
+    share: Float64Array.from(enc.value, (w) => s * w),
+  };
 }
 
 /** fire_count: rows on which each latent has f > 0. */

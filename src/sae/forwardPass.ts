@@ -3,10 +3,15 @@
  * work buffers, so it must run between steps (the queue's order sees to it).
  */
 import { readFloats } from '../gpu/buffers';
+import type { Kernel } from '../gpu/kernel';
 import { fold, Plan } from '../gpu/plan';
-import { PARAMS, STATS, saeKernel } from './kernels';
-import { addCorrection, addEncode, addReduceStats, addSplitDecode } from './passes';
+import { type Encoder, encoder } from './encoder';
+import { MAX_RUNS, PARAMS, STATS, saeKernel } from './kernels';
+import { addCorrection, addDecode, addEncode, addReduceStats } from './passes';
 import type { SweepTrainer } from './trainer';
+
+/** Expected share of active latents, for the bound on a dispatch's time: half of them fire at initialisation. */
+const DENSITY = 0.5;
 
 /** Statistics of some rows, read back. */
 export interface ForwardSums {
@@ -27,9 +32,9 @@ export class ForwardPass {
     private readonly trainer: SweepTrainer,
     /** Raw activations `[*, d]` f32, without padding. */
     private readonly raw: GPUBuffer,
-    private readonly kernels: Awaited<ReturnType<typeof compile>>,
+    private readonly kernels: Kernels,
   ) {
-    this.firesBuffer = trainer.buffers.fires;
+    this.firesBuffer = trainer.context.shared.fires;
     this.moments = trainer.storage('moments', trainer.layout.quads * 32);
   }
 
@@ -39,7 +44,7 @@ export class ForwardPass {
 
   /** Rows that one `run` can take. */
   get maxRows(): number {
-    return Math.min(this.trainer.layout.blockRows, this.trainer.layout.batch);
+    return this.trainer.layout.batch;
   }
 
   /** Sets the firing counts of all latents to zero. */
@@ -59,15 +64,20 @@ export class ForwardPass {
   run(first: number, rows: number, live: readonly boolean[]): void {
     if (rows > this.maxRows) throw new Error(`${rows} rows for a pass of ${this.maxRows}`);
     this.trainer.writeRunTable(live.map((on) => ({ live: on, lr: 0, lambda: 0, t: 1 })));
+    const { gpu, context } = this.trainer;
+    // Which form the last step took does not matter here: every run is decoded from its active set.
+    const clear = gpu.device.createCommandEncoder({ label: 'sae.forward' });
+    for (const segment of context.segments) clear.clearBuffer(segment.buffers.active, 0, MAX_RUNS * 4);
+    gpu.queue.submit([clear.finish()]);
     const key = `run ${first} ${rows}`;
     this.cached(key, () => this.forwardPlan(first, rows)).submit(this.trainer.options.flopsPerMs);
   }
 
   /** Reads the statistics of the last `run`. */
   async sums(rows: number): Promise<ForwardSums> {
-    const { layout, gpu, buffers } = this.trainer;
+    const { layout, gpu, context } = this.trainer;
     const [totals, moments] = await Promise.all([
-      readFloats(gpu, buffers.totals, 0, layout.runs.length * STATS),
+      readFloats(gpu, context.shared.totals, 0, layout.runs.length * STATS),
       readFloats(gpu, this.moments, 0, layout.quads * 8),
     ]);
     let squares = 0;
@@ -90,62 +100,65 @@ export class ForwardPass {
   }
 
   private forwardPlan(first: number, rows: number): Plan {
-    const { gpu, layout: l, buffers: b, runTable: runs, options, context } = this.trainer;
+    const { gpu, layout: l, options, context } = this.trainer;
+    const { mean, x, xHalf } = context.shared;
     const k = this.kernels;
-    const block = { rows, first: 0, accumulate: 0, product: 2 * rows * l.d * l.latents } as const;
     const plan = new Plan(gpu, 'sae.forward').add(
       k.center,
       {
         params: context.uniform('center', PARAMS.center, { rows, quads: l.quads, d: l.d, first, scale: options.scale }),
         raw: this.raw,
-        mean: b.mean,
-        x: b.x,
+        mean,
+        x,
+        x_half: xHalf,
       },
       fold(Math.ceil((rows * l.quads) / 64)),
     );
     addCorrection(plan, context, k.correction);
-    addEncode(plan, context, k.encode, block);
-    addSplitDecode(plan, context, k, block);
-    addReduceStats(plan, context, k.reduceStats, block, l.chunks);
-    return plan
-      .add(
+    addEncode(plan, context, k.encode, rows);
+    addDecode(plan, context, k.decode, rows, DENSITY);
+    addReduceStats(plan, context, k.reduceStats, rows);
+    for (const segment of context.segments) {
+      plan.add(
         k.fireCount,
         {
-          params: context.uniform('fireCount', PARAMS.fireCount, { rows, latents: l.latents, ut_stride: l.utStride }),
-          runs,
-          ut: b.ut,
-          latents: b.latents,
-          fires: this.firesBuffer,
+          params: context.uniform('fireCount', PARAMS.fireCount, {
+            rows,
+            quads: l.quads,
+            latents: segment.count,
+            row_groups: l.rowGroups,
+            offset: segment.from,
+          }),
+          ...context.pick(segment, 'runs', 'active_set', 'x', 'enc', 'records', 'fires'),
         },
-        fold(Math.ceil(l.latents / 64)),
-      )
-      .add(
-        k.columnMoments,
-        { params: context.uniform('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x: b.x, moments: this.moments },
-        [Math.ceil(l.quads / 16)],
+        fold(segment.count),
       );
+    }
+    return plan.add(
+      k.columnMoments,
+      { params: context.uniform('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x, moments: this.moments },
+      [Math.ceil(l.quads / 16)],
+    );
   }
 
   private restorePlan(r: number, rows: number, target: GPUBuffer, at: number): Plan {
-    const { gpu, layout: l, buffers: b, options } = this.trainer;
+    const { gpu, layout: l, context, options } = this.trainer;
     const slot = l.runs[r]?.mainSlot;
     if (slot === undefined) throw new Error(`no run ${r}`);
     return new Plan(gpu, 'sae.restore').add(
       this.kernels.restore,
       {
-        params: this.trainer.context.uniform('restore', PARAMS.restore, {
+        params: context.uniform('restore', PARAMS.restore, {
           rows,
           quads: l.quads,
           d: l.d,
-          block_rows: l.blockRows,
+          slot_rows: l.batch,
           slot,
           first: at,
           mean_row: l.runs.length,
           unscale: 1 / options.scale,
         }),
-        errors: b.errors,
-        x: b.x,
-        bias: b.bias,
+        ...context.pick(context.only, 'errors', 'x', 'bias'),
         raw_hat: target,
       },
       fold(Math.ceil((rows * l.d) / 64)),
@@ -153,17 +166,20 @@ export class ForwardPass {
   }
 }
 
-async function compile({ gpu, layout }: SweepTrainer) {
-  const [center, correction, encode, split, decode, reduceStats, fireCount, columnMoments, restore] = await Promise.all([
-    saeKernel(gpu, 'center'),
+interface Kernels extends Record<'center' | 'correction' | 'decode' | 'reduceStats' | 'fireCount' | 'columnMoments' | 'restore', Kernel> {
+  encode: Encoder;
+}
+
+async function compile({ gpu, layout, context, variant }: SweepTrainer): Promise<Kernels> {
+  const [center, correction, encode, decode, reduceStats, fireCount, columnMoments, restore] = await Promise.all([
+    saeKernel(gpu, 'center', { HALF: context.halfX ? 1 : 0 }),
     saeKernel(gpu, 'correction'),
-    saeKernel(gpu, 'encode'),
-    saeKernel(gpu, 'split'),
+    encoder(gpu, variant, context.halfX),
     saeKernel(gpu, 'decode', { WIDTH: layout.workgroup }),
     saeKernel(gpu, 'reduceStats'),
     saeKernel(gpu, 'fireCount'),
     saeKernel(gpu, 'columnMoments'),
     saeKernel(gpu, 'restore'),
   ]);
-  return { center, correction, encode, split, decode, reduceStats, fireCount, columnMoments, restore };
+  return { center, correction, encode, decode, reduceStats, fireCount, columnMoments, restore };
 }

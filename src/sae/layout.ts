@@ -1,27 +1,35 @@
 /**
- * How a sweep is packed: which latents belong to which run, how many rows go through the kernels at once, how many bytes
- * that takes. Pure arithmetic, so that the page can say what a configuration costs before anything is allocated.
+ * How a sweep is packed: which latents belong to which run, where a matrix is cut to fit the device's bindings, which rows the dense form
+ * takes at once. Pure arithmetic; what it costs in bytes is in `memory.ts`.
  */
 import { roundUp } from '../gpu/buffers';
+import type { Gpu } from '../gpu/device';
 import { DISPATCH_MS } from '../gpu/plan';
 import { ARCHITECTURES, type ArchitectureId } from './architectures';
-import { ENTRY_WORDS, MAX_RUNS, STATS } from './kernels';
+import { MAX_RUNS } from './kernels';
 
-/** Work buffers that grow with rows x latents stay below this, by working in row blocks. */
-const WORK_BYTES = 64 * 2 ** 20;
-/** Most slices into which a long dispatch is cut (`slices.ts`); row blocks are small enough that they suffice. */
-export const MAX_SLICES = 64;
-/** Row blocks are multiples of the groups of rows that the kernels sum (GROUP in the WGSL files), so that blocks leave no trace in the bits. */
+/** A run begins at a multiple of it: the latents that a workgroup of the backward pass takes (GROUP in the WGSL files). */
+export const LATENT_GROUP = 8;
+/** A segment begins at a multiple of it. */
+const SEGMENT_STEP = 64;
+/** The dense form's work buffers that grow with rows x latents stay below this, by working in row blocks. */
+const DENSE_WORK_BYTES = 64 * 2 ** 20;
+/** Largest gradients (both matrices) that the dense form may store beside a training step that can choose it. */
+const DENSE_GRADIENT_BYTES = 256 * 2 ** 20;
+/** Longest estimated time of one of the dense form's dispatches, which are not cut into slices. */
+const DENSE_DISPATCH_MS = 500;
+/** Row blocks of the dense form are multiples of the rows that its kernels sum in one go, so that blocks leave no trace in the bits. */
 const ROW_GROUP = 32;
-/** Smallest row block: below it the dispatches' own cost rules. */
-const MIN_BLOCK = 32;
-/** Largest one: the split and the decoder dispatch a workgroup a row, and a dimension takes 65 535. */
-const MAX_BLOCK = 65_504;
 /** Rows, latents or columns that a workgroup of the dense form's products owns: 8 invocations of 4. */
 export const DENSE_TILE = 32;
+/** Largest batch: a dimension of a dispatch takes 65 535. */
+export const MAX_BATCH = 65_535;
 
-/** How a step does what lies between the encoder and Adam: on the active set alone, or all of it (docs/architecture.md). */
-export type StepForm = 'sparse' | 'dense';
+/**
+ * How a step does what lies between the encoder and the optimiser's results (docs/architecture.md): on the active set alone, on everything,
+ * or whichever the GPU finds cheaper for each run at each step.
+ */
+export type StepForm = 'auto' | 'sparse' | 'dense';
 
 export interface PackedRun {
   arch: ArchitectureId;
@@ -29,26 +37,41 @@ export interface PackedRun {
   width: number;
 }
 
+/** Consecutive packed latents whose matrices share a buffer each. */
+export interface Segment {
+  from: number;
+  count: number;
+}
+
+/** The dense form's geometry. */
+export interface DenseLayout {
+  /** Rows that go through its kernels at once. */
+  blockRows: number;
+  /** vec4s a latent's row of u, f and g_u: ceil(blockRows/4). */
+  stride: number;
+}
+
 export interface Layout {
   d: number;
   /** vec4s a row: ceil(d/4). */
   quads: number;
   batch: number;
+  /** Rows of 4 in the batch: words of the active set a group of 4 latents. */
+  rowGroups: number;
   runs: (PackedRun & { first: number; mainSlot: number; auxSlot: number })[];
-  /** Packed latents of all runs. */
+  /** Packed latents of all runs, padding included. */
   latents: number;
-  /** Values a row of u: latents rounded up to 4. */
-  uStride: number;
-  /** Rows that go through the kernels at once; a multiple of 32 unless it is the whole batch. */
-  blockRows: number;
-  /** Values a row of ut: blockRows rounded up to 4. */
-  utStride: number;
+  segments: Segment[];
   /** Blocks of `errors`: one a run, one more where there is an auxiliary loss. */
   slots: number;
   /** Invocations of the row-wide kernels, a power of two: each owns about four vec4 columns. */
   workgroup: number;
-  /** Column chunks of the decoder. */
+  /** Column chunks of the row-wide kernels. */
   chunks: number;
+  /** Absent when the sparse form is the only one. */
+  dense?: DenseLayout;
+  /** Adam's first moments are kept. */
+  momentum: boolean;
   /** FLOPs that one dispatch may take by the time bound; longer ones are cut into slices. */
   dispatchFlops: number;
 }
@@ -57,102 +80,106 @@ export interface LayoutLimits {
   maxStorageBufferBindingSize: number;
   /** Calibrated speed; bounds the time of one dispatch. */
   flopsPerMs: number;
+  /** Least invocations of a row-wide workgroup: 32, a GPU's subgroup, unless given. A software device is faster with 8, for it pays for every barrier. */
+  lanes?: number;
 }
 
-/** @throws Error when there is no run, more than MAX_RUNS, or a size is not a positive integer. */
-export function layoutOf(d: number, batch: number, packed: readonly PackedRun[], limits: LayoutLimits): Layout {
+/** The limits of a device. */
+export const layoutLimits = ({ limits, adapter }: Pick<Gpu, 'limits' | 'adapter'>, flopsPerMs: number): LayoutLimits => ({
+  maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+  flopsPerMs,
+  lanes: adapter.isSoftware ? 8 : 32,
+});
+
+export interface LayoutOptions {
+  /** Any run has beta1 > 0. */
+  momentum?: boolean;
+  /** 'auto' unless given. */
+  form?: StepForm;
+}
+
+/** @throws Error when there is no run, more than MAX_RUNS, a size is not a positive integer, or what cannot be cut exceeds a binding. */
+export function layoutOf(
+  d: number,
+  batch: number,
+  packed: readonly PackedRun[],
+  limits: LayoutLimits,
+  { momentum = false, form = 'auto' }: LayoutOptions = {},
+): Layout {
   if (packed.length === 0 || packed.length > MAX_RUNS) throw new Error(`a packed sweep holds 1 to ${MAX_RUNS} runs, not ${packed.length}`);
   for (const [name, n] of [['d_in', d], ['batch', batch], ...packed.map((run) => ['d_sae', run.width] as const)] as const) {
     if (!Number.isInteger(n) || n < 1) throw new Error(`${name} must be a positive integer, not ${n}`);
   }
+  if (batch > MAX_BATCH) throw new Error(`batch must be at most ${MAX_BATCH}, not ${batch}`);
   let first = 0;
   let slots = 0;
   const runs = packed.map((run) => {
     const mainSlot = slots++;
     const auxSlot = ARCHITECTURES[run.arch].hasAux ? slots++ : mainSlot;
     const placed = { ...run, first, mainSlot, auxSlot };
-    first += run.width;
+    first += roundUp(run.width, LATENT_GROUP);
     return placed;
   });
   const latents = first;
   const quads = Math.ceil(d / 4);
-  const uStride = roundUp(latents, 4);
-  const dispatchFlops = limits.flopsPerMs * DISPATCH_MS;
-  const bytes = Math.min(WORK_BYTES, limits.maxStorageBufferBindingSize);
-  const widest = Math.min(
-    bytes / (uStride * ENTRY_WORDS * 4),
-    bytes / (slots * quads * 16),
-    // The backward pass is the longest dispatch: at initialisation, half of the latents active, twice the encoder's product.
-    (MAX_SLICES * dispatchFlops) / (4 * d * latents),
-  );
-  const blockRows = Math.min(batch, MAX_BLOCK, Math.max(MIN_BLOCK, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
-  const workgroup = Math.min(256, Math.max(32, 2 ** Math.ceil(Math.log2(quads / 4))));
-  return {
+  const rowGroups = Math.ceil(batch / 4);
+  const binding = limits.maxStorageBufferBindingSize;
+  if (slots * batch * quads * 16 > binding) {
+    throw new Error(
+      `the errors of ${packed.length} ${packed.length === 1 ? 'run' : 'runs'} on a batch of ${batch} rows take ${slots * batch * quads * 16} bytes; this device binds at most ${binding}: take a smaller batch`,
+    );
+  }
+  const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum), binding);
+  const workgroup = Math.min(256, Math.max(limits.lanes ?? 32, 2 ** Math.ceil(Math.log2(quads / 4))));
+  const chunks = Math.ceil(quads / (4 * workgroup));
+  const layout: Layout = {
     d,
     quads,
     batch,
+    rowGroups,
     runs,
     latents,
-    uStride,
-    blockRows,
-    utStride: roundUp(blockRows, 4),
+    segments,
     slots,
     workgroup,
-    chunks: Math.ceil(quads / (4 * workgroup)),
-    dispatchFlops,
+    chunks,
+    momentum,
+    dispatchFlops: limits.flopsPerMs * DISPATCH_MS,
   };
+  const dense = denseLayout(layout, limits, form);
+  if (form === 'dense' && !dense) throw new Error('the dense form needs matrices that fit one binding and rows of at most 4096 values');
+  return dense ? { ...layout, dense } : layout;
 }
 
-/**
- * Bytes of each GPU buffer of a packed sweep, by name; `momentum` when any run has beta1 > 0. The dense form has work buffers of its own
- * beside the lists, which evaluation uses in either form.
- */
-export function bufferBytes(l: Layout, momentum: boolean, form: StepForm = 'sparse') {
-  const matrix = l.latents * l.quads * 16;
-  const row = l.quads * 16;
-  const dense = form === 'dense';
-  return {
-    wEnc: matrix,
-    wDec: matrix,
-    gEnc: matrix,
-    gDec: matrix,
-    vEnc: matrix,
-    vDec: matrix,
-    mEnc: momentum ? matrix : 16,
-    mDec: momentum ? matrix : 16,
-    latents: l.latents * 16,
-    vLatents: l.latents * 16,
-    mLatents: momentum ? l.latents * 16 : 16,
-    sums: l.latents * 32,
-    fires: l.latents * 4,
-    bias: (l.runs.length + 1) * row,
-    gBias: l.runs.length * row,
-    vBias: l.runs.length * row,
-    mBias: momentum ? l.runs.length * row : 16,
-    mean: row,
-    x: l.batch * row,
-    slots: l.batch * 4,
-    correction: l.uStride * 4,
-    u: l.blockRows * l.uStride * 4,
-    ut: l.latents * l.utStride * 4,
-    entries: l.blockRows * l.uStride * ENTRY_WORDS * 4,
-    counts: l.blockRows * l.runs.length * 4,
-    acts: dense ? l.latents * l.utStride * 4 : 16,
-    pulls: dense ? l.latents * l.utStride * 4 : 16,
-    partials: dense ? Math.ceil(l.blockRows / DENSE_TILE) * l.latents * 32 : 16,
-    errors: l.slots * l.blockRows * row,
-    stats: l.chunks * l.blockRows * l.runs.length * STATS * 4,
-    totals: l.runs.length * STATS * 4,
-  } satisfies Record<string, number>;
+/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, or both walks of the active set. */
+export const latentBytes = (quads: number, rowGroups: number, momentum: boolean): number =>
+  Math.max((momentum ? 3 : 2) * quads * 16, 2 * rowGroups + 4);
+
+function segmentsOf(latents: number, bytesEach: number, binding: number): Segment[] {
+  const most = Math.floor(binding / bytesEach / SEGMENT_STEP) * SEGMENT_STEP;
+  if (most === 0) throw new Error(`${SEGMENT_STEP} latents take ${SEGMENT_STEP * bytesEach} bytes; this device binds at most ${binding}`);
+  const segments: Segment[] = [];
+  for (let from = 0; from < latents; from += most) segments.push({ from, count: Math.min(most, latents - from) });
+  return segments;
 }
 
-/** The buffers themselves. */
-export type SweepBuffers = Record<keyof ReturnType<typeof bufferBytes>, GPUBuffer>;
+function denseLayout(l: Layout, { maxStorageBufferBindingSize, flopsPerMs }: LayoutLimits, form: StepForm): DenseLayout | undefined {
+  const gradients = 2 * l.latents * l.quads * 16;
+  const possible = form !== 'sparse' && l.segments.length === 1 && l.chunks === 1;
+  if (!possible || (form === 'auto' && gradients > DENSE_GRADIENT_BYTES)) return undefined;
+  const widest = Math.min(
+    Math.min(DENSE_WORK_BYTES, maxStorageBufferBindingSize) / (l.latents * 4),
+    (flopsPerMs * DENSE_DISPATCH_MS) / (4 * l.d * l.latents),
+  );
+  const blockRows = Math.min(l.batch, Math.max(ROW_GROUP, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
+  return { blockRows, stride: Math.ceil(blockRows / 4) };
+}
 
-/** Total and largest single buffer, bytes. */
-export function gpuMemory(l: Layout, momentum: boolean, form: StepForm = 'sparse'): { total: number; largest: number } {
-  const sizes = Object.values(bufferBytes(l, momentum, form));
-  return { total: sizes.reduce((sum, n) => sum + n, 0), largest: Math.max(...sizes) };
+/** The part of a run's latents that lies in a segment, in the segment's own count; width 0 when none does. */
+export function clip(run: { first: number; width: number }, segment: Segment): { first: number; width: number } {
+  const from = Math.max(run.first, segment.from);
+  const to = Math.min(run.first + run.width, segment.from + segment.count);
+  return to <= from ? { first: 0, width: 0 } : { first: from - segment.from, width: to - from };
 }
 
 /**
@@ -161,26 +188,23 @@ export function gpuMemory(l: Layout, momentum: boolean, form: StepForm = 'sparse
  */
 export function stepFlops(l: Layout, density: number): number {
   const product = 2 * l.batch * l.d * l.latents;
-  return product * (1 + 6 * density) + 30 * l.latents * l.d;
+  return product * (1 + 8 * density) + 30 * l.latents * l.d;
 }
 
-/** Most latents that one packed group can hold: a matrix must fit a binding, and so must the lists of the smallest row block (they rule where rows are narrow). */
-export const widestRun = (d: number, maxStorageBufferBindingSize: number): number =>
-  Math.floor(maxStorageBufferBindingSize / Math.max(Math.ceil(d / 4) * 16, MIN_BLOCK * ENTRY_WORDS * 4));
-
-/** Splits runs, in order, into packed groups that each respect the run table and the device's largest binding. */
-export function groupRuns<T extends PackedRun>(d: number, runs: readonly T[], maxStorageBufferBindingSize: number): T[][] {
-  const most = widestRun(d, maxStorageBufferBindingSize);
+/** Splits runs, in order, into packed groups that each respect the run table and the size of `errors` on this device. */
+export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: readonly T[], maxStorageBufferBindingSize: number): T[][] {
+  const most = Math.floor(maxStorageBufferBindingSize / (batch * Math.ceil(d / 4) * 16));
   const groups: T[][] = [];
-  let latents = Number.POSITIVE_INFINITY;
+  let slots = Number.POSITIVE_INFINITY;
   for (const run of runs) {
     const last = groups.at(-1);
-    if (last && last.length < MAX_RUNS && latents + run.width <= most) {
+    const more = ARCHITECTURES[run.arch].hasAux ? 2 : 1;
+    if (last && last.length < MAX_RUNS && slots + more <= most) {
       last.push(run);
-      latents += run.width;
+      slots += more;
     } else {
       groups.push([run]);
-      latents = run.width;
+      slots = more;
     }
   }
   return groups;

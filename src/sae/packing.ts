@@ -6,15 +6,43 @@
 import { readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { ARCHITECTURES } from './architectures';
-import type { Layout } from './layout';
+import { clip, type Layout } from './layout';
+import type { PlacedSegment } from './stepContext';
 import type { SaeWeights } from './weights';
 
-/** Buffers that hold a run's parameters. */
+/** Buffers that hold the runs' parameters. */
 export interface ParameterBuffers {
-  wEnc: GPUBuffer;
-  wDec: GPUBuffer;
-  latents: GPUBuffer;
+  segments: readonly PlacedSegment[];
   bias: GPUBuffer;
+}
+
+/** Gate bias of padding latents: no pre-activation brings it above zero. */
+const NEVER = -3.4028234663852886e38;
+
+/** Records of every latent that is padding, so that it never fires. Weights of padding stay zero. */
+export function uploadPadding(gpu: Gpu, segments: readonly PlacedSegment[], layout: Layout): void {
+  layout.runs.forEach((run, r) => {
+    const next = layout.runs[r + 1]?.first ?? layout.latents;
+    for (let i = run.first + run.width; i < next; i++) {
+      const segment = segments.find(({ from, count }) => i >= from && i < from + count);
+      if (segment) write(gpu, segment.buffers.records, (i - segment.from) * 16, Float32Array.of(NEVER, 0, 0, r));
+    }
+  });
+}
+
+/** Calls `visit` for each segment that holds latents of run r: places in the segment, and in the run's own arrays. */
+function eachPart(
+  layout: Layout,
+  segments: readonly PlacedSegment[],
+  r: number,
+  visit: (segment: PlacedSegment, at: number, count: number, from: number) => void,
+): void {
+  const run = layout.runs[r];
+  if (!run) throw new Error(`no run ${r}`);
+  for (const segment of segments) {
+    const { first, width } = clip(run, segment);
+    if (width > 0) visit(segment, first, width, segment.from + first - run.first);
+  }
 }
 
 /** `[rows, d]` -> `[rows, 4·ceil(d/4)]`, zero-padded. */
@@ -45,10 +73,6 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
   if (weights.arch !== run.arch || weights.dIn !== layout.d || weights.dSae !== run.width) {
     throw new Error(`weights are ${weights.arch} [${weights.dSae}, ${weights.dIn}]; run ${r} is ${run.arch} [${run.width}, ${layout.d}]`);
   }
-  const row = layout.quads * 16;
-  write(gpu, buffers.wEnc, run.first * row, padRows(weights.wEnc, layout.d));
-  write(gpu, buffers.wDec, run.first * row, padRows(weights.wDec, layout.d));
-  write(gpu, buffers.bias, r * row, padRows(weights.bDec, layout.d));
   const packed = new Float32Array(run.width * 4);
   vectors.forEach((name, component) => {
     const values = weights.vectors[name];
@@ -56,32 +80,61 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
     for (let i = 0; i < run.width; i++) packed[i * 4 + component] = values[i] as number;
   });
   for (let i = 0; i < run.width; i++) packed[i * 4 + 3] = r;
-  write(gpu, buffers.latents, run.first * 16, packed);
+  const { d } = layout;
+  const row = layout.quads * 16;
+  eachPart(layout, buffers.segments, r, (segment, at, count, from) => {
+    write(gpu, segment.buffers.enc, at * row, padRows(weights.wEnc.subarray(from * d, (from + count) * d), d));
+    write(gpu, segment.buffers.dec, at * row, padRows(weights.wDec.subarray(from * d, (from + count) * d), d));
+    write(gpu, segment.buffers.records, at * 16, packed.subarray(from * 4, (from + count) * 4));
+  });
+  write(gpu, buffers.bias, r * row, padRows(weights.bDec, d));
 }
 
 export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r: number): Promise<SaeWeights> {
   const run = layout.runs[r];
   if (!run) throw new Error(`no run ${r}`);
-  const stride = layout.quads * 4;
-  const [wEnc, wDec, bDec, latents] = await Promise.all([
-    readFloats(gpu, buffers.wEnc, run.first * stride, run.width * stride),
-    readFloats(gpu, buffers.wDec, run.first * stride, run.width * stride),
-    readFloats(gpu, buffers.bias, r * stride, stride),
-    readFloats(gpu, buffers.latents, run.first * 4, run.width * 4),
-  ]);
+  const { d, quads } = layout;
+  const stride = quads * 4;
+  const wEnc = new Float32Array(run.width * d);
+  const wDec = new Float32Array(run.width * d);
+  const latents = new Float32Array(run.width * 4);
+  const reads: Promise<void>[] = [];
+  const read = async (buffer: GPUBuffer, first: number, count: number, into: Float32Array, at: number) => {
+    const values = await readFloats(gpu, buffer, first, count);
+    into.set(into === latents ? values : cutRows(values, d), at);
+  };
+  eachPart(layout, buffers.segments, r, (segment, at, count, from) => {
+    reads.push(
+      read(segment.buffers.enc, at * stride, count * stride, wEnc, from * d),
+      read(segment.buffers.dec, at * stride, count * stride, wDec, from * d),
+      read(segment.buffers.records, at * 4, count * 4, latents, from * 4),
+    );
+  });
+  const [bDec] = await Promise.all([readFloats(gpu, buffers.bias, r * stride, stride), ...reads]);
   const vectors = Object.fromEntries(
     ARCHITECTURES[run.arch].vectors.map((name, component) => [
       name,
       Float32Array.from({ length: run.width }, (_, i) => latents[i * 4 + component] as number),
     ]),
   );
-  return {
-    arch: run.arch,
-    dIn: layout.d,
-    dSae: run.width,
-    wEnc: cutRows(wEnc, layout.d),
-    wDec: cutRows(wDec, layout.d),
-    bDec: cutRows(bDec, layout.d),
-    vectors,
-  };
+  return { arch: run.arch, dIn: d, dSae: run.width, wEnc, wDec, bDec: cutRows(bDec, d), vectors };
+}
+
+/** Rows on which each latent of run r fired since the last call, `[F]`; counting starts anew. */
+export async function takeFires(gpu: Gpu, segments: readonly PlacedSegment[], layout: Layout, r: number): Promise<Float32Array> {
+  const out = new Float32Array(layout.runs[r]?.width ?? 0);
+  const reads: Promise<void>[] = [];
+  eachPart(layout, segments, r, (segment, at, count, from) => {
+    const first = 2 * segment.count + at;
+    reads.push(
+      readFloats(gpu, segment.buffers.records, first * 4, count * 4).then((values) => {
+        for (let i = 0; i < count; i++) out[from + i] = values[4 * i] as number;
+      }),
+    );
+    const encoder = gpu.device.createCommandEncoder({ label: 'sae.resetFires' });
+    encoder.clearBuffer(segment.buffers.records, first * 16, count * 16);
+    gpu.queue.submit([encoder.finish()]);
+  });
+  await Promise.all(reads);
+  return out;
 }

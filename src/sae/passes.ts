@@ -1,98 +1,94 @@
-/** Passes that training and evaluation share: correction, encoder, split and decoder, statistics. Long ones are cut into slices. */
+/** Passes that training and evaluation share: correction, encoder, decoder, statistics. Long ones are cut into slices. */
 import type { Kernel } from '../gpu/kernel';
+import { matmulGrid } from '../gpu/matmul';
 import { fold, type Plan } from '../gpu/plan';
+import { ENCODE_PARAMS, type Encoder } from './encoder';
 import { PARAMS } from './kernels';
+import { MAX_BATCH } from './layout';
 import { slices } from './slices';
-import { type Block, EXPECTED_DENSITY, type StepContext } from './stepContext';
+import type { StepContext } from './stepContext';
+
+/** FLOPs of the products of `rows` rows with the latents of all runs, or of `latents` of them. */
+export const productFlops = ({ layout: l }: StepContext, rows: number, latents = l.latents): number => 2 * rows * l.d * latents;
 
 export function addCorrection(plan: Plan, context: StepContext, correction: Kernel): void {
   const { layout: l } = context;
-  plan.add(
-    correction,
-    {
-      params: context.uniform('correction', PARAMS.correction, { latents: l.latents, quads: l.quads, runs: l.runs.length }),
-      ...context.pick('w_enc', 'bias', 'latents', 'correction'),
-    },
-    fold(Math.ceil(l.uStride / 64)),
-    2 * l.latents * l.d,
-  );
+  for (const segment of context.segments) {
+    plan.add(
+      correction,
+      {
+        params: context.uniform('correction', PARAMS.correction, { latents: segment.count, quads: l.quads, runs: l.runs.length }),
+        ...context.pick(segment, 'enc', 'bias', 'records'),
+      },
+      fold(Math.ceil(segment.count / 64)),
+      2 * segment.count * l.d,
+    );
+  }
 }
 
-export function addEncode(plan: Plan, context: StepContext, encode: Kernel, { rows, first, product }: Block): void {
+/** x to the active set. */
+export function addEncode(plan: Plan, context: StepContext, { variant, kernel }: Encoder, rows: number): void {
   const { layout: l } = context;
-  for (const { from, count } of slices(l, l.latents, product, 32)) {
-    plan.add(
-      encode,
-      {
-        params: context.uniform('encode', PARAMS.encode, {
-          rows,
-          first_row: first,
-          latents: l.latents,
-          quads: l.quads,
-          u_stride: l.uStride / 4,
-          ut_stride: l.utStride / 4,
-          from_latent: from,
-        }),
-        ...context.pick('x', 'w_enc', 'correction', 'u', 'ut'),
-      },
-      [Math.ceil(count / 32), Math.ceil(rows / 32)],
-      (product * count) / l.latents,
-    );
+  const unit = Math.max(32, variant.tileColumns);
+  for (const segment of context.segments) {
+    for (const { from, count } of slices(l, segment.count, productFlops(context, rows, segment.count), unit)) {
+      plan.add(
+        kernel,
+        {
+          params: context.uniform('encode', ENCODE_PARAMS.encode, {
+            rows,
+            quads: l.quads,
+            latents: segment.count,
+            row_groups: l.rowGroups,
+            from_latent: from,
+            to_latent: from + count,
+          }),
+          ...context.pick(segment, 'runs', 'enc', 'records', 'active_set'),
+          x: context.halfX ? context.shared.xHalf : context.shared.x,
+        },
+        matmulGrid(variant, rows, count),
+        productFlops(context, rows, count),
+      );
+    }
   }
 }
 
-/** The row's active lists, and what they decode to: errors and statistics. */
-export function addSplitDecode(plan: Plan, context: StepContext, kernels: { split: Kernel; decode: Kernel }, block: Block): void {
-  const { layout: l, runs } = context;
+/** The active set to errors and statistics. @param density expected share of active latents, for the time bound. */
+export function addDecode(plan: Plan, context: StepContext, decode: Kernel, rows: number, density: number): void {
+  const { layout: l } = context;
   const R = l.runs.length;
-  const { rows, first } = block;
-  plan.add(
-    kernels.split,
-    {
-      params: context.uniform('split', PARAMS.split, { rows, u_stride: l.uStride, runs: R }),
-      runs,
-      ...context.pick('u', 'latents', 'entries', 'counts'),
-    },
-    [rows, R],
-  );
-  const flops = block.product * EXPECTED_DENSITY * 2;
-  for (const { from, count } of slices(l, rows, flops)) {
-    plan.add(
-      kernels.decode,
-      {
-        params: context.uniform('decode', PARAMS.decode, {
-          rows,
-          first_row: first,
-          quads: l.quads,
-          u_stride: l.uStride,
-          runs: R,
-          block_rows: l.blockRows,
-          from_row: from,
-        }),
-        runs,
-        ...context.pick('x', 'w_dec', 'entries', 'counts', 'bias', 'errors', 'stats'),
-      },
-      [count, R, l.chunks],
-      (flops * count) / rows,
-    );
-  }
+  context.segments.forEach((segment, s) => {
+    const flops = productFlops(context, rows, segment.count) * density * 3;
+    for (const { from, count } of slices(l, rows, flops, 1, MAX_BATCH)) {
+      plan.add(
+        decode,
+        {
+          params: context.uniform('decode', PARAMS.decode, {
+            rows: l.batch,
+            quads: l.quads,
+            latents: segment.count,
+            runs: R,
+            from_row: from,
+            first: s === 0 ? 1 : 0,
+            last: s === context.segments.length - 1 ? 1 : 0,
+            width: l.workgroup,
+          }),
+          ...context.pick(segment, 'runs', 'active_set', 'x', 'enc', 'dec', 'records', 'bias', 'errors', 'stats'),
+        },
+        [count, R, l.chunks],
+        (flops * count) / rows,
+      );
+    }
+  });
 }
 
-/** @param chunks column chunks in which `stats` was left. */
-export function addReduceStats(plan: Plan, context: StepContext, reduceStats: Kernel, { rows, accumulate }: Block, chunks: number): void {
-  const { layout: l, runs } = context;
+export function addReduceStats(plan: Plan, context: StepContext, reduceStats: Kernel, rows: number): void {
+  const { layout: l } = context;
   plan.add(
     reduceStats,
     {
-      params: context.uniform('reduceStats', PARAMS.reduceStats, {
-        rows,
-        block_rows: l.blockRows,
-        runs: l.runs.length,
-        chunks,
-        accumulate,
-      }),
-      runs,
-      ...context.pick('stats', 'totals'),
+      params: context.uniform('reduceStats', PARAMS.reduceStats, { rows, slot_rows: l.batch, runs: l.runs.length, chunks: l.chunks }),
+      ...context.pick(context.only, 'runs', 'stats', 'totals'),
     },
     [l.runs.length],
   );

@@ -1,44 +1,63 @@
-/** The sparse form of a step, between the encoder and Adam: lists of active latents, walked by the decoder and by each latent. */
-import { fold } from '../gpu/plan';
+/** The sparse form's backward pass and optimiser: latent by latent, gradients never stored. */
+import { fold, type Plan } from '../gpu/plan';
 import { PARAMS, saeKernel } from './kernels';
-import { addSplitDecode } from './passes';
+import { LATENT_GROUP } from './layout';
+import { productFlops } from './passes';
 import { slices } from './slices';
-import { EXPECTED_DENSITY, type FormPasses, type StepContext } from './stepContext';
+import type { StepContext } from './stepContext';
 
-export async function sparsePasses(context: StepContext): Promise<FormPasses> {
-  const { gpu, layout: l, runs } = context;
-  const WIDTH = l.workgroup;
-  const [split, decode, backward] = await Promise.all([
-    saeKernel(gpu, 'split'),
-    saeKernel(gpu, 'decode', { WIDTH }),
-    saeKernel(gpu, 'latentBackward', { WIDTH }),
+export interface SparsePasses {
+  /** Both rows and the scalars of every latent, and its share in the gradient of b_dec. */
+  update(plan: Plan): void;
+  /** Adds those shares to the gradient of b_dec. */
+  biasShares(plan: Plan): void;
+}
+
+/** @param density expected share of active latents, for the time bound. */
+export async function sparsePasses(context: StepContext, momentum: boolean, density: number): Promise<SparsePasses> {
+  const { gpu, layout: l } = context;
+  const [latentUpdate, biasShares] = await Promise.all([
+    saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }),
+    saeKernel(gpu, 'biasShares'),
   ]);
   return {
-    chunks: l.chunks,
-    add: (plan, block) => {
-      const { rows, first, accumulate, product } = block;
-      addSplitDecode(plan, context, { split, decode }, block);
-      const backwardFlops = product * EXPECTED_DENSITY * 4;
-      for (const { from, count } of slices(l, l.latents, backwardFlops)) {
+    update: (plan) => {
+      for (const segment of context.segments) {
+        const groups = segment.count / LATENT_GROUP;
+        const flops = productFlops(context, l.batch, segment.count) * density * 5 + 30 * segment.count * l.d;
+        for (const { from, count } of slices(l, groups, flops)) {
+          plan.add(
+            latentUpdate,
+            {
+              params: context.uniform('latentUpdate', PARAMS.latentUpdate, {
+                rows: l.batch,
+                quads: l.quads,
+                latents: segment.count,
+                row_groups: l.rowGroups,
+                runs: l.runs.length,
+                chunks: l.chunks,
+                from_group: from,
+                to_group: from + count,
+                per_row: 1 / l.batch,
+                width: l.workgroup,
+              }),
+              ...context.pick(segment, 'runs', 'active_set', 'x', 'errors', 'bias', 'enc', 'dec', 'records', 'shares'),
+            },
+            fold(count),
+            (flops * count) / groups,
+          );
+        }
+      }
+    },
+    biasShares: (plan) => {
+      for (const segment of context.segments) {
         plan.add(
-          backward,
+          biasShares,
           {
-            params: context.uniform('latentBackward', PARAMS.latentBackward, {
-              rows,
-              first_row: first,
-              quads: l.quads,
-              ut_stride: l.utStride,
-              block_rows: l.blockRows,
-              from_latent: from,
-              to_latent: from + count,
-              accumulate,
-              per_row: 1 / l.batch,
-            }),
-            runs,
-            ...context.pick('ut', 'latents', 'x', 'errors', 'w_dec', 'g_enc', 'g_dec', 'sums'),
+            params: context.uniform('biasShares', PARAMS.biasShares, { quads: l.quads }),
+            ...context.pick(segment, 'runs', 'active_set', 'shares', 'g_bias'),
           },
-          fold(count),
-          (backwardFlops * count) / l.latents,
+          [Math.ceil(l.quads / 16), l.runs.length],
         );
       }
     },

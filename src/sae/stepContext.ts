@@ -1,74 +1,77 @@
-/** What the parts of a step's plan share: the sweep's buffers by their WGSL names, uniforms, and the block in hand. */
+/** What the parts of a step's plan share: the sweep's buffers by their WGSL names, uniforms. */
 import type { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
-import type { Plan } from '../gpu/plan';
 import type { Scalar, Struct } from '../gpu/struct';
-import type { Layout, SweepBuffers } from './layout';
+import type { Layout, Segment } from './layout';
+import type { SegmentBuffers, SharedBuffers } from './memory';
 
-/** Share of the latents assumed active when estimating the time of a dispatch: half of them fire at initialisation. */
-export const EXPECTED_DENSITY = 0.5;
-
-/** Names in the WGSL files -> host buffers. */
-const WGSL_NAMES = {
+/** Names in the WGSL files -> buffers of all runs together. */
+const SHARED_NAMES = {
   slots: 'slots',
   mean: 'mean',
   x: 'x',
-  w_enc: 'wEnc',
-  w_dec: 'wDec',
+  x_half: 'xHalf',
   bias: 'bias',
-  latents: 'latents',
-  correction: 'correction',
-  u: 'u',
-  ut: 'ut',
-  entries: 'entries',
-  counts: 'counts',
-  acts: 'acts',
-  pulls: 'pulls',
-  partials: 'partials',
   errors: 'errors',
   stats: 'stats',
   totals: 'totals',
+  counts: 'counts',
+  fires: 'fires',
+  g_bias: 'gBias',
+  ut: 'ut',
+  acts: 'acts',
+  pulls: 'pulls',
+  partials: 'partials',
   g_enc: 'gEnc',
   g_dec: 'gDec',
-  g_bias: 'gBias',
   sums: 'sums',
-} as const satisfies Record<string, keyof SweepBuffers>;
+} as const satisfies Record<string, keyof SharedBuffers>;
+
+/** Names in the WGSL files -> buffers of a segment. `latents`, `w_enc` and `w_dec` are first planes. */
+const SEGMENT_NAMES = {
+  enc: 'enc',
+  w_enc: 'enc',
+  dec: 'dec',
+  w_dec: 'dec',
+  records: 'records',
+  latents: 'records',
+  active_set: 'active',
+  shares: 'shares',
+  runs: 'runs',
+} as const satisfies Record<string, keyof SegmentBuffers>;
+
+type Name = keyof typeof SHARED_NAMES | keyof typeof SEGMENT_NAMES;
+const isShared = (name: Name): name is keyof typeof SHARED_NAMES => name in SHARED_NAMES;
+
+/** A segment and its buffers. */
+export interface PlacedSegment extends Segment {
+  buffers: SegmentBuffers;
+}
 
 export class StepContext {
   constructor(
     readonly gpu: Gpu,
-    private readonly arena: Arena,
+    readonly arena: Arena,
     readonly layout: Layout,
-    readonly buffers: SweepBuffers,
-    /** The run table. */
-    readonly runs: GPUBuffer,
+    readonly shared: SharedBuffers,
+    readonly segments: readonly PlacedSegment[],
+    /** The batch is rounded to f16 and the encoder reads it packed. */
+    readonly halfX: boolean,
   ) {}
+
+  /** The segment that kernels use which look at no latents, and the only one in the dense form. */
+  get only(): PlacedSegment {
+    return this.segments[0] as PlacedSegment;
+  }
 
   uniform<F extends Record<string, Scalar>>(label: string, type: Struct<F>, value: { [K in keyof F]: number }): GPUBuffer {
     return this.arena.uniform(label, type.pack(value));
   }
 
-  /** Buffers under their WGSL names. */
-  pick(...names: (keyof typeof WGSL_NAMES)[]): Record<string, GPUBuffer> {
-    return Object.fromEntries(names.map((name) => [name, this.buffers[WGSL_NAMES[name]]]));
+  /** Buffers under their WGSL names; those of latents come from `segment`. */
+  pick(segment: PlacedSegment, ...names: Name[]): Record<string, GPUBuffer> {
+    return Object.fromEntries(
+      names.map((name) => [name, isShared(name) ? this.shared[SHARED_NAMES[name]] : segment.buffers[SEGMENT_NAMES[name]]]),
+    );
   }
-}
-
-/** Rows that go through the kernels at once. */
-export interface Block {
-  rows: number;
-  /** First row of the block in x. */
-  first: number;
-  /** 0: the first block of a step, overwrite. */
-  accumulate: 0 | 1;
-  /** FLOPs of one dense product of these rows with all latents. */
-  product: number;
-}
-
-/** One form of what lies between the encoder and Adam. */
-export interface FormPasses {
-  /** Column chunks in which `stats` is left. */
-  chunks: number;
-  /** From `ut` and `u` to errors, stats, and the gradients of the matrices and the latents. */
-  add(plan: Plan, block: Block): void;
 }

@@ -2,15 +2,18 @@
  * The training step of a packed sweep: R SAEs on the same batch, one compute pass and one submission a step, nothing read
  * back inside it. design: docs/architecture.md; formulas beside kernels: docs/maths.md.
  */
-import { Arena, readFloats, write } from '../gpu/buffers';
+import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
+import type { MatmulVariant } from '../gpu/matmul';
 import type { Plan } from '../gpu/plan';
+import { chooseMatmul } from '../gpu/tuner';
 import { ARCHITECTURES } from './architectures';
 import { MAX_RUNS, RUN, STATS } from './kernels';
-import { bufferBytes, type Layout, type StepForm, type SweepBuffers } from './layout';
-import { downloadRun, padRows, uploadRun } from './packing';
+import { clip, type Layout, type StepForm } from './layout';
+import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
+import { downloadRun, padRows, takeFires, uploadPadding, uploadRun } from './packing';
 import { learningRate, type Schedule, sparsity } from './schedules';
-import { StepContext } from './stepContext';
+import { type PlacedSegment, StepContext } from './stepContext';
 import { stepPlan } from './stepPlan';
 import type { SaeWeights } from './weights';
 
@@ -52,8 +55,12 @@ export interface TrainerOptions {
   mean: Float32Array;
   /** Calibrated speed, FLOPs a millisecond: long steps are cut into several submissions. */
   flopsPerMs: number;
-  /** How a step computes what lies between the encoder and Adam; the results agree to rounding. 'sparse' unless given. */
+  /** How a step does its work; the results agree to rounding. 'auto' unless given: dense where the layout has that form and the GPU finds it cheaper. */
   form?: StepForm;
+  /** Rounds the batch to f16, which halves what the encoder reads of it; sums stay f32. False unless given. */
+  halfX?: boolean;
+  /** The encoder's matmul; measured for this device unless given. Leaves no trace in the bits. */
+  variant?: MatmulVariant;
 }
 
 /** Steps whose statistics may be on their way to the host at once. */
@@ -70,10 +77,9 @@ export class SweepTrainer {
     readonly gpu: Gpu,
     private readonly arena: Arena,
     readonly options: TrainerOptions,
-    readonly buffers: SweepBuffers,
-    readonly runTable: GPUBuffer,
-    /** For passes that evaluation adds on the same buffers. */
+    /** Buffers, also for passes that evaluation adds on them. */
     readonly context: StepContext,
+    readonly variant: MatmulVariant,
     private readonly plan: Plan,
   ) {
     this.steps = options.runs.map(() => 0);
@@ -88,6 +94,11 @@ export class SweepTrainer {
     return this.options.layout;
   }
 
+  /** Dispatches of a step. */
+  get dispatches(): number {
+    return this.plan.length;
+  }
+
   /** Bytes of GPU memory this sweep holds. */
   get bytes(): number {
     return this.arena.bytes;
@@ -97,26 +108,45 @@ export class SweepTrainer {
   static async create(gpu: Gpu, options: TrainerOptions): Promise<SweepTrainer> {
     const { layout, runs } = options;
     if (runs.length !== layout.runs.length) throw new Error(`layout has ${layout.runs.length} runs, options ${runs.length}`);
-    const momentum = runs.some((run) => run.optimiser.beta1 > 0);
+    const { form = 'auto', halfX = false } = options;
+    const { momentum } = layout;
+    if (!momentum && runs.some((run) => run.optimiser.beta1 > 0)) throw new Error('a run has beta1 > 0; the layout keeps no first moments');
+    if (form === 'dense' && !layout.dense) throw new Error('this layout has no dense form');
+    const variant = options.variant ?? (await chooseMatmul(gpu, { rows: layout.batch, columns: layout.latents, quads: layout.quads }));
     const arena = new Arena(gpu, 'sweep');
-    const buffers = Object.fromEntries(
-      Object.entries(bufferBytes(layout, momentum, options.form)).map(([name, bytes]) => [name, arena.storage(name, bytes)]),
-    ) as SweepBuffers;
-    const runTable = arena.uniform('runs', MAX_RUNS * RUN.size);
+    const allocate = <T extends string>(sizes: Record<T, number>, suffix = '') =>
+      Object.fromEntries(Object.entries<number>(sizes).map(([name, bytes]) => [name, arena.storage(name + suffix, bytes)])) as Record<
+        T,
+        GPUBuffer
+      >;
+    const shared: SharedBuffers = allocate(sharedBytes(layout, halfX));
+    const segments: PlacedSegment[] = layout.segments.map((segment, s) => {
+      const suffix = layout.segments.length > 1 ? `[${s}]` : '';
+      const buffers: SegmentBuffers = {
+        ...allocate(segmentBytes(layout, segment), suffix),
+        runs: arena.uniform(`runs${suffix}`, MAX_RUNS * RUN.size),
+      };
+      return { ...segment, buffers };
+    });
     const mean = padRows(options.mean, layout.d);
-    write(gpu, buffers.mean, 0, mean);
-    write(gpu, buffers.bias, layout.runs.length * layout.quads * 16, mean);
+    write(gpu, shared.mean, 0, mean);
+    write(gpu, shared.bias, layout.runs.length * layout.quads * 16, mean);
     try {
-      const context = new StepContext(gpu, arena, layout, buffers, runTable);
-      const plan = await stepPlan(context, options, momentum);
-      const trainer = new SweepTrainer(gpu, arena, options, buffers, runTable, context, plan);
+      const context = new StepContext(gpu, arena, layout, shared, segments, halfX);
+      const plan = await stepPlan(context, { pool: options.pool, scale: options.scale, form, variant, momentum });
+      const trainer = new SweepTrainer(gpu, arena, options, context, variant, plan);
       await arena.ready();
-      runs.forEach((run, r) => uploadRun(gpu, buffers, layout, r, run.weights));
+      uploadPadding(gpu, segments, layout);
+      runs.forEach((run, r) => uploadRun(gpu, trainer.parameters, layout, r, run.weights));
       return trainer;
     } catch (error) {
       arena.destroy();
       throw error;
     }
+  }
+
+  private get parameters() {
+    return { segments: this.context.segments, bias: this.context.shared.bias };
   }
 
   /** Memory that lives as long as the sweep, for passes that use its buffers. */
@@ -149,14 +179,16 @@ export class SweepTrainer {
       return { live: this.isLive(r), step: t, lr: learningRate(run.schedule, t), lambda: sparsity(run.schedule, t) };
     });
     this.writeRunTable(at.map(({ live, lr, lambda, step }) => ({ live, lr, lambda, t: step + 1 })));
-    write(this.gpu, this.buffers.slots, 0, slots);
+    write(this.gpu, this.context.shared.slots, 0, slots);
+    // An evaluation may have cleared it; where there is a choice, the GPU makes it.
+    if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active, 0, new Uint32Array(MAX_RUNS).fill(1));
     const ring = this.ring[this.ringNext % RING];
     if (log && ring) {
       this.ringNext++;
       await ring.busy;
     }
     this.plan.submit(this.options.flopsPerMs, (encoder) => {
-      if (log && ring) encoder.copyBufferToBuffer(this.buffers.totals, 0, ring.buffer, 0, ring.buffer.size);
+      if (log && ring) encoder.copyBufferToBuffer(this.context.shared.totals, 0, ring.buffer, 0, ring.buffer.size);
     });
     this.live.forEach((live, r) => {
       if (live) this.steps[r] = (this.steps[r] as number) + 1;
@@ -173,50 +205,46 @@ export class SweepTrainer {
 
   /** Weights of a run, in units of the scaled activations. */
   weights(r: number): Promise<SaeWeights> {
-    return downloadRun(this.gpu, this.buffers, this.options.layout, r);
+    return downloadRun(this.gpu, this.parameters, this.layout, r);
   }
 
   /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */
-  async takeFires(r: number): Promise<Float32Array> {
-    const { first, width } = this.layout.runs[r] as { first: number; width: number };
-    const sums = await readFloats(this.gpu, this.buffers.sums, first * 8, width * 8);
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'sae.resetFires' });
-    encoder.clearBuffer(this.buffers.sums, first * 32, width * 32);
-    this.gpu.queue.submit([encoder.finish()]);
-    return Float32Array.from({ length: width }, (_, i) => sums[i * 8 + 4] as number);
+  takeFires(r: number): Promise<Float32Array> {
+    return takeFires(this.gpu, this.context.segments, this.layout, r);
   }
 
   destroy(): void {
     this.arena.destroy();
   }
 
-  /** Writes the run table; evaluation passes use it to choose which runs they touch. */
+  /** Writes the run table of every segment; evaluation passes use it to choose which runs they touch. */
   writeRunTable(values: { live: boolean; lr: number; lambda: number; t: number }[]): void {
     const { layout, runs } = this.options;
-    const table = new ArrayBuffer(layout.runs.length * RUN.size);
-    layout.runs.forEach((place, r) => {
-      const { optimiser } = runs[r] as TrainerRun;
-      const { live, lr, lambda, t } = values[r] as (typeof values)[number];
-      RUN.packInto(table, r * RUN.size, {
-        first: place.first,
-        width: place.width,
-        arch: ARCHITECTURES[place.arch].code,
-        live: live ? 1 : 0,
-        lambda,
-        lr,
-        correction1: 1 / (1 - optimiser.beta1 ** t),
-        correction2: 1 / (1 - optimiser.beta2 ** t),
-        beta1: optimiser.beta1,
-        beta2: optimiser.beta2,
-        eps: optimiser.eps,
-        main_slot: place.mainSlot,
-        aux_slot: place.auxSlot,
-        spare0: 0,
-        spare1: 0,
-        spare2: 0,
+    for (const segment of this.context.segments) {
+      const table = new ArrayBuffer(layout.runs.length * RUN.size);
+      layout.runs.forEach((place, r) => {
+        const { optimiser } = runs[r] as TrainerRun;
+        const { live, lr, lambda, t } = values[r] as (typeof values)[number];
+        RUN.packInto(table, r * RUN.size, {
+          ...clip(place, segment),
+          arch: ARCHITECTURES[place.arch].code,
+          live: live ? 1 : 0,
+          lambda,
+          lr,
+          correction1: 1 / (1 - optimiser.beta1 ** t),
+          correction2: 1 / (1 - optimiser.beta2 ** t),
+          beta1: optimiser.beta1,
+          beta2: optimiser.beta2,
+          eps: optimiser.eps,
+          main_slot: place.mainSlot,
+          aux_slot: place.auxSlot,
+          d_sae: place.width,
+          spare1: 0,
+          spare2: 0,
+        });
       });
-    });
-    this.gpu.queue.writeBuffer(this.runTable, 0, table);
+      this.gpu.queue.writeBuffer(segment.buffers.runs, 0, table);
+    }
   }
 
   private logOf(r: number, at: { step: number; lr: number; lambda: number }, totals: Float32Array): StepLog {

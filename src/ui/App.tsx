@@ -1,3 +1,4 @@
+import { lazy, Suspense } from 'react';
 import { ErrorBoundary } from './ErrorBoundary';
 import { ConfigurePanel } from './panels/ConfigurePanel';
 import { DataPanel } from './panels/DataPanel';
@@ -12,47 +13,68 @@ import { RunTable } from './panels/RunTable';
 import { StartPanel } from './panels/StartPanel';
 import { isEmpty, useLab } from './store';
 
+/** Loaded when it is opened, like all that is timed. */
+const BenchmarkView = lazy(() => import('./benchmark/BenchmarkView'));
+
 export function App() {
-  const empty = useLab(isEmpty);
+  const view = useLab((s) => s.view);
   const hasRuns = useLab((s) => s.runs.length > 0);
-  const evaluated = useLab((s) => s.runs.some((r) => r.metrics));
+  const empty = useLab(isEmpty);
+  const [target, words] = view === 'benchmark' ? ['benchmark', 'the benchmark'] : hasRuns ? ['runs', 'the runs'] : ['main', 'the chart'];
   return (
     <div className={`app${empty ? ' empty' : ''}${hasRuns ? '' : ' no-runs'}`}>
-      <a className="skip" href={hasRuns ? '#runs' : '#main'}>
-        Skip to {hasRuns ? 'the runs' : 'the chart'}
+      <a className="skip" href={`#${target}`}>
+        Skip to {words}
       </a>
       <Header />
       <GpuBanner />
       <Notices />
-      <div className="columns">
-        <aside className="left" aria-label="Data and settings">
-          <ErrorBoundary panel="Data">
-            {empty && <StartPanel />}
-            <DataPanel />
-            {!empty && <StartPanel />}
+      {view === 'benchmark' ? (
+        <ErrorBoundary panel="The benchmark">
+          <Suspense fallback={<p className="muted placeholder">Loading the benchmark…</p>}>
+            <BenchmarkView />
+          </Suspense>
+        </ErrorBoundary>
+      ) : (
+        <LabView />
+      )}
+      <DropTarget />
+    </div>
+  );
+}
+
+function LabView() {
+  const empty = useLab(isEmpty);
+  const hasRuns = useLab((s) => s.runs.length > 0);
+  const evaluated = useLab((s) => s.runs.some((r) => r.metrics));
+  return (
+    <div className="columns">
+      <aside className="left" aria-label="Data and settings">
+        <ErrorBoundary panel="Data">
+          {empty && <StartPanel />}
+          <DataPanel />
+          {!empty && <StartPanel />}
+        </ErrorBoundary>
+        <ErrorBoundary panel="Settings">
+          <ConfigurePanel />
+        </ErrorBoundary>
+      </aside>
+      <main id="main" className="centre" tabIndex={-1}>
+        <ErrorBoundary panel="The Pareto chart">{evaluated ? <ParetoPanel /> : <ExampleChart />}</ErrorBoundary>
+        {hasRuns && (
+          <ErrorBoundary panel="The run table">
+            <RunTable />
           </ErrorBoundary>
-          <ErrorBoundary panel="Settings">
-            <ConfigurePanel />
+        )}
+        <HowToRead />
+      </main>
+      {hasRuns && (
+        <aside className="right" aria-label="Selected run">
+          <ErrorBoundary panel="The selected run">
+            <RunPanel />
           </ErrorBoundary>
         </aside>
-        <main id="main" className="centre" tabIndex={-1}>
-          <ErrorBoundary panel="The Pareto chart">{evaluated ? <ParetoPanel /> : <ExampleChart />}</ErrorBoundary>
-          {hasRuns && (
-            <ErrorBoundary panel="The run table">
-              <RunTable />
-            </ErrorBoundary>
-          )}
-          <HowToRead />
-        </main>
-        {hasRuns && (
-          <aside className="right" aria-label="Selected run">
-            <ErrorBoundary panel="The selected run">
-              <RunPanel />
-            </ErrorBoundary>
-          </aside>
-        )}
-      </div>
-      <DropTarget />
+      )}
     </div>
   );
 }

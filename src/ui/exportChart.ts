@@ -8,11 +8,15 @@ import { useLab } from './store';
 const WIDTH = 900;
 const HEIGHT = 560;
 
-export async function saveChart(model: ChartModel, chart: { name: string; fileName: string }, format: 'png' | 'svg'): Promise<void> {
+export async function saveChart(
+  model: ChartModel,
+  chart: { name: string; fileName: string; source?: string },
+  format: 'png' | 'svg',
+): Promise<void> {
   const plotly = await loadPlotly();
   const { shards, model: lm } = useLab.getState().data;
   const hook = lm?.hook && !shards?.label.includes(lm.label) ? `${lm.label} ${lm.hook}` : undefined;
-  const source = [shards?.label, hook, 'Gated SAE Lab'].filter(Boolean).join(' · ');
+  const source = chart.source ?? [shards?.label, hook, 'Gated SAE Lab'].filter(Boolean).join(' · ');
   const traces = model.traces.filter((t) => t.meta !== CURSOR);
   const layout = {
     ...model.layout,

@@ -66,3 +66,6 @@ export function percent(n: number): string {
   if (n > 0 && n < 0.0005) return `<0.1${THIN}%`;
   return `${(n * 100).toFixed(n > 0.995 && n < 1 ? 2 : n === 1 || n === 0 ? 0 : 1)}${THIN}%`;
 }
+
+/** 277, 40.7, 2.04: milliseconds to three digits. */
+export const milliseconds = (ms: number): string => (ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3));

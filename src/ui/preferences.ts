@@ -1,6 +1,6 @@
 /** The few things remembered between visits, and the settings kept in the link. Storage may be forbidden; that is fine. */
 import { settingsFromParams, settingsToParams } from '../lab/settings';
-import { DEMO_HOOKS, type Theme, useLab } from './store';
+import { DEMO_HOOKS, type Theme, useLab, type View } from './store';
 
 const KEY = 'gated-sae-lab.view';
 
@@ -31,11 +31,15 @@ function write(value: Remembered): void {
   }
 }
 
+const paramsOf = () => new URLSearchParams(location.hash.slice(1));
+const viewOf = (params: URLSearchParams): View => (params.has('benchmark') ? 'benchmark' : 'lab');
+
 export function restorePreferences(): void {
-  const params = new URLSearchParams(location.hash.slice(1));
+  const params = paramsOf();
   const hook = params.get('hook');
   useLab.setState({
     ...read(),
+    view: viewOf(params),
     form: settingsFromParams(params),
     ...(DEMO_HOOKS.some((h) => h === hook) ? { demoHook: hook as string } : {}),
   });
@@ -43,13 +47,18 @@ export function restorePreferences(): void {
   useLab.subscribe((s, before) => {
     if (s.theme !== before.theme || s.cardsClosed !== before.cardsClosed) write({ theme: s.theme, cardsClosed: s.cardsClosed });
     if (s.theme !== before.theme) applyTheme(s.theme);
-    if (s.form !== before.form || s.demoHook !== before.demoHook) {
+    const isElsewhere = s.view !== viewOf(paramsOf());
+    if (s.form !== before.form || s.demoHook !== before.demoHook || isElsewhere) {
       const next = settingsToParams(s.form);
       if (s.demoHook !== DEMO_HOOKS[0]) next.set('hook', s.demoHook);
-      const text = next.toString();
-      history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
+      const text = [s.view === 'lab' ? '' : s.view, next.toString()].filter(Boolean).join('&');
+      const address = text ? `#${text}` : location.pathname + location.search;
+      // Views are pages of their own to the back button; settings are not.
+      if (isElsewhere) history.pushState(null, '', address);
+      else history.replaceState(null, '', address);
     }
   });
+  addEventListener('popstate', () => useLab.setState({ view: viewOf(paramsOf()) }));
 }
 
 function applyTheme(theme: Theme): void {

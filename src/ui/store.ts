@@ -17,6 +17,8 @@ export interface Notice {
 
 export type YMetric = 'recovered' | 'r2' | 'fvu' | 'gamma';
 export type Theme = 'auto' | 'light' | 'dark';
+/** What fills the page below the header. */
+export type View = 'lab' | 'benchmark';
 export interface Sort {
   column: string;
   descending: boolean;
@@ -44,6 +46,7 @@ export interface RunsSlice {
 }
 
 export interface ViewSlice {
+  view: View;
   theme: Theme;
   cardsClosed: boolean;
   yMetric: YMetric;
@@ -70,6 +73,7 @@ export function initialState(): LabState {
     runs: [],
     selectedRunId: undefined,
     hoveredRunId: undefined,
+    view: 'lab',
     theme: 'auto',
     cardsClosed: false,
     yMetric: 'recovered',

@@ -1,5 +1,5 @@
-// Adam on the latents' scalars (b_enc, or b_gate, r_mag, b_mag), in place; w of a latent, its run, is kept.
-// One invocation a latent; grid ceil(latents/64) folded. Runs that are not live are skipped.
+// Dense form, Adam on the latents' scalars (b_enc, or b_gate, r_mag, b_mag), in place; w of a record, its run or its correction, is kept.
+// One invocation a latent; grid ceil(latents/64) folded. Runs that are not live or take the sparse form are skipped.
 
 override MOMENTUM : bool = false;
 
@@ -9,10 +9,9 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> sums : array<vec4<f32>>;         // [latents, 2]: xyz of the first = gradient
-@group(0) @binding(3) var<storage, read_write> latents : array<Latent>;   // [latents]
-@group(0) @binding(4) var<storage, read_write> v : array<vec4<f32>>;      // [latents]
-@group(0) @binding(5) var<storage, read_write> m : array<vec4<f32>>;      // [latents] with MOMENTUM, else unused
+@group(0) @binding(2) var<storage, read> sums : array<vec4<f32>>;          // [latents]: xyz = gradient
+@group(0) @binding(3) var<storage, read_write> records : array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> active_set : Active;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -20,19 +19,21 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   if (i >= params.latents) {
     return;
   }
-  let latent = latents[i];
-  let run = runs.run[u32(latent.w)];
-  if (run.live == 0u) {
+  let latent = records[i];
+  let r = u32(latent.w);
+  let run = runs.run[r];
+  if (run.live == 0u || active_set.dense[r] == 0u || i >= run.first + run.width) {
     return;
   }
-  let g = vec4(sums[2u * i].xyz, 0.0);
-  let second = run.beta2 * v[i] + (1.0 - run.beta2) * g * g;
-  v[i] = second;
+  let g = sums[i].xyz;
+  let kept = records[params.latents + i];
+  let second = run.beta2 * kept.xyz + (1.0 - run.beta2) * g * g;
+  records[params.latents + i] = vec4(second, kept.w);
   var first = g;
   if (MOMENTUM) {
-    first = run.beta1 * m[i] + (1.0 - run.beta1) * g;
-    m[i] = first;
+    first = run.beta1 * records[3u * params.latents + i].xyz + (1.0 - run.beta1) * g;
+    records[3u * params.latents + i] = vec4(first, 0.0);
   }
   let change = (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
-  latents[i] = vec4(latent.xyz - change.xyz, latent.w);
+  records[i] = vec4(latent.xyz - change, latent.w);
 }

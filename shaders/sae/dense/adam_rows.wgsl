@@ -1,9 +1,9 @@
-// Adam on the rows of one matrix, in place. Two uses, chosen by DECODER:
+// Dense form, Adam on the rows of one matrix, in place. Two uses, chosen by DECODER:
 //   W_dec: the gradient loses its component along the row, Adam, the row is divided by its norm (paper D.1.1);
 //   W_enc: the gradient first gains what b_dec contributes, - s_i (b_dec - mean), because the batch is centred by the mean.
 // v <- beta2 v + (1 - beta2) g²; w <- w - lr·corr1·m / (sqrt(v·corr2) + eps), m = g when beta1 = 0 (no first moment is stored).
 //
-// One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live are skipped.
+// One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live or take the sparse form are skipped, and so is padding (its rows are zero).
 
 override WIDTH : u32 = 64u;
 override DECODER : bool = false;
@@ -17,13 +17,12 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> latents : array<Latent>;      // [latents]
-@group(0) @binding(3) var<storage, read> sums : array<vec4<f32>>;      // [latents, 2]: w of the first = s_i
+@group(0) @binding(2) var<storage, read> records : array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> sums : array<vec4<f32>>;      // [latents]: w = s_i
 @group(0) @binding(4) var<storage, read> bias : array<vec4<f32>>;      // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(5) var<storage, read> gradient : array<vec4<f32>>;  // [latents, Q]
-@group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;   // [latents, Q]
-@group(0) @binding(7) var<storage, read_write> v : array<vec4<f32>>;   // [latents, Q]
-@group(0) @binding(8) var<storage, read_write> m : array<vec4<f32>>;   // [latents, Q] with MOMENTUM, else unused
+@group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;   // the matrix, v, m: planes of [latents, Q]
+@group(0) @binding(7) var<storage, read> active_set : Active;
 
 var<workgroup> lanes : array<vec2<f32>, WIDTH>;
 
@@ -45,12 +44,16 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   if (i >= params.latents) {
     return;
   }
-  let r = u32(latents[i].w);
+  let r = u32(records[i].w);
   let run = runs.run[r];
-  if (run.live == 0u) {
+  if (i >= run.first + run.width) {
+    return;
+  }
+  if (run.live == 0u || active_set.dense[r] == 0u) {
     return;
   }
   let row = i * params.quads;
+  let plane = params.latents * params.quads;
   var along = 0.0;
   if (DECODER) {
     var dots = vec2(0.0);
@@ -60,7 +63,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let both = workgroup_sum(t, dots);
     along = both.x / both.y;
   }
-  let s = sums[2u * i].w;
+  let s = sums[i].w;
   var norm = 0.0;
   for (var q = t; q < params.quads; q += WIDTH) {
     let at = row + q;
@@ -70,12 +73,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     } else {
       g -= s * (bias[r * params.quads + q] - bias[params.runs * params.quads + q]);
     }
-    let second = run.beta2 * v[at] + (1.0 - run.beta2) * g * g;
-    v[at] = second;
+    let second = run.beta2 * w[plane + at] + (1.0 - run.beta2) * g * g;
+    w[plane + at] = second;
     var first = g;
     if (MOMENTUM) {
-      first = run.beta1 * m[at] + (1.0 - run.beta1) * g;
-      m[at] = first;
+      first = run.beta1 * w[2u * plane + at] + (1.0 - run.beta1) * g;
+      w[2u * plane + at] = first;
     }
     let value = w[at] - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
     w[at] = value;

@@ -5,7 +5,7 @@
 // Register tile: one invocation owns 4 rows x 1 vec4 column in four named vec4 accumulators a path, one latent a step (16
 // multiply-adds a path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier.
 // Grid (ceil(Q/8), ceil(rows/32), R). f32 accumulation in the order of the run's latents, whatever the other runs. Nothing is
-// read outside the run's latents; rows and columns beyond the block are not written. A run that is not live is skipped.
+// read outside the run's latents; rows and columns beyond the block are not written. A run that is not live or takes the sparse form is skipped.
 
 struct Params {
   rows : u32,
@@ -13,7 +13,7 @@ struct Params {
   quads : u32,      // Q
   stride : u32,     // vec4s a row of acts
   runs : u32,       // R
-  block_rows : u32, // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `errors`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -23,15 +23,16 @@ struct Params {
 @group(0) @binding(4) var<storage, read> acts : array<vec4<f32>>;  // [latents, stride]: f
 @group(0) @binding(5) var<storage, read> gates : array<vec4<f32>>; // [latents, stride], of runs with an auxiliary loss
 @group(0) @binding(6) var<storage, read> bias : array<vec4<f32>>;  // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(7) var<storage, read_write> errors : array<vec4<f32>>; // [slots, block rows, Q]
+@group(0) @binding(8) var<storage, read> active_set : Active;
+@group(0) @binding(7) var<storage, read_write> errors : array<vec4<f32>>; // [slots, B, Q]
 
 // Errors of one row and column, both paths.
 fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {
   if (row < params.rows) {
     let centred = x[(params.first_row + row) * params.quads + q];
-    errors[(run.main_slot * params.block_rows + row) * params.quads + q] = main_ - centred;
+    errors[(run.main_slot * params.slot_rows + params.first_row + row) * params.quads + q] = main_ - centred;
     if (has_aux(run.arch)) {
-      errors[(run.aux_slot * params.block_rows + row) * params.quads + q] = aux - centred;
+      errors[(run.aux_slot * params.slot_rows + params.first_row + row) * params.quads + q] = aux - centred;
     }
   }
 }
@@ -41,7 +42,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let run = runs.run[id.z];
   let q = id.x;
   let row = id.y * 4u;
-  if (run.live == 0u || q >= params.quads || row >= params.rows) {
+  if (run.live == 0u || active_set.dense[id.z] == 0u || q >= params.quads || row >= params.rows) {
     return;
   }
   var f = run.first * params.stride + id.y;

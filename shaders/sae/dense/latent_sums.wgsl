@@ -2,7 +2,7 @@
 // sums[i] (+)= sum over tiles of (gradient of the latent's scalars, of u), times 1/B after the last block; firing counts are added to those already there.
 //
 // One invocation a latent; grid ceil(latents/64) folded. Tiles in order, going on from what is stored: row
-// blocks, multiples of 32, leave no trace in the bits. Latents of a run that is not live keep their sums.
+// blocks, multiples of 32, leave no trace in the bits. Latents of a run that is not live or takes the sparse form keep their sums.
 
 struct Params {
   tiles : u32,      // ceil(rows/32)
@@ -13,23 +13,28 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> latents : array<Latent>;       // [latents]
+@group(0) @binding(2) var<storage, read_write> records : array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> partials : array<vec4<f32>>;   // [row tiles, latents, 2], as in pull.wgsl
-@group(0) @binding(4) var<storage, read_write> sums : array<vec4<f32>>; // [latents, 2], as in latent_backward.wgsl
+@group(0) @binding(4) var<storage, read_write> sums : array<vec4<f32>>; // [latents]: gradient of the scalars (xyz), s = mean of g_u (w)
+@group(0) @binding(5) var<storage, read> active_set : Active;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
   let i = id.x + id.y * groups.x * 64u;
-  if (i >= params.latents || runs.run[u32(latents[i].w)].live == 0u) {
+  if (i >= params.latents) {
     return;
   }
-  var sum = select(vec4(0.0), sums[2u * i], params.accumulate != 0u);
+  let r = u32(records[i].w);
+  if (runs.run[r].live == 0u || active_set.dense[r] == 0u) {
+    return;
+  }
+  var sum = select(vec4(0.0), sums[i], params.accumulate != 0u);
   var fired = 0.0;
   for (var tile = 0u; tile < params.tiles; tile++) {
     let at = 2u * (tile * params.latents + i);
     sum += partials[at];
     fired += partials[at + 1u].x;
   }
-  sums[2u * i] = sum * params.scale;
-  sums[2u * i + 1u].x += fired;
+  sums[i] = sum * params.scale;
+  records[2u * params.latents + i].x += fired;
 }

@@ -6,13 +6,14 @@
 // both paths), K = D in steps of one vec4; an 8 x 8 workgroup owns 32 x 32. Grid (ceil(widest run/32), ceil(rows/32), R); tiles
 // beyond a narrower run return. f32 accumulation in the order of k; sums over rows in a fixed order through workgroup memory. Loads beyond
 // the last row or the run's last latent are clamped to it; such results count as 0, and are written only into the padding of
-// a latent's row up to the next multiple of 4. A run that is not live is skipped.
+// a latent's row up to the next multiple of 4. A run that is not live or takes the sparse form is skipped.
 
 struct Params {
   rows : u32,
   quads : u32,      // Q
   stride : u32,     // vec4s a row of ut and pulls: ceil(block rows/4)
-  block_rows : u32, // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `errors`
+  first_row : u32,  // of this block in the batch
   latents : u32,
 }
 
@@ -20,9 +21,10 @@ struct Params {
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> ut : array<vec4<f32>>;          // [latents, stride]
 @group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
-@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>;      // [slots, block rows, Q]
+@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>;      // [slots, B, Q]
 @group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;       // [latents, Q]
 @group(0) @binding(6) var<storage, read_write> pulls : array<vec4<f32>>; // [latents, stride]
+@group(0) @binding(8) var<storage, read> active_set : Active;
 // [row tiles, latents, 2]: gradient of the latent's scalars (xyz) and of u (w), sums over the tile's rows; then x = rows on
 // which the latent fired (f > 0).
 @group(0) @binding(7) var<storage, read_write> partials : array<vec4<f32>>;
@@ -67,7 +69,7 @@ fn finish(run : Run, k : u32, local : u32, quad : u32, lane : u32, we : vec4<f32
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>, @builtin(local_invocation_index) index : u32) {
   let run = runs.run[group.z];
-  if (run.live == 0u || group.x * 32u >= run.width) {
+  if (run.live == 0u || active_set.dense[group.z] == 0u || group.x * 32u >= run.width) {
     return;
   }
   let quad = group.y * 8u + t.y;
@@ -90,10 +92,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   var aux1 = vec4(0.0);
   var aux2 = vec4(0.0);
   var aux3 = vec4(0.0);
-  let main_ = run.main_slot * params.block_rows * params.quads;
+  let main_ = (run.main_slot * params.slot_rows + params.first_row) * params.quads;
   if (quad * 4u < params.rows && k < run.width) {
     if (has_aux(run.arch)) {
-      let second = run.aux_slot * params.block_rows * params.quads;
+      let second = (run.aux_slot * params.slot_rows + params.first_row) * params.quads;
       for (var q = 0u; q < params.quads; q++) {
         let r0 = w_dec[w0 + q];
         let r1 = w_dec[w1 + q];

@@ -4,7 +4,7 @@
 // Register tile: one invocation owns 4 latents x 1 vec4 column in four named vec4 accumulators, four rows a step (eight vec4
 // loads, 64 multiply-adds); an 8 x 8 workgroup owns 32 latents x 32 columns. No workgroup memory and no barrier.
 // Grid (ceil(Q/8), ceil(widest run/32), R); tiles beyond a narrower run return. f32 accumulation in the order of the batch's rows, going
-// on from what is stored, so that row blocks leave no trace in the bits. No row beyond the block is read; loads beyond the run's last latent are clamped to it and their results not written. A run that is not live is skipped: its gradients are left as they were.
+// on from what is stored, so that row blocks leave no trace in the bits. No row beyond the block is read; loads beyond the run's last latent are clamped to it and their results not written. A run that is not live or takes the sparse form is skipped: its gradients are left as they were.
 
 override ENCODER : bool = false;
 
@@ -13,7 +13,7 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   stride : u32,     // vec4s a row of coefficients: ceil(block rows/4)
-  block_rows : u32, // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `errors`
   accumulate : u32, // 0: the first block of a step, overwrite
   scale : f32,      // 1 before the last block, where it is 2/B or 1/B
 }
@@ -21,7 +21,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> coefficients : array<vec4<f32>>;   // [latents, stride]: f, or with ENCODER g_u
-@group(0) @binding(3) var<storage, read> vectors : array<vec4<f32>>;        // errors [slots, block rows, Q], or x [B, Q]
+@group(0) @binding(3) var<storage, read> vectors : array<vec4<f32>>;        // errors [slots, B, Q], or x [B, Q]
+@group(0) @binding(5) var<storage, read> active_set : Active;
 @group(0) @binding(4) var<storage, read_write> gradient : array<vec4<f32>>; // [latents, Q]
 
 @compute @workgroup_size(8, 8)
@@ -29,7 +30,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let run = runs.run[id.z];
   let q = id.x;
   let k = id.y * 4u;
-  if (run.live == 0u || q >= params.quads || k >= run.width) {
+  if (run.live == 0u || active_set.dense[id.z] == 0u || q >= params.quads || k >= run.width) {
     return;
   }
   let last = run.width - 1u;
@@ -37,7 +38,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let c1 = (run.first + min(k + 1u, last)) * params.stride;
   let c2 = (run.first + min(k + 2u, last)) * params.stride;
   let c3 = (run.first + min(k + 3u, last)) * params.stride;
-  let base = select(run.main_slot * params.block_rows, params.first_row, ENCODER) * params.quads + q;
+  let base = (select(run.main_slot * params.slot_rows, 0u, ENCODER) + params.first_row) * params.quads + q;
   let one = params.quads;
   let to = (run.first + k) * params.quads + q;
   var acc0 = vec4(0.0);

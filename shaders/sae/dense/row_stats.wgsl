@@ -2,7 +2,7 @@
 // formed by reduce_stats.wgsl). x_hat = e + x + mean, since x is centred.
 //
 // One workgroup of WIDTH invocations a (row, run); grid (rows, R). An invocation takes every WIDTH-th vec4 column; one of them adds
-// up the lanes in a fixed order. A run that is not live is skipped.
+// up the lanes in a fixed order. A run that is not live or takes the sparse form is skipped.
 
 override WIDTH : u32 = 64u;
 
@@ -11,15 +11,16 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   runs : u32,       // R
-  block_rows : u32, // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `errors`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;      // [B, Q]
 @group(0) @binding(3) var<storage, read> bias : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>; // [slots, block rows, Q]
-@group(0) @binding(5) var<storage, read_write> stats : array<f32>;  // [block rows, R, STATS]
+@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>; // [slots, B, Q]
+@group(0) @binding(6) var<storage, read> active_set : Active;
+@group(0) @binding(5) var<storage, read_write> stats : array<f32>;  // [B, R, STATS]
 
 var<workgroup> norms : array<vec4<f32>, WIDTH>; // ‖e‖², ‖x_hat‖², x_hat·x, ‖x‖²
 var<workgroup> second : array<f32, WIDTH>;      // ‖e_aux‖²
@@ -28,13 +29,13 @@ var<workgroup> second : array<f32, WIDTH>;      // ‖e_aux‖²
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let row = group.x;
   let run = runs.run[group.y];
-  if (run.live == 0u) {
+  if (run.live == 0u || active_set.dense[group.y] == 0u) {
     return;
   }
   let aux = has_aux(run.arch);
   let at = (params.first_row + row) * params.quads;
-  let main_ = (run.main_slot * params.block_rows + row) * params.quads;
-  let other_ = (run.aux_slot * params.block_rows + row) * params.quads;
+  let main_ = (run.main_slot * params.slot_rows + params.first_row + row) * params.quads;
+  let other_ = (run.aux_slot * params.slot_rows + params.first_row + row) * params.quads;
   var norm = vec4(0.0);
   var square = 0.0;
   for (var q = t; q < params.quads; q += WIDTH) {
@@ -55,7 +56,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       norm += norms[other];
       square += second[other];
     }
-    let s = (row * params.runs + group.y) * STATS;
+    let s = ((params.first_row + row) * params.runs + group.y) * STATS;
     stats[s] = norm.x;
     stats[s + 1u] = square;
     stats[s + 4u] = norm.y;

@@ -5,12 +5,13 @@
 // One workgroup of 4 row quads x 64 latent lanes a (16 rows, run); grid (ceil(rows/16), R). An invocation takes four rows of one
 // latent at a time; lanes are added up in a fixed order. Rows beyond the block are written as 0 up to the next multiple of 4
 // and not at all behind that. A run without an auxiliary loss (gate = f) leaves `gates` as
-// it was; a run that is not live is skipped.
+// it was; a run that is not live or takes the sparse form is skipped.
 
 struct Params {
   rows : u32,
   stride : u32,     // vec4s a row of ut, acts and gates: ceil(block rows/4)
   runs : u32,       // R
+  first_row : u32,  // of this block in the batch
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -19,7 +20,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
 @group(0) @binding(4) var<storage, read_write> acts : array<vec4<f32>>;  // [latents, stride]
 @group(0) @binding(5) var<storage, read_write> gates : array<vec4<f32>>; // [latents, stride]
-@group(0) @binding(6) var<storage, read_write> stats : array<f32>;       // [block rows, R, STATS]
+@group(0) @binding(7) var<storage, read> active_set : Active;
+@group(0) @binding(6) var<storage, read_write> stats : array<f32>;       // [B, R, STATS]
 
 var<workgroup> sums : array<vec4<f32>, 256>;
 var<workgroup> counts : array<vec4<f32>, 256>;
@@ -27,7 +29,7 @@ var<workgroup> counts : array<vec4<f32>, 256>;
 @compute @workgroup_size(4, 64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
   let run = runs.run[group.y];
-  if (run.live == 0u) {
+  if (run.live == 0u || active_set.dense[group.y] == 0u) {
     return;
   }
   let aux = has_aux(run.arch);
@@ -67,7 +69,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
       l1 += sums[other * 4u + lane / 4u][lane % 4u];
       l0 += counts[other * 4u + lane / 4u][lane % 4u];
     }
-    let s = (mine * params.runs + group.y) * STATS;
+    let s = ((params.first_row + mine) * params.runs + group.y) * STATS;
     stats[s + 2u] = l1;
     stats[s + 3u] = l0;
   }

@@ -3,12 +3,12 @@ import { heldOutBlocks } from '../../data/moments';
 import { listFiles } from '../../data/nodeFiles';
 import { loadSae } from '../../interop/saelens';
 import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
-import { layoutOf } from '../../sae/layout';
+import { layoutLimits, layoutOf } from '../../sae/layout';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
-import { adapterName, loadWorkspace, openEngine } from '../engine';
+import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
 import { describeMetrics, finish, progress } from '../output';
-import { limitsOf } from '../training';
+import { dataFacts, limitsOf } from '../training';
 
 const ROWS_AT_ONCE = 1024;
 
@@ -20,7 +20,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
     text: 'text',
     tokens: 'text',
     data: 'list',
-    tensor: 'text',
+    ...READING_OPTIONS,
+    ...FILTER_OPTIONS,
     context: 'text',
     'max-tokens': 'text',
     json: 'flag',
@@ -29,17 +30,20 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const [model, text, tokens, data] = [options.text('model'), options.text('text'), options.text('tokens'), options.list('data')];
   if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0)
     throw new UsageError('give --model DIR and --text FILE (or --tokens FILE), or --data PATH...');
+  const [reading, filter] = [readingOf(options), filterOf(options)];
+  if (model !== undefined && Object.keys(filter).length > 0)
+    throw new UsageError('rows are left out of --data only: a language model is measured on whole sequences');
   const sae = await loadSae(await listFiles([path]));
   const engine = await openEngine();
   const { gpu, flopsPerMs } = engine;
   const workspace = await loadWorkspace(
     engine,
-    model === undefined ? { data, tensor: options.text('tensor') } : { model, text, tokens },
+    model === undefined ? { data, reading, filter } : { model, text, tokens },
     limitsOf(options),
   );
-  const source = sourceOf();
+  const source = await sourceOf();
 
-  function sourceOf(): EvaluationSource {
+  async function sourceOf(): Promise<EvaluationSource> {
     if (workspace.model && workspace.sequences) {
       const hook = options.text('hook') ?? sae.hookName;
       if (hook === undefined) throw new UsageError('--hook is required: the SAE’s cfg.json does not name one');
@@ -53,15 +57,14 @@ export async function evaluateSae(args: string[]): Promise<number> {
     const { shards } = workspace.inspected;
     const [first] = shards;
     if (first?.d !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; the rows are ${first?.d} wide.`);
-    const ranges = shards.map(({ rows }, i) => ({ source: i, start: 0, rows }));
-    return { kind: 'rows', blocks: () => heldOutBlocks(shards, ranges) };
+    const sources = await workspace.rows.shardRows();
+    await workspace.rows.fingerprint();
+    const ranges = sources.map(({ rows }, i) => ({ source: i, start: 0, rows }));
+    return { kind: 'rows', blocks: () => heldOutBlocks(sources, ranges) };
   }
 
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], {
-      maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
-      flopsPerMs,
-    }),
+    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
     runs: [
       {
         schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
@@ -73,6 +76,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     scale: 1,
     mean: sae.bDec,
     flopsPerMs,
+    form: 'sparse',
   });
   const evaluator = await Evaluator.create(gpu, sae.dIn, source);
   const results = await evaluator.evaluate([{ trainer, runs: [{ index: 0, id: 'sae' }] }], (fraction) =>
@@ -87,8 +91,10 @@ export async function evaluateSae(args: string[]): Promise<number> {
     d_sae: sae.dSae,
     ...(source.kind === 'model' ? { hook: source.hook } : {}),
     adapter: adapterName(gpu),
+    ...dataFacts(workspace),
     ...metrics,
   };
+  sayDropped(workspace);
   finish(options.flag('json'), result, () =>
     [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics)].join('\n'),
   );

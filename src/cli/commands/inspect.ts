@@ -1,38 +1,121 @@
-/** `inspect`: what each file was recognised as, or why it was refused. Opens no GPU. */
-import { inspectFiles } from '../../data/classify';
+/** `inspect`: what each file was recognised as, or why it was refused; what was assumed; on request what the activations are like. No GPU. */
+import { type Inspection, inspectFiles } from '../../data/classify';
+import { fingerprintOf } from '../../data/fingerprint';
 import { listFiles } from '../../data/nodeFiles';
+import { type Profile, type Profiles, profileSources } from '../../data/profile';
+import { describeProfile, filterOptions } from '../../data/profileText';
+import type { ShardSource } from '../../data/shard';
+import type { FileReport } from '../../lab/protocol';
 import { readOptions, UsageError } from '../args';
+import { checkTensor, READING_OPTIONS, readingOf } from '../engine';
 import { finish, table } from '../output';
 
 export async function inspect(args: string[]): Promise<number> {
-  const { options, words } = readOptions(args, { tensor: 'text', json: 'flag' }, true);
+  const { options, words } = readOptions(args, { ...READING_OPTIONS, profile: 'flag', json: 'flag' }, true);
   if (words.length === 0) throw new UsageError('give at least one file or folder');
-  const tensor = options.text('tensor');
-  const { reports } = await inspectFiles(await listFiles(words), tensor === undefined ? {} : { tensor });
-  const files = reports.map(({ path, ok, format, rows, d, dtype, hasTokens, candidates, error }) => ({
-    path,
-    ok,
-    ...(format === undefined ? {} : { format }),
-    ...(rows === undefined ? {} : { rows }),
-    ...(d === undefined ? {} : { d }),
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(hasTokens === undefined ? {} : { has_tokens: hasTokens }),
-    ...(candidates === undefined ? {} : { candidates }),
-    ...(error === undefined ? {} : { error }),
-  }));
-  finish(options.flag('json'), { files }, () =>
-    table(
-      ['file', 'format', 'rows', 'd', 'dtype', 'tokens', 'finding'],
-      files.map((f) => [
-        f.path,
-        f.format ?? '?',
-        String(f.rows ?? ''),
-        String(f.d ?? ''),
-        f.dtype ?? '',
-        f.has_tokens ? 'yes' : '',
-        f.ok ? 'ok' : (f.error ?? 'refused'),
-      ]),
-    ),
+  const reading = readingOf(options);
+  const found = await inspectFiles(await listFiles(words), reading);
+  const { shards } = found;
+  checkTensor(shards, reading.tensor);
+  const profiles = options.flag('profile') && shards.length > 0 ? await profileSources(shards) : undefined;
+  const result = {
+    files: await describeFiles(found, profiles),
+    ...(shards.length > 0 && { fingerprint: await fingerprintOf(shards.flatMap(({ files }) => files)) }),
+    ...(profiles?.total && { profile: profileJson(profiles.total) }),
+  };
+  finish(options.flag('json'), result, () =>
+    [fileTable(found.reports), ...notes(found.reports), ...profileLines(profiles, shards)].join('\n'),
   );
   return 0;
+}
+
+/** Keys of the JSON result: docs/cli.md. */
+async function describeFiles({ reports, shards }: Inspection, profiles: Profiles | undefined): Promise<Record<string, unknown>[]> {
+  const byPath = new Map(shards.map((shard, i) => [shard.label, { shard, profile: profiles?.each[i] }]));
+  const files: Record<string, unknown>[] = [];
+  for (const report of reports) {
+    const { path, ok, format, files: count, rows, d, dtype, hasTokens, hasMask, sequence, hookName, candidates, error } = report;
+    const { assumptions, question } = report;
+    const used = ok ? byPath.get(path) : undefined;
+    files.push({
+      path,
+      ok,
+      ...(format !== undefined && { format }),
+      ...(count !== undefined && { files: count }),
+      ...(rows !== undefined && { rows }),
+      ...(d !== undefined && { d }),
+      ...(dtype !== undefined && { dtype }),
+      ...(hasTokens !== undefined && { tokens: hasTokens, has_tokens: hasTokens }),
+      ...(hasMask && { mask: true }),
+      ...(sequence !== undefined && { sequence }),
+      ...(used && used.shard.tensor !== '' && { tensor: used.shard.tensor }),
+      ...(hookName !== undefined && { hook: hookName }),
+      ...(candidates !== undefined && { candidates }),
+      ...(error !== undefined && { error }),
+      ...(assumptions !== undefined && { assumptions }),
+      ...(question !== undefined && { question }),
+      ...(used?.profile && { profile: profileJson(used.profile) }),
+      ...(used && { fingerprint: await fingerprintOf(used.shard.files) }),
+    });
+  }
+  return files;
+}
+
+const profileJson = (profile: Profile): Record<string, unknown> => {
+  const { rows, sampledRows, d, dtype, badRows, maskedRows, meanNorm, rootMeanSquareNorm, normPercentiles, outliers, proposal } = profile;
+  const options = filterOptions(profile);
+  return {
+    rows,
+    sampled_rows: sampledRows,
+    d,
+    dtype,
+    bad_rows: badRows,
+    masked_rows: maskedRows,
+    mean_norm: meanNorm,
+    root_mean_square_norm: rootMeanSquareNorm,
+    norm_percentiles: normPercentiles,
+    mean_vector_norm: profile.meanVectorNorm,
+    mean_vector_share: profile.meanVectorShare,
+    constant_columns: profile.constantColumns,
+    ...(profile.constantColumns > 0 && { constant_column_list: profile.constantColumnList }),
+    outliers,
+    proposed_scale: proposal.scale,
+    ...(options !== '' && { proposed_filter: options }),
+  };
+};
+
+/** Findings are long: they stand behind the table, which they would widen. */
+function fileTable(reports: readonly FileReport[]): string {
+  const lines = table(
+    ['file', 'format', 'rows', 'd', 'dtype', 'tokens'],
+    reports.map((f) => [
+      f.path,
+      f.files === undefined ? (f.format ?? '?') : `${f.format ?? '?'} (${f.files} files)`,
+      String(f.rows ?? ''),
+      String(f.d ?? ''),
+      f.dtype ?? '',
+      f.hasTokens ? 'yes' : '',
+    ]),
+  ).split('\n');
+  const findings = ['finding', '-------', ...reports.map((f) => (f.ok ? 'ok' : (f.error ?? 'refused')))];
+  return lines.map((line, i) => `${line}  ${findings[i]}`).join('\n');
+}
+
+/** What is to be confirmed, file by file; the same sentence of many files once. */
+function notes(reports: readonly FileReport[]): string[] {
+  const byNote = new Map<string, string[]>();
+  const add = (note: string, path: string) => byNote.set(note, [...(byNote.get(note) ?? []), path]);
+  for (const { path, ok, assumptions, hasMask } of reports) {
+    for (const note of assumptions ?? []) add(`assumed: ${note}`, path);
+    if (ok && hasMask) add('has a mask: masked rows are dropped unless --keep-masked is given', path);
+  }
+  if (byNote.size === 0) return [];
+  return ['', ...[...byNote].map(([note, paths]) => `${paths[0]}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''}: ${note}`)];
+}
+
+function profileLines(profiles: Profiles | undefined, shards: readonly ShardSource[]): string[] {
+  if (!profiles) return [];
+  if (!profiles.total) return ['', 'profile: not one sampled row is finite and unmasked'];
+  const title = shards.length === 1 ? shards[0]?.label : `${shards.length} files together`;
+  return ['', `profile of ${title}`, ...describeProfile(profiles.total).map((line) => `  ${line}`)];
 }

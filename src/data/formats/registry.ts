@@ -3,8 +3,9 @@ import { looksLikeSafetensors } from '../safetensors';
 import { DataError } from '../types';
 import { openArrow } from './arrow/arrow';
 import type { OpenFile } from './container';
-import { looksLikeNpy, openNpy } from './npy/npy';
-import { openNpz } from './npy/npz';
+import { looksLikeNpy } from './npy/header';
+import { openNpy } from './npy/npy';
+import { openNpzZip } from './npy/npz';
 import { openSafetensors } from './safetensors/safetensors';
 import { isTorchZip, looksLikePickle, openTorch, openTorchZip } from './torch/torch';
 import { openZip } from './zip/archive';
@@ -27,7 +28,7 @@ const openArchive: OpenFile = async (source, options) => {
   const archive = await openZip(source);
   if (isTorchZip(archive)) return openTorchZip(archive);
   const names = [...archive.members.keys()];
-  if (names.some((name) => name.endsWith('.npy'))) return openNpz(source, options);
+  if (names.some((name) => name.endsWith('.npy'))) return openNpzZip(archive, options);
   const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 60)));
   throw new DataError(
     source.path,
@@ -38,7 +39,7 @@ const openArchive: OpenFile = async (source, options) => {
 const KNOWN: readonly (FileFormat & { looks(head: Uint8Array, size: number, extension: string): boolean })[] = [
   { id: 'npy', title: '.npy', looks: looksLikeNpy, open: openNpy },
   { id: 'zip', title: 'zip', looks: (head) => starts(head, 'PK\x03\x04') || starts(head, 'PK\x05\x06'), open: openArchive },
-  { id: 'parquet', title: 'Parquet', looks: (head) => starts(head, 'PAR1'), open: async (source, options) => (await parquet()).openParquet(source, options) },
+  { id: 'parquet', title: 'Parquet', looks: (head) => starts(head, 'PAR1'), open: async (source) => (await parquet()).openParquet(source) },
   {
     id: 'arrow',
     title: 'Arrow',

@@ -34,6 +34,8 @@ export interface ChartProps {
   sentence?: ReactNode;
   /** File name of exports, without extension. */
   fileName: string;
+  /** Where the numbers come from, under an exported chart; the lab's data unless told. */
+  source?: string;
   onPick?: (customdata: string) => void;
   onPoint?: (customdata: string | undefined) => void;
 }

@@ -88,12 +88,21 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
 }
 
 function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
+  const allocated = useLab((s) => s.session.gpuBytes);
+  const formula = useLab((s) => s.session.gpuFormulaBytes);
   return (
     <>
       <span title="Weights and biases of all runs of this sweep">{short(estimate.parameters)} parameters</span> ·{' '}
-      <span title="Weights, gradients, Adam moments and work buffers of all runs together; no single buffer may exceed the second number">
-        {bytes(estimate.gpuBytes)} of GPU memory (one buffer up to {bytes(estimate.limitBytes)})
-      </span>{' '}
+      <span
+        title={`Of these, parameters and one second moment each (16·F·D bytes a run, more with beta1 > 0): ${bytes(estimate.stateBytes)}. The rest are the row pool and work buffers bounded by the batch. No single buffer exceeds ${bytes(estimate.limitBytes)}; wider matrices are cut.`}
+      >
+        {bytes(estimate.gpuBytes)} of GPU memory ({bytes(estimate.stateBytes)} of it parameters and Adam)
+      </span>
+      {allocated !== undefined && formula && (
+        <span title="What the runs in training hold now, and what the formula says they need">
+          , {bytes(allocated)} allocated now (formula {bytes(formula.total)})
+        </span>
+      )}{' '}
       · <span title="At the speed measured when the page opened">about {duration(estimate.seconds)}</span>
       {live && ', added runs join at the next batch'}
     </>

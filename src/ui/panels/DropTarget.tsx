@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useServices } from '../context';
 import { collectDrop } from '../drop';
-import { addNotice } from '../store';
+import { addNotice, useLab } from '../store';
 
 /** The whole page takes drops; an outline shows it while files hover. */
 export function DropTarget() {
@@ -22,6 +22,8 @@ export function DropTarget() {
       if (!carriesFiles(event) || !event.dataTransfer) return;
       event.preventDefault();
       setOver(false);
+      // What was dropped is listed in the lab.
+      useLab.setState({ view: 'lab' });
       collectDrop(event.dataTransfer).then(
         (files) => lab.addFiles(files),
         (error: unknown) => addNotice('error', `The drop could not be read: ${error instanceof Error ? error.message : String(error)}`),

@@ -12,6 +12,7 @@ export function Header() {
       <Status />
       <div className="controls">
         <SessionControls />
+        <ViewLink />
         <ThemeSwitch />
       </div>
     </header>
@@ -149,6 +150,26 @@ function SessionControls() {
         {busy === 'stop' ? 'Stopping…' : 'Stop'}
       </button>
     </fieldset>
+  );
+}
+
+/** To the other view. A link, so that it can be opened in a tab of its own. */
+function ViewLink() {
+  const view = useLab((s) => s.view);
+  const other = view === 'lab' ? 'benchmark' : 'lab';
+  return (
+    <a
+      className="view-link"
+      href={other === 'lab' ? '#main' : '#benchmark'}
+      title={other === 'benchmark' ? 'Speed of the lab’s kernels on this GPU, beside TF.js and jax-js' : undefined}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        useLab.setState({ view: other });
+      }}
+    >
+      {other === 'lab' ? '← Lab' : 'Benchmark'}
+    </a>
   );
 }
 

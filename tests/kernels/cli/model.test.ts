@@ -110,6 +110,11 @@ describe('a language model', () => {
   });
 });
 
+const KEYS = [
+  ...['path', 'ok', 'format', 'files', 'rows', 'd', 'dtype', 'tokens', 'has_tokens', 'mask', 'sequence', 'tensor', 'hook'],
+  ...['candidates', 'error', 'assumptions', 'question', 'fingerprint'],
+];
+
 describe('inspect', () => {
   it('names each file, what it is, or why it is refused, and opens no GPU', async () => {
     const open = vi.spyOn(globalThis.__dawn as GPU, 'requestAdapter');
@@ -117,7 +122,7 @@ describe('inspect', () => {
     expect(open).not.toHaveBeenCalled();
     open.mockRestore();
     expect(code).toBe(0);
-    expect(Object.keys(json)).toEqual(['files']);
+    expect(Object.keys(json)).toEqual(['files', 'fingerprint']);
     const files = json.files as Json[];
     const byName = new Map(files.map((entry) => [(entry.path as string).split('/').at(-1), entry]));
     expect(byName.get('f32.safetensors')).toMatchObject({
@@ -132,11 +137,7 @@ describe('inspect', () => {
     expect(byName.get('two_candidates.safetensors')).toMatchObject({ ok: false, candidates: expect.any(Array) });
     expect(byName.get('truncated.safetensors')).toMatchObject({ ok: false, error: expect.stringMatching(/truncated/) });
     for (const entry of files) {
-      expect(
-        Object.keys(entry).filter(
-          (key) => !['path', 'ok', 'format', 'rows', 'd', 'dtype', 'has_tokens', 'candidates', 'error', 'scale'].includes(key),
-        ),
-      ).toEqual([]);
+      expect(Object.keys(entry).filter((key) => !KEYS.includes(key))).toEqual([]);
       expect(entry.ok === true || typeof entry.error === 'string', String(entry.path)).toBe(true);
     }
     const bad = await lab('inspect', 'tests/fixtures/formats/bad/truncated.safetensors');

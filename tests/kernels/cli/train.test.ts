@@ -198,6 +198,48 @@ describe('train', () => {
   });
 });
 
+describe('shards of other formats', () => {
+  const common = ['--arch', 'gated', '--d-sae', 24, '--lambda', 0.1, '--steps', 6, '--batch', 16, '--holdout', 0.25, '--json'];
+  const good = 'tests/fixtures/formats/good';
+
+  it('train to the same weights as safetensors of the same values', async () => {
+    const weights = async (name: string, ...more: string[]) => {
+      const { code, err } = await lab('train', '--data', `${good}/${name}`, ...more, ...common, '--out', at(`format-${name}`));
+      expect([name, code, err]).toEqual([name, 0, expect.any(String)]);
+      return readFileSync(join(at(`format-${name}`), 'sae_weights.safetensors'));
+    };
+    const expected = await weights('f32.safetensors');
+    for (const name of ['fortran.npy', 'deflated.npz', 'strided.pt', 'list.parquet'])
+      expect((await weights(name)).equals(expected), name).toBe(true);
+    const [first, second] = ['blocks.0.hook_resid_post', 'blocks.1.hook_resid_post'];
+    const asked = await lab('train', '--data', `${good}/tl_cache.pt`, ...common, '--out', at('asked'));
+    expect([asked.code, asked.err]).toEqual([1, expect.stringContaining(`${first}, ${second}`)]);
+    await weights('tl_cache.pt', '--tensor', second);
+    expect(cfg(at('format-tl_cache.pt'))).toMatchObject({ metadata: { hook_name: second } });
+  });
+
+  it('leave out what is asked for, in training and in evaluation, and say so with the fingerprint', async () => {
+    const data = `${good}/saelens_float32`;
+    const out = at('filtered');
+    const { code, json, err } = await lab('train', '--data', data, '--drop-bos', '--max-norm', '1.2x', ...common, '--out', out);
+    expect(code).toBe(0);
+    const dropped = json.dropped_rows as Record<string, number>;
+    // 12 sequences of 9 rows; all of them were met, in training, in the moments or held out.
+    expect(dropped).toMatchObject({ masked: 0, bos: 12, tokens: 0, norm: expect.any(Number) });
+    expect(dropped.norm).toBeGreaterThan(0);
+    expect(json.filter).toMatch(/^without first positions, rows with a norm above \d/);
+    expect(json.data_sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(err).toMatch(/rows left out: 12 at first positions, \d+ with a norm above the bound/);
+    expect((cfg(out).metadata as Json).gated_sae_lab).toMatchObject({ data_sha256: json.data_sha256, rows: json.filter });
+    const whole = await lab('eval', '--sae', out, '--data', data, '--json');
+    const less = await lab('eval', '--sae', out, '--data', data, '--drop-bos', '--json');
+    expect([whole.json.tokens, less.json.tokens]).toEqual([108, 96]);
+    expect(whole.json.data_sha256).toBe(json.data_sha256);
+    const tokens = await lab('eval', '--sae', out, '--data', `${good}/f32.npy`, '--drop-tokens', 0);
+    expect([tokens.code, tokens.err]).toEqual([1, expect.stringMatching(/f32\.npy: has no tokens/)]);
+  });
+});
+
 describe('odd held-out data', () => {
   it('one row is measured, without null or NaN', async () => {
     writeShard(at('one-row.safetensors'), 1, 10, randoms(10, 1));

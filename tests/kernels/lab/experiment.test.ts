@@ -129,10 +129,10 @@ describe('a run that diverges', () => {
     const original = SweepTrainer.prototype.step;
     const spy = vi.spyOn(SweepTrainer.prototype, 'step').mockImplementation(async function (this: SweepTrainer, slots, log) {
       const result = await original.call(this, slots, log);
-      if (this.layout.latents === 6 && this.steps[0] === 12)
+      if (this.layout.runs[0]?.width === 6 && this.steps[0] === 12)
         write(
           gpu,
-          this.buffers.latents,
+          this.context.only.buffers.records,
           0,
           Float32Array.from({ length: 24 }, (_, i) => [10, 200, 0, 0][i % 4] as number),
         );

@@ -1,24 +1,28 @@
 /**
  * The dense form of the step against the sparse one, on the same packed sweeps: what one step leaves in every buffer, entry by entry, and the change
- * of every tensor after several. Both are f32, so they agree to rounding; the sparse form is held against float64 elsewhere.
+ * of every tensor after several. Both are f32, so they agree to rounding; both are held against float64 elsewhere.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { readFloats, write } from '../../../src/gpu/buffers';
-import { declaredBindings } from '../../../src/gpu/kernel';
-import { DENSE_PARAMS, type DenseKernelName, denseKernelText } from '../../../src/sae/denseKernels';
-import { bufferBytes, gpuMemory, type StepForm } from '../../../src/sae/layout';
-import { SweepTrainer } from '../../../src/sae/trainer';
+import { readFloats } from '../../../src/gpu/buffers';
+import { ARCHITECTURES } from '../../../src/sae/architectures';
+import { LATENT_GROUP } from '../../../src/sae/layout';
+import { gpuMemory, sharedBytes } from '../../../src/sae/memory';
+import type { SweepTrainer } from '../../../src/sae/trainer';
 import type { SaeWeights } from '../../../src/sae/weights';
-import { maxError, poison, testGpu } from '../../gpu';
-import { bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep } from './sweep';
-
-const tensorsOf = (w: SaeWeights): [string, Float32Array][] => [
-  ['wEnc', w.wEnc],
-  ['wDec', w.wDec],
-  ['bDec', w.bDec],
-  ...Object.entries(w.vectors),
-];
+import { maxError, randoms } from '../../gpu';
+import {
+  beside,
+  bitsOf,
+  copyState,
+  poisonWork,
+  type RunSpec,
+  type Sweep,
+  type SweepOptions,
+  someWeights,
+  sweep,
+  tensorsOf,
+  weightsOf,
+} from './sweep';
 
 /** ‖actual - expected‖ / ‖expected - start‖, 0 when nothing should change and nothing did. */
 function changeError(start: Float32Array, expected: Float32Array, actual: Float32Array): number {
@@ -30,22 +34,20 @@ function changeError(start: Float32Array, expected: Float32Array, actual: Float3
   return off === 0 ? 0 : Math.sqrt(off / change);
 }
 
-/** Largest deviation relative to the largest expected value, NaN counting as infinite. */
-const relative = (actual: Float32Array, expected: Float32Array) =>
-  maxError(actual, expected) / expected.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
+const largest = (values: Float32Array) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
 
 const trainers: SweepTrainer[] = [];
 const sweeps: Sweep[] = [];
-/** Another trainer on a sweep's pool, from the same start. */
-async function beside(s: Sweep, form: StepForm): Promise<SweepTrainer> {
-  const trainer = await SweepTrainer.create(s.gpu, { ...s.trainer.options, form });
-  trainers.push(trainer);
-  return trainer;
-}
+/** Its trainer takes the dense form alone; first moments are kept: with beta1 = 0 they are the gradients. */
 const made = async (specs: RunSpec[], options?: SweepOptions): Promise<Sweep> => {
-  const s = await sweep(specs, options);
+  const s = await sweep(specs, { form: 'dense', momentum: true, ...options });
   sweeps.push(s);
   return s;
+};
+const sparseBeside = async (s: Sweep): Promise<SweepTrainer> => {
+  const trainer = await beside(s, { form: 'sparse' });
+  trainers.push(trainer);
+  return trainer;
 };
 function release() {
   for (const trainer of trainers.splice(0)) trainer.destroy();
@@ -54,9 +56,7 @@ function release() {
 beforeEach(release);
 afterAll(release);
 
-const weightsOf = (trainer: SweepTrainer) => Promise.all(trainer.layout.runs.map((_, r) => trainer.weights(r)));
-
-/** Widths on both sides of a tile of 32, none a multiple of 4 but one, so that runs begin anywhere in a vec4. */
+/** Widths on both sides of a tile of 32 and of a group of 8. */
 const mixed = (beta1: number, shift: number): RunSpec[] => [
   { arch: 'gated', width: 7, seed: 1, beta1, shift },
   { arch: 'baseline', width: 5, seed: 2, beta1, shift },
@@ -65,62 +65,110 @@ const mixed = (beta1: number, shift: number): RunSpec[] => [
   { arch: 'baseline', width: 36, seed: 5, beta1, shift },
 ];
 
+/** A run whose gates are moved latent by latent, and (bright) that adds the first component of the row to every u. */
+const special = (arch: 'gated' | 'baseline', width: number, shift: (i: number) => number, bright = false): RunSpec => {
+  const weights = someWeights(arch, 13, width, width);
+  if (bright) weights.wEnc = weights.wEnc.map((w, j) => (j % 13 === 0 ? 1 : w));
+  const gate = ARCHITECTURES[arch].vectors[0] as string;
+  weights.vectors[gate] = (weights.vectors[gate] as Float32Array).map((b, i) => b + shift(i));
+  return { arch, width, seed: 0, weights };
+};
+/** Of the rows of step 0 (slots 0, 29, 58, …) one that stands out. */
+const brightRows = randoms(101 * 13, 5).map((v, j) => (j === 58 * 13 ? 50 : v));
+
 const CASES: { what: string; beta1: number; shift: number; options?: SweepOptions; specs?: RunSpec[] }[] = [
   { what: 'beta1 0', beta1: 0, shift: 0 },
   { what: 'beta1 0.9 (one run without)', beta1: 0.9, shift: 0 },
   { what: 'in row blocks, the last of 5 rows', beta1: 0, shift: 0, options: { batch: 101, flopsPerMs: 1e-3 } },
   { what: 'every latent on', beta1: 0, shift: 10 },
+  { what: 'every latent on, more rows than the sparse form lists at once', beta1: 0, shift: 10, options: { batch: 530, poolRows: 601 } },
   { what: 'none on', beta1: 0, shift: -10 },
   { what: 'D 1, one row', beta1: 0, shift: 0, options: { d: 1, batch: 1 } },
   { what: 'D 130, 65 rows, in row blocks', beta1: 0.9, shift: 0, options: { d: 130, batch: 65, flopsPerMs: 1e-3 } },
   { what: 'baselines only', beta1: 0, shift: 0, specs: [{ arch: 'baseline', width: 33, seed: 1 }] },
+  {
+    what: 'more latents than the sparse form lists at once',
+    beta1: 0,
+    shift: 10,
+    specs: [{ arch: 'gated', width: 530, seed: 1, shift: 10 }],
+    options: { batch: 6 },
+  },
+  {
+    what: 'one latent on for every row',
+    beta1: 0,
+    shift: 0,
+    specs: [special('gated', 33, (i) => (i === 9 ? 10 : -10)), special('baseline', 12, (i) => (i === 0 ? 10 : -10))],
+  },
+  {
+    what: 'everything on for one row, nothing for the others',
+    beta1: 0,
+    shift: 0,
+    specs: [special('gated', 33, () => -10, true), special('baseline', 12, () => -10, true)],
+    options: { rows: brightRows, mean: new Float32Array(13) },
+  },
 ];
+
+/** Values of one tensor of one run on both trainers, and how large an error counts as one. */
+interface Pair {
+  what: string;
+  dense: Float32Array;
+  sparse: Float32Array;
+  scale: number;
+}
+
+/** What a step has left, run by run. */
+async function pairs({ gpu, trainer: dense }: Sweep, sparse: SweepTrainer): Promise<Pair[]> {
+  const { layout: l } = dense;
+  const row = l.quads * 4;
+  const out: Pair[] = [];
+  const two = async (what: string, of: (t: SweepTrainer) => GPUBuffer, at: number, count: number, scale?: number) => {
+    const [a, b] = await Promise.all([dense, sparse].map((t) => readFloats(gpu, of(t), at, count)));
+    if (a && b) out.push({ what, dense: a, sparse: b, scale: scale ?? largest(b) });
+  };
+  for (const [r, { first, width, mainSlot, auxSlot }] of l.runs.entries()) {
+    const [gEnc, gDec] = await Promise.all(
+      [dense.context.shared.gEnc, dense.context.shared.gDec].map((buffer) => readFloats(gpu, buffer, first * row, width * row)),
+    );
+    await two(`totals of run ${r}`, (t) => t.context.shared.totals, r * 8, 8);
+    await two(`gradient of b_dec of run ${r}`, (t) => t.context.shared.gBias, r * row, row);
+    for (const slot of new Set([mainSlot, auxSlot]))
+      await two(`errors in slot ${slot}`, (t) => t.context.shared.errors, slot * l.batch * row, l.batch * row);
+    // The gradient before its part along the row is taken away (with D 1, that is all of it) says what is large.
+    const scale = { enc: largest(gEnc as Float32Array), dec: largest(gDec as Float32Array) };
+    for (const name of ['enc', 'dec'] as const) {
+      await two(`m of W_${name} of run ${r}`, (t) => t.context.only.buffers[name], (2 * l.latents + first) * row, width * row, scale[name]);
+      await two(`v of W_${name} of run ${r}`, (t) => t.context.only.buffers[name], (l.latents + first) * row, width * row);
+    }
+    for (const [plane, name] of ['scalars', 'v and correction', 'fires', 'm'].entries()) {
+      // What Adam makes of a gradient that is rounding noise is noise, hence not the scalars themselves.
+      if (plane > 0) await two(`${name} of run ${r}`, (t) => t.context.only.buffers.records, (plane * l.latents + first) * 4, width * 4);
+    }
+  }
+  return out;
+}
 
 describe.each(CASES)('$what', ({ beta1, shift, options, specs }) => {
   // As large as the sparse form's own error against float64 in steps.test.ts (1e-5 and 2e-5).
-  it('one step leaves the same errors, statistics and gradients: 2e-5 of the largest value', async () => {
+  it('one step leaves the same errors, statistics, gradients and counts: 2e-5 of the largest value', async () => {
     const s = await made(specs ?? mixed(beta1, shift), options);
-    const dense = await beside(s, 'dense');
-    const { layout } = dense;
+    const sparse = await sparseBeside(s);
     for (let step = 0; step < 2; step++) {
       // Both from the sparse form's weights, so that nothing adds up.
-      for (const name of ['wEnc', 'wDec', 'latents', 'bias'] as const)
-        write(s.gpu, dense.buffers[name], 0, await readFloats(s.gpu, s.trainer.buffers[name]));
-      await Promise.all([s.trainer.step(s.slots(step)), dense.step(s.slots(step))]);
-      const row = layout.quads * 4;
-      const rows = layout.batch % layout.blockRows || layout.blockRows;
-      for (const name of ['gEnc', 'gDec', 'gBias', 'totals', 'errors', 'sums'] as const) {
-        const [expected, actual] = [await readFloats(s.gpu, s.trainer.buffers[name]), await readFloats(s.gpu, dense.buffers[name])];
-        const parts: [string, number, number][] =
-          name === 'totals'
-            ? layout.runs.map((_, r) => [`run ${r}`, r * 8, 8])
-            : name === 'gBias'
-              ? layout.runs.map((_, r) => [`run ${r}`, r * row, row])
-              : name === 'errors'
-                ? Array.from({ length: layout.slots }, (_, slot) => [`slot ${slot}`, slot * layout.blockRows * row, rows * row])
-                : layout.runs.map((run, r) => [
-                    `run ${r}`,
-                    run.first * (name === 'sums' ? 8 : row),
-                    run.width * (name === 'sums' ? 8 : row),
-                  ]);
-        for (const [part, at, count] of parts) {
-          expect(
-            relative(actual.subarray(at, at + count), expected.subarray(at, at + count)),
-            `${name} of ${part}, step ${step}`,
-          ).toBeLessThan(2e-5);
-        }
-      }
+      copyState(s.gpu, sparse, s.trainer);
+      await Promise.all([s.trainer.step(s.slots(step)), sparse.step(s.slots(step))]);
+      for (const { what, dense, sparse: expected, scale } of await pairs(s, sparse))
+        expect(maxError(dense, expected) / scale, `${what}, step ${step}`).toBeLessThan(2e-5);
     }
     s.gpu.check();
   });
 
   it('six steps change every tensor alike (1e-4 of the change), with the same logs (1e-5) and firing counts', async () => {
     const s = await made(specs ?? mixed(beta1, shift), options);
-    const dense = await beside(s, 'dense');
-    expect(dense.layout.blockRows).toBe(options?.flopsPerMs ? 32 : s.batch);
-    const start = await weightsOf(dense);
+    const sparse = await sparseBeside(s);
+    expect(s.trainer.layout.dense?.blockRows).toBe(options?.flopsPerMs ? 32 : s.batch);
+    const start = await weightsOf(sparse);
     for (let step = 0; step < 6; step++) {
-      const [expected, actual] = await Promise.all([s.trainer, dense].map(async (t) => (await t.step(s.slots(step), true)).log));
+      const [expected, actual] = await Promise.all([sparse, s.trainer].map(async (t) => (await t.step(s.slots(step), true)).log));
       for (const [r, log] of (expected ?? []).entries()) {
         if (!log) throw new Error('no log');
         for (const [name, value] of Object.entries(log)) {
@@ -129,7 +177,7 @@ describe.each(CASES)('$what', ({ beta1, shift, options, specs }) => {
         }
       }
     }
-    const [expected, actual] = [await weightsOf(s.trainer), await weightsOf(dense)];
+    const [expected, actual] = [await weightsOf(sparse), await weightsOf(s.trainer)];
     for (const [r, w] of start.entries()) {
       const [to, got] = [tensorsOf(expected[r] as SaeWeights), tensorsOf(actual[r] as SaeWeights)];
       tensorsOf(w).forEach(([name, from], i) => {
@@ -137,7 +185,7 @@ describe.each(CASES)('$what', ({ beta1, shift, options, specs }) => {
           1e-4,
         );
       });
-      expect([...(await dense.takeFires(r))]).toEqual([...(await s.trainer.takeFires(r))]);
+      expect([...(await s.trainer.takeFires(r))]).toEqual([...(await sparse.takeFires(r))]);
     }
     s.gpu.check();
   });
@@ -152,18 +200,13 @@ describe('bit for bit', () => {
     specs: RunSpec[],
     { options, stop, poisoned = false }: { options?: SweepOptions; stop?: number; poisoned?: boolean } = {},
   ): Promise<Buffer[]> {
-    const s = await made(specs, options);
-    const dense = await beside(s, 'dense');
+    const s = await made(specs, { momentum: false, ...options });
     for (let step = 0; step < 12; step++) {
-      if (step === 7 && stop !== undefined) dense.stop(stop);
-      if (poisoned) {
-        const { x, correction, u, ut, acts, pulls, partials, errors, stats, totals, gEnc, gDec, gBias } = dense.buffers;
-        for (const buffer of [x, correction, u, ut, acts, pulls, partials, errors, stats, totals, gEnc, gDec, gBias])
-          write(s.gpu, buffer, 0, poison(buffer.size / 4));
-      }
-      await dense.step(s.slots(step));
+      if (step === 7 && stop !== undefined) s.trainer.stop(stop);
+      if (poisoned) poisonWork(s.gpu, s.trainer);
+      await s.trainer.step(s.slots(step));
     }
-    const bits = (await weightsOf(dense)).map(bitsOf);
+    const bits = (await weightsOf(s.trainer)).map(bitsOf);
     s.gpu.check();
     return bits;
   }
@@ -218,48 +261,28 @@ describe('bit for bit', () => {
   );
 });
 
-describe('memory and declarations', () => {
-  it('only the dense form has its work buffers, and the estimate counts them', async () => {
-    const s = await made([A33(), { arch: 'baseline', width: 5, seed: 2 }]);
-    const dense = await beside(s, 'dense');
-    const [sparse, full] = [bufferBytes(s.trainer.layout, false), bufferBytes(dense.layout, false, 'dense')];
-    const grown = Object.keys(full).filter((name) => full[name as keyof typeof full] !== sparse[name as keyof typeof sparse]);
-    expect(grown.sort()).toEqual(['acts', 'partials', 'pulls']);
-    for (const [name, bytes] of Object.entries(full)) expect(dense.buffers[name as keyof typeof full].size, name).toBe(Math.max(16, bytes));
-    const { total } = gpuMemory(dense.layout, false, 'dense');
-    const difference = total - gpuMemory(s.trainer.layout, false).total;
-    expect(difference).toBe(2 * (38 * 40 * 4 - 16) + (2 * 38 * 32 - 16));
-    // Beside those, only uniforms: more of them, one a dispatch.
-    expect(dense.bytes - s.trainer.bytes - difference).toBeLessThan(1024);
-  });
-  const A33 = (): RunSpec => ({ arch: 'gated', width: 33, seed: 1 });
-
-  it.each(Object.entries(DENSE_PARAMS))(
-    '%s: Params as in the WGSL file, at most 8 storage buffers, it compiles with default limits',
-    async (name, type) => {
-      const text = denseKernelText(name as DenseKernelName);
-      const body = /struct Params\s*\{([^}]*)\}/.exec(text.replace(/\/\/[^\n]*/g, ''))?.[1] ?? '';
-      const members = body
-        .split(',')
-        .map((line) => line.trim())
-        .filter(Boolean)
-        .map((line) => line.split(/\s*:\s*/));
-      expect(members).toEqual(Object.entries(type.fields));
-      const slots = declaredBindings(text);
-      expect(slots.filter(({ access }) => access !== 'uniform').length).toBeLessThanOrEqual(8);
-      expect(slots.map(({ binding }) => binding)).toEqual(slots.map((_, i) => i));
-      await (await testGpu()).kernels.get({ name, code: text });
-    },
-  );
-
-  it('covers every kernel there is', () => {
-    const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    expect(readdirSync('shaders/sae/dense').sort()).toEqual(
-      Object.keys(DENSE_PARAMS)
-        .map((name) => `${snake(name)}.wgsl`)
-        .sort(),
-    );
-    for (const name of Object.keys(DENSE_PARAMS))
-      expect(denseKernelText(name as DenseKernelName)).toContain(readFileSync(`shaders/sae/dense/${snake(name)}.wgsl`, 'utf8'));
-  });
+it('only a layout with the dense form has its work buffers, and the estimate counts them', async () => {
+  const s = await made([
+    { arch: 'gated', width: 33, seed: 1 },
+    { arch: 'baseline', width: 5, seed: 2 },
+  ]);
+  const { layout } = s.trainer;
+  const without = { ...layout, dense: undefined };
+  const sparse = await beside(s, { form: 'sparse', layout: without });
+  trainers.push(sparse);
+  const [full, least] = [sharedBytes(layout), sharedBytes(without)];
+  const grown = Object.keys(full).filter((name) => full[name as keyof typeof full] !== least[name as keyof typeof least]);
+  expect(grown.sort()).toEqual(['acts', 'gDec', 'gEnc', 'partials', 'pulls', 'sums', 'ut']);
+  for (const [t, sizes] of [
+    [s.trainer, full],
+    [sparse, least],
+  ] as const)
+    for (const [name, bytes] of Object.entries(sizes))
+      expect(t.context.shared[name as keyof typeof full].size, name).toBe(Math.max(16, bytes));
+  const difference = gpuMemory(layout).total - gpuMemory(without).total;
+  const latents = 40 + 8;
+  expect([layout.latents, layout.latents % LATENT_GROUP]).toEqual([latents, 0]);
+  expect(difference).toBe(3 * (latents * 40 * 4 - 16) + (2 * latents * 32 - 16) + 2 * (latents * 64 - 16) + (latents * 16 - 16));
+  // Beside those, only uniforms: one a dispatch.
+  expect(Math.abs(s.trainer.bytes - sparse.bytes - difference)).toBeLessThan(1024);
 });

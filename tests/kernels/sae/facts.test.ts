@@ -4,12 +4,12 @@ import { readFloats, write } from '../../../src/gpu/buffers';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { forward, jumpReluThreshold } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
-import { ENTRY_WORDS } from '../../../src/sae/kernels';
 import { groupRuns } from '../../../src/sae/layout';
+import { gpuMemory } from '../../../src/sae/memory';
 import type { SaeWeights } from '../../../src/sae/weights';
-import { poison, testGpu } from '../../gpu';
+import { testGpu } from '../../gpu';
 import { silentSae } from '../lab/helpers';
-import { batchOf, bitsOf, type RunSpec, sweep, twinOf } from './sweep';
+import { batchOf, bitsOf, poisonWork, type RunSpec, someWeights, sweep, twinOf } from './sweep';
 
 describe('the paper’s facts', () => {
   it('one feature, lambda 1, x = 1, b_dec held at 0: baseline 0.5 and gated 1, its gate at 0.5, gamma the same', async () => {
@@ -33,7 +33,7 @@ describe('the paper’s facts', () => {
     const zero = new Float32Array(2 * 4);
     for (let step = 0; step < schedule.steps; step++) {
       await s.trainer.step(s.slots(step));
-      write(s.gpu, s.trainer.buffers.bias, 0, zero); // b_dec of both runs
+      write(s.gpu, s.trainer.context.shared.bias, 0, zero); // b_dec of both runs
     }
     const logs = await (await s.trainer.step(s.slots(0), true)).log;
     const results = await Promise.all([0, 1].map(async (r) => forward(twinOf(await s.trainer.weights(r)), Float64Array.of(1))));
@@ -46,26 +46,24 @@ describe('the paper’s facts', () => {
   });
 
   it('the gated encoder is a JumpReLU encoder with theta = b_mag - exp(r_mag) b_gate', async () => {
-    const s = await sweep([
-      { arch: 'baseline', width: 3, seed: 1 },
-      { arch: 'gated', width: 70, seed: 2 },
-    ]);
+    // A decoder of one unit vector a latent shows f itself.
+    const weights = someWeights('gated', 70, 70, 2);
+    weights.wDec = weights.wDec.map((_, j) => (Math.floor(j / 70) === j % 70 ? 1 : 0));
+    const s = await sweep(
+      [
+        { arch: 'baseline', width: 3, seed: 1 },
+        { arch: 'gated', width: 70, seed: 2, weights },
+      ],
+      { d: 70 },
+    );
     const rows = 33;
     const raw = s.gpu.device.createBuffer({ size: rows * s.d * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
     write(s.gpu, raw, 0, s.rows.subarray(0, rows * s.d));
     const pass = await ForwardPass.create(s.trainer, raw);
     pass.run(0, rows, [false, true]);
-    const { layout, buffers } = s.trainer;
-    const [entries, counts] = [await readFloats(s.gpu, buffers.entries), await readFloats(s.gpu, buffers.counts)];
-    const latents = new Uint32Array(entries.buffer);
-    const actual = new Float32Array(rows * 70);
-    for (let b = 0; b < rows; b++) {
-      const count = new Uint32Array(counts.buffer)[b * 2 + 1] as number;
-      for (let k = 0; k < count; k++) {
-        const at = (b * layout.uStride + 3 + k) * ENTRY_WORDS;
-        actual[b * 70 + (latents[at] as number)] = entries[at + 1] as number;
-      }
-    }
+    const target = s.trainer.storage('restored', rows * s.d * 4);
+    pass.restore(1, rows, target, 0);
+    const actual = (await readFloats(s.gpu, target)).map((value, j) => value * s.scale - (weights.bDec[j % 70] as number));
     const p = twinOf(await s.trainer.weights(1));
     const x = batchOf(
       s,
@@ -91,49 +89,58 @@ describe('the paper’s facts', () => {
 });
 
 describe('a step', () => {
-  it('makes no GPU object once it has run, with or without log, and the sweep holds what it says', async () => {
-    const gpu = await testGpu();
-    const made: string[] = [];
-    const bytes = { now: 0 };
-    const kinds = [
-      'createBuffer',
-      'createBindGroup',
-      'createBindGroupLayout',
-      'createComputePipelineAsync',
-      'createComputePipeline',
-      'createShaderModule',
-      'createPipelineLayout',
-      'createTexture',
-      'createQuerySet',
-    ] as const;
-    const { createBuffer } = gpu.device;
-    const spies = kinds.map((kind) => {
-      const original = (gpu.device[kind] as (...args: unknown[]) => unknown).bind(gpu.device);
-      return vi.spyOn(gpu.device as unknown as Record<string, (...args: unknown[]) => unknown>, kind).mockImplementation((...args) => {
-        made.push(kind);
-        if (kind === 'createBuffer') bytes.now += (args[0] as GPUBufferDescriptor).size;
-        return original(...args);
+  it.each(['sparse', 'auto'] as const)(
+    'makes no GPU object once it has run, with or without log, and the sweep holds what it says (%s)',
+    async (form) => {
+      const gpu = await testGpu();
+      const made: string[] = [];
+      const bytes = { now: 0 };
+      const kinds = [
+        'createBuffer',
+        'createBindGroup',
+        'createBindGroupLayout',
+        'createComputePipelineAsync',
+        'createComputePipeline',
+        'createShaderModule',
+        'createPipelineLayout',
+        'createTexture',
+        'createQuerySet',
+      ] as const;
+      const { createBuffer } = gpu.device;
+      const spies = kinds.map((kind) => {
+        const original = (gpu.device[kind] as (...args: unknown[]) => unknown).bind(gpu.device);
+        return vi.spyOn(gpu.device as unknown as Record<string, (...args: unknown[]) => unknown>, kind).mockImplementation((...args) => {
+          made.push(kind);
+          if (kind === 'createBuffer') bytes.now += (args[0] as GPUBufferDescriptor).size;
+          return original(...args);
+        });
       });
-    });
-    expect(gpu.device.createBuffer).not.toBe(createBuffer);
-    const s = await sweep([
-      { arch: 'gated', width: 33, seed: 1, beta1: 0.9 },
-      { arch: 'baseline', width: 5, seed: 2 },
-    ]);
-    expect(made.filter((kind) => kind === 'createBuffer').length).toBeGreaterThan(20);
-    const pool = 101 * 16 * 4;
-    expect(bytes.now - pool).toBe(s.trainer.bytes);
-    await s.trainer.step(s.slots(0), true);
-    made.length = 0;
-    const submits = vi.spyOn(s.gpu.queue, 'submit');
-    const logs: Promise<unknown>[] = [];
-    for (let step = 1; step < 12; step++) logs.push((await s.trainer.step(s.slots(step), step % 2 === 0)).log ?? Promise.resolve());
-    await Promise.all(logs);
-    expect(made).toEqual([]);
-    expect(submits).toHaveBeenCalledTimes(11);
-    for (const spy of [...spies, submits]) spy.mockRestore();
-    s.destroy();
-  });
+      expect(gpu.device.createBuffer).not.toBe(createBuffer);
+      const s = await sweep(
+        [
+          { arch: 'gated', width: 33, seed: 1, beta1: 0.9 },
+          { arch: 'baseline', width: 5, seed: 2 },
+        ],
+        { form },
+      );
+      expect(made.filter((kind) => kind === 'createBuffer').length).toBeGreaterThan(20);
+      const pool = 101 * 16 * 4;
+      expect(bytes.now - pool).toBe(s.trainer.bytes);
+      // Beside what the estimate counts: uniforms, what is read back, and the sizes of the dense form's dispatches.
+      const rest = s.trainer.bytes - gpuMemory(s.trainer.layout).total;
+      expect(rest > 4096 && rest < 8192, `${rest} bytes`).toBe(true);
+      await s.trainer.step(s.slots(0), true);
+      made.length = 0;
+      const submits = vi.spyOn(s.gpu.queue, 'submit');
+      const logs: Promise<unknown>[] = [];
+      for (let step = 1; step < 12; step++) logs.push((await s.trainer.step(s.slots(step), step % 2 === 0)).log ?? Promise.resolve());
+      await Promise.all(logs);
+      expect(made).toEqual([]);
+      expect(submits).toHaveBeenCalledTimes(11);
+      for (const spy of [...spies, submits]) spy.mockRestore();
+      s.destroy();
+    },
+  );
 
   it('that is estimated to be long goes out in several submissions, with the same bits', async () => {
     const specs: RunSpec[] = [{ arch: 'gated', width: 33, seed: 1 }];
@@ -163,8 +170,8 @@ describe('a step', () => {
     const specs = (['gated', 'baseline'] as const).flatMap((arch) =>
       Array.from({ length: 4 }, () => spec(arch, arch === 'gated' ? 1024 : 1536)),
     );
-    expect(groupRuns(512, specs, gpu.limits.maxStorageBufferBindingSize)).toHaveLength(1);
-    const s = await sweep(specs, { d: 512, batch: 1024, poolRows: 50, mean: new Float32Array(512) });
+    expect(groupRuns(512, 1024, specs, gpu.limits.maxStorageBufferBindingSize)).toHaveLength(1);
+    const s = await sweep(specs, { d: 512, batch: 1024, poolRows: 50, mean: new Float32Array(512), form: 'auto' });
     expect(s.trainer.layout).toMatchObject({ latents: 10_240, slots: 12 });
     const logs = await (await s.trainer.step(s.slots(0), true)).log;
     gpu.check();
@@ -174,13 +181,16 @@ describe('a step', () => {
     s.destroy();
   });
 
-  it('refuses a batch of another size, and leaves padding columns zero', async () => {
+  it('refuses a batch of another size, and leaves padding columns and latents zero', async () => {
     const s = await sweep([{ arch: 'gated', width: 7, seed: 1 }]);
     await expect(s.trainer.step(new Uint32Array(3))).rejects.toThrow('3 rows for a batch of 37');
     for (let step = 0; step < 3; step++) await s.trainer.step(s.slots(step));
-    const w = await readFloats(s.gpu, s.trainer.buffers.wEnc);
-    expect(w.length).toBe(7 * 16);
-    expect([...w].filter((_, j) => j % 16 >= 13).every((v) => v === 0)).toBe(true);
+    for (const name of ['enc', 'dec'] as const) {
+      const w = await readFloats(s.gpu, s.trainer.context.only.buffers[name]);
+      // W and v of 7 latents and one that is padding.
+      expect(w.length).toBe(2 * 8 * 16);
+      expect([...w].filter((_, j) => j % 16 >= 13 || Math.floor(j / 16) % 8 === 7).every((v) => v === 0)).toBe(true);
+    }
     s.destroy();
   });
 
@@ -192,11 +202,7 @@ describe('a step', () => {
         { arch: 'baseline', width: 5, seed: 2 },
       ]);
       for (let step = 0; step < 4; step++) {
-        if (poisoned) {
-          const { x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias } = s.trainer.buffers;
-          for (const buffer of [x, correction, u, ut, entries, counts, errors, stats, totals, gEnc, gDec, gBias])
-            write(s.gpu, buffer, 0, poison(buffer.size / 4));
-        }
+        if (poisoned) poisonWork(s.gpu, s.trainer);
         await s.trainer.step(s.slots(step));
       }
       results.push(...[bitsOf(await s.trainer.weights(0)), bitsOf(await s.trainer.weights(1))]);

@@ -1,64 +1,27 @@
-/** Random packed sweeps for the kernel tests, and one kernel's run on them. */
-import { Arena, readBytes, roundUp } from '../../../src/gpu/buffers';
-import { type Grid, Plan } from '../../../src/gpu/plan';
-import { split, type TwinEntry, type TwinRun } from '../../../src/reference/saeKernels';
+/** Random packed sweeps for the kernel tests: what the step's kernels find in their buffers, and what the twin makes of it. */
+import { activeList, activeSet, encode, type TwinAdam, type TwinEntry, type TwinRun } from '../../../src/reference/saeKernels';
 import { ARCHITECTURES } from '../../../src/sae/architectures';
-import { ENTRY_WORDS, MAX_RUNS, PARAMS, RUN, type SaeKernelName, saeKernel } from '../../../src/sae/kernels';
-import { type Layout, layoutOf, type PackedRun } from '../../../src/sae/layout';
+import { MAX_RUNS, RUN } from '../../../src/sae/kernels';
+import { clip, type Layout, layoutOf, type PackedRun, type Segment } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
-import { randoms, testGpu } from '../../gpu';
+import { matmulTolerance, randoms } from '../../gpu';
 
-type Data = Float32Array | Uint32Array;
-
-interface Call<K extends SaeKernelName> {
-  params: Parameters<(typeof PARAMS)[K]['pack']>[0];
-  /** Bindings that are only read; written ones go into `outputs` with what they hold before. */
-  inputs: Record<string, Data>;
-  outputs: Record<string, Data>;
-  grid: Grid;
-  constants?: Record<string, number>;
-  /** For kernels that read the run table. */
-  runs?: ArrayBuffer;
-}
-
-/** Runs one kernel once and reads its outputs back, as words of the types given. */
-export async function dispatch<K extends SaeKernelName>(name: K, call: Call<K>): Promise<Record<string, Float32Array>> {
-  const gpu = await testGpu();
-  const arena = new Arena(gpu, 'test');
-  const pack = PARAMS[name].pack as (value: typeof call.params) => ArrayBuffer;
-  const bound: Record<string, GPUBuffer> = { params: arena.uniform('params', pack(call.params)) };
-  if (call.runs) bound.runs = arena.uniform('runs', call.runs);
-  for (const [key, data] of Object.entries({ ...call.inputs, ...call.outputs })) bound[key] = arena.upload(key, data);
-  const plan = new Plan(gpu, 'test').add(await saeKernel(gpu, name, call.constants), bound, call.grid);
-  await arena.ready();
-  plan.submit();
-  const result: Record<string, Float32Array> = {};
-  for (const [key, data] of Object.entries(call.outputs)) {
-    result[key] = new Float32Array(await readBytes(gpu, bound[key] as GPUBuffer, 0, data.byteLength));
-  }
-  gpu.check();
-  arena.destroy();
-  return result;
-}
-
-export interface RunValues {
+export interface RunValues extends Partial<TwinAdam> {
   live?: boolean;
-  lr?: number;
-  beta1?: number;
-  beta2?: number;
-  eps?: number;
-  /** Adam's step, from 1. */
-  t?: number;
 }
 
-/** The run table; betas are f32 there, so corrections are formed from what f32 makes of them. */
-export function runTable(layout: Layout, runs: readonly TwinRun[], values: (r: number) => RunValues = () => ({})): ArrayBuffer {
+/** The run table of a segment (the whole, unless given); betas are f32 there, so corrections are formed from what f32 makes of them. */
+export function runTable(
+  layout: Layout,
+  runs: readonly TwinRun[],
+  values: (r: number) => RunValues = () => ({}),
+  segment: Segment = { from: 0, count: layout.latents },
+): ArrayBuffer {
   const table = new ArrayBuffer(MAX_RUNS * RUN.size);
   layout.runs.forEach((place, r) => {
     const { live = true, lr = 0, beta1 = 0, beta2 = 0.999, eps = 1e-8, t = 1 } = values(r);
     RUN.packInto(table, r * RUN.size, {
-      first: place.first,
-      width: place.width,
+      ...clip(place, segment),
       arch: ARCHITECTURES[place.arch].code,
       live: live ? 1 : 0,
       lambda: runs[r]?.lambda ?? 0,
@@ -70,7 +33,7 @@ export function runTable(layout: Layout, runs: readonly TwinRun[], values: (r: n
       eps,
       main_slot: place.mainSlot,
       aux_slot: place.auxSlot,
-      spare0: 0,
+      d_sae: place.width,
       spare1: 0,
       spare2: 0,
     });
@@ -82,10 +45,14 @@ export interface SceneSpec {
   d: number;
   rows: number;
   runs: PackedRun[];
-  /** Invocations of the row-wide kernels; less than the layout's own cuts the decoder into column chunks. */
+  /** Invocations of the row-wide kernels; less than the layout's own cuts rows into column chunks. */
   workgroup?: number;
-  /** Added to the bias of every latent's gate: +10 all on, -10 none. */
-  shift?: number;
+  /** Added to the bias of every latent's gate, or of latent i of run r: +10 on, -10 off, on (nearly) every row. */
+  shift?: number | ((i: number, r: number) => number);
+  /** On this row every latent gets 30 more. */
+  bright?: number;
+  /** What it is there for. */
+  what?: string;
 }
 
 export interface Scene {
@@ -93,114 +60,134 @@ export interface Scene {
   /** Values from one row to the next: d rounded up to 4. */
   width: number;
   rows: number;
-  /** The block begins at this row of x. */
-  first: number;
   runs: TwinRun[];
   x: Float32Array;
   wEnc: Float32Array;
   wDec: Float32Array;
-  /** `[R + 1, width]`. */
+  /** `[R + 1, width]`: b_dec of each run, then the mean. */
   bias: Float32Array;
+  /** Plane 0 of the records. */
   latents: Float32Array;
-  /** `[rows, latents]`, and as the kernels have it: `[blockRows, uStride]` and `[latents, utStride]`, padding NaN. */
-  u: Float32Array;
-  uPacked: Float32Array;
-  ut: Float32Array;
+  /** The correction c, `[latents]`. */
+  c: Float32Array;
+  /** `[rows, latents]` by the twin. No |u + bias| on it, nor any magnitude, is so near 0 that f32 could take it for the other sign. */
+  u: Float64Array;
+  /** The active set as `encode` leaves it, without the flags of the dense form. */
+  active: Uint32Array;
   lists: TwinEntry[][][];
-  /** What `split` would leave: entries `[blockRows, uStride, 3]`, counts `[blockRows, R]`. */
-  entries: Uint32Array;
-  counts: Uint32Array;
-  /** `[slots, blockRows, width]`. */
+  /** `[slots, rows, width]`. */
   errors: Float32Array;
   constants: { WIDTH: number };
 }
 
-const bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0] as number;
-export const NAN_BITS = bits(Number.NaN);
+/** The first of start, start + step, … by which none of the values comes within `margin` of 0. */
+function clearOf(values: readonly number[], start: number, margin: number): number {
+  let offset = Math.fround(start);
+  for (let k = 1; values.some((value) => Math.abs(value + offset) <= margin); k++) offset = Math.fround(start + 2.3 * k * margin);
+  return offset;
+}
 
-/** Everything random: decoder rows of any norm, b_dec, the mean and r_mag nonzero, a block that begins at row 2 and leaves room. */
-export function scene({ d, rows, runs: packed, workgroup, shift = 0 }: SceneSpec, seed = d * 1000 + rows): Scene {
-  const first = 2;
-  const blockRows = roundUp(rows, 4) + 4;
-  const base = layoutOf(d, rows + first, packed, { maxStorageBufferBindingSize: 2 ** 27, flopsPerMs: 1e9 });
+/** Everything random: decoder rows of any norm, b_dec, the mean, c and r_mag nonzero; u about 1 in size; padding as `uploadPadding` leaves it but for its rows. */
+export function scene({ d, rows, runs: packed, workgroup, shift = 0, bright }: SceneSpec, seed = d * 1000 + rows): Scene {
+  const base = layoutOf(d, rows, packed, { maxStorageBufferBindingSize: 2 ** 27, flopsPerMs: 1e9 });
   const wg = workgroup ?? base.workgroup;
-  const layout: Layout = { ...base, blockRows, utStride: blockRows, workgroup: wg, chunks: Math.ceil(base.quads / (4 * wg)) };
+  const layout: Layout = { ...base, workgroup: wg, chunks: Math.ceil(base.quads / (4 * wg)) };
   const width = layout.quads * 4;
   let next = seed;
   const random = (n: number, scale: number) => randoms(n, next++).map((v) => v * scale);
   const matrix = (n: number, scale: number) => padRows(random(n * d, scale), d);
-  const runs: TwinRun[] = layout.runs.map(({ arch, first: from, width: f }, r) => ({
+  const runs: TwinRun[] = layout.runs.map(({ arch, first, width: f }, r) => ({
     arch,
-    first: from,
+    first,
     width: f,
     lambda: Math.fround(0.3 + 0.1 * r),
   }));
   const F = layout.latents;
-  const latents = random(F * 4, 1);
-  runs.forEach((run, r) => {
-    for (let i = run.first; i < run.first + run.width; i++) {
-      latents[4 * i] = (latents[4 * i] as number) + shift;
-      latents[4 * i + 3] = r;
-    }
-  });
-  const u = random(rows * F, 4);
-  const uPacked = new Float32Array(blockRows * layout.uStride).fill(Number.NaN);
-  const ut = new Float32Array(F * layout.utStride).fill(Number.NaN);
-  for (let b = 0; b < rows; b++) {
-    for (let i = 0; i < F; i++) {
-      const value = u[b * F + i] as number;
-      uPacked[b * layout.uStride + i] = value;
-      ut[i * layout.utStride + b] = value;
-    }
+  const x = matrix(rows, 2);
+  const wEnc = matrix(F, 6 / Math.sqrt(d));
+  if (bright !== undefined) {
+    for (let b = 0; b < rows; b++) x[b * width] = b === bright ? 30 : 0;
+    for (let i = 0; i < F; i++) wEnc[i * width] = 1;
   }
-  const lists = Array.from({ length: rows }, (_, b) => runs.map((run) => split(u, latents, run, b)));
-  const entries = new Uint32Array(blockRows * layout.uStride * ENTRY_WORDS).fill(NAN_BITS);
-  const counts = new Uint32Array(blockRows * runs.length).fill(NAN_BITS);
-  lists.forEach((row, b) => {
-    row.forEach((list, r) => {
-      counts[b * runs.length + r] = list.length;
-      list.forEach(({ latent, f, gate }, k) => {
-        entries.set([latent, bits(f), bits(gate)], (b * layout.uStride + (runs[r]?.first ?? 0) + k) * ENTRY_WORDS);
-      });
-    });
+  const c = random(F, 1);
+  const u = encode(x, wEnc, c, 0, rows, width);
+  const latents = random(F * 4, 1);
+  const margin = Math.max(1e-5, 2 * matmulTolerance(d, x, wEnc));
+  runs.forEach((run, r) => {
+    const next = layout.runs[r + 1]?.first ?? F;
+    for (let i = run.first; i < next; i++) {
+      latents[4 * i + 3] = r;
+      if (i >= run.first + run.width) {
+        latents.set([-3.4028234663852886e38, 0, 0], 4 * i);
+        continue;
+      }
+      const own = Array.from({ length: rows }, (_, b) => u[b * F + i] as number);
+      const plus = typeof shift === 'number' ? shift : shift(i - run.first, r);
+      const gate = clearOf(own, (latents[4 * i] as number) + plus, margin);
+      const scale = Math.exp(latents[4 * i + 1] as number);
+      const on = own.filter((value) => value + gate > 0).map((value) => scale * value);
+      latents[4 * i] = gate;
+      latents[4 * i + 2] = clearOf(on, latents[4 * i + 2] as number, 10 * margin);
+    }
   });
+  const active = new Uint32Array(MAX_RUNS + (layout.rowGroups * F) / 2);
+  active.set(activeSet(u, latents, layout.rowGroups), MAX_RUNS);
   return {
     layout,
     width,
     rows,
-    first,
     runs,
-    x: matrix(rows + first, 2),
-    wEnc: matrix(F, 2),
+    x,
+    wEnc,
     wDec: matrix(F, 2),
     bias: matrix(runs.length + 1, 1),
     latents,
+    c,
     u,
-    uPacked,
-    ut,
-    lists,
-    entries,
-    counts,
-    errors: padSlots(layout, rows, matrix(layout.slots * rows, 2), width),
+    active,
+    lists: Array.from({ length: rows }, (_, b) => runs.map((run) => activeList(u, latents, run, b))),
+    errors: matrix(layout.slots * rows, 2),
     constants: { WIDTH: wg },
   };
 }
 
-/** `[slots, rows, width]` -> `[slots, blockRows, width]`, the rest NaN. */
-function padSlots(layout: Layout, rows: number, values: Float32Array, width: number): Float32Array {
-  const out = new Float32Array(layout.slots * layout.blockRows * width).fill(Number.NaN);
-  for (let s = 0; s < layout.slots; s++) out.set(values.subarray(s * rows * width, (s + 1) * rows * width), s * layout.blockRows * width);
+/** Latents of each run that are on, a row. */
+export const counts = (s: Scene): number[][] => s.lists.map((row) => row.map((list) => list.length));
+
+/** The active set with the flags of these runs set. */
+export function flagged(s: Scene, ...dense: number[]): Uint32Array {
+  const active = s.active.slice();
+  for (const r of dense) active[r] = 1;
+  return active;
+}
+
+/** The records: the scene's, these second moments, firing counts and first moments (plane 3 is there with the last alone). */
+export function records(s: Scene, state: { v?: Float32Array; fires?: Float32Array; m?: Float32Array } = {}): Float32Array {
+  const F = s.layout.latents;
+  const out = new Float32Array(F * 4 * (state.m ? 4 : 3));
+  out.set(s.latents);
+  for (let i = 0; i < F; i++) {
+    out.set([...(state.v?.subarray(4 * i, 4 * i + 3) ?? [0, 0, 0]), s.c[i] as number], 4 * (F + i));
+    out[4 * (2 * F + i)] = state.fires?.[i] ?? 0;
+    if (state.m) out.set(state.m.subarray(4 * i, 4 * i + 3), 4 * (3 * F + i));
+  }
   return out;
 }
 
+export const joined = (...planes: Float32Array[]): Float32Array => Float32Array.from(planes.flatMap((plane) => [...plane]));
+
 /** The rows of one slot of `errors`, `[rows, width]`. */
 export const slot = (s: Scene, errors: Float32Array, index: number): Float32Array =>
-  errors.subarray(index * s.layout.blockRows * s.width, (index * s.layout.blockRows + s.rows) * s.width);
+  errors.subarray(index * s.rows * s.width, (index + 1) * s.rows * s.width);
 
-/** Part of `[*, width]` as the run's own row. */
+/** A row of `[*, width]`. */
 export const rowOf = (s: Scene, values: Float32Array, row: number): Float32Array => values.subarray(row * s.width, (row + 1) * s.width);
 
-/** Ragged shapes, runs of both architectures in every order, with and without column chunks. */
+/** A copy in which a group of latents, all of them `rows` values long, is that of a segment. */
+export const part = (values: Float32Array, { from, count }: Segment, rows: number): Float32Array =>
+  values.slice(from * rows, (from + count) * rows);
+
+/** Ragged shapes, runs of both architectures in every order, with and without column chunks, padding of every kind. */
 export const SHAPES: SceneSpec[] = [
   { d: 1, rows: 1, runs: [{ arch: 'baseline', width: 1 }] },
   { d: 3, rows: 3, runs: [{ arch: 'gated', width: 3 }] },
@@ -218,7 +205,7 @@ export const SHAPES: SceneSpec[] = [
     rows: 33,
     runs: [
       { arch: 'baseline', width: 33 },
-      { arch: 'gated', width: 70 },
+      { arch: 'gated', width: 72 },
     ],
   },
   {
@@ -229,7 +216,6 @@ export const SHAPES: SceneSpec[] = [
       { arch: 'baseline', width: 3 },
       { arch: 'baseline', width: 33 },
     ],
-    workgroup: 8,
   },
   {
     d: 521,
@@ -238,8 +224,32 @@ export const SHAPES: SceneSpec[] = [
       { arch: 'baseline', width: 1 },
       { arch: 'gated', width: 3 },
     ],
+    workgroup: 32,
   },
 ];
 
-export const name = ({ d, rows, runs, workgroup }: SceneSpec): string =>
-  `D ${d}, ${rows} rows, ${runs.map(({ arch, width }) => `${arch} ${width}`).join(' + ')}${workgroup ? `, ${workgroup} invocations` : ''}`;
+const BOTH = (gated: number, baseline: number): PackedRun[] => [
+  { arch: 'gated', width: gated },
+  { arch: 'baseline', width: baseline },
+];
+
+/** Active sets of every form, and rows too long for one pass. */
+export const PATTERNS: SceneSpec[] = [
+  { what: 'every latent on', d: 13, rows: 37, runs: BOTH(33, 6), shift: 10 },
+  { what: 'none on', d: 13, rows: 37, runs: BOTH(33, 6), shift: -10 },
+  { what: 'one latent on for every row', d: 13, rows: 37, runs: BOTH(33, 12), shift: (i) => (i === 9 ? 10 : -10) },
+  { what: 'everything on for one row, nothing for the others', d: 13, rows: 37, runs: BOTH(33, 12), shift: -10, bright: 22 },
+  { what: 'columns of more than the list holds', d: 3, rows: 530, runs: BOTH(3, 2), shift: 10 },
+  { what: 'columns of 1300 rows', d: 3, rows: 1300, runs: BOTH(3, 2), shift: 10 },
+  { what: 'rows of more than the list holds', d: 3, rows: 2, runs: BOTH(1100, 530), shift: 10 },
+  { what: 'rows of more than the list holds, half on', d: 6, rows: 3, runs: BOTH(261, 1100) },
+  { what: 'eight invocations, as on software devices', d: 65, rows: 33, runs: BOTH(33, 6), workgroup: 8 },
+  { what: 'columns of more than the list holds, in column chunks', d: 130, rows: 530, runs: BOTH(3, 2), shift: 10, workgroup: 8 },
+  { what: 'rows of more than the list holds, in column chunks', d: 130, rows: 2, runs: BOTH(3, 530), shift: 10, workgroup: 8 },
+];
+
+/** More than 4096 values a row: two column chunks of the widest workgroup. */
+export const LONG: SceneSpec = { what: 'D above 4096', d: 4101, rows: 5, runs: BOTH(5, 9) };
+
+export const name = ({ what, d, rows, runs, workgroup }: SceneSpec): string =>
+  `${what ? `${what}: ` : ''}D ${d}, ${rows} rows, ${runs.map(({ arch, width }) => `${arch} ${width}`).join(' + ')}${workgroup ? `, ${workgroup} invocations` : ''}`;

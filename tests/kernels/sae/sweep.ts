@@ -1,14 +1,16 @@
 /** Small packed sweeps on a pool of random rows, and their weights as the float64 twin has them. */
+import { write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { TwinParams } from '../../../src/reference/sae';
 import { ARCHITECTURES, type ArchitectureId } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
-import { layoutOf } from '../../../src/sae/layout';
+import { MAX_RUNS } from '../../../src/sae/kernels';
+import { layoutOf, type StepForm } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
 import type { Schedule } from '../../../src/sae/schedules';
-import { SweepTrainer } from '../../../src/sae/trainer';
+import { SweepTrainer, type TrainerOptions } from '../../../src/sae/trainer';
 import type { SaeWeights } from '../../../src/sae/weights';
-import { randoms, testGpu } from '../../gpu';
+import { poison, randoms, testGpu } from '../../gpu';
 
 export interface RunSpec {
   arch: ArchitectureId;
@@ -43,6 +45,13 @@ export interface SweepOptions {
   scale?: number;
   mean?: Float32Array;
   flopsPerMs?: number;
+  /** 'sparse' unless given. */
+  form?: StepForm;
+  /** Keep first moments although no run has beta1 > 0: they then hold the gradients. */
+  momentum?: boolean;
+  /** Instead of the device's: cuts the latents into segments. */
+  binding?: number;
+  halfX?: boolean;
 }
 
 export const SCHEDULE: Schedule = { steps: 1000, lr: 2e-3, lrWarmup: 0, lrDecay: 0, lambda: 0.1, lambdaWarmup: 4 };
@@ -63,14 +72,15 @@ export function someWeights(arch: ArchitectureId, dIn: number, dSae: number, see
 
 export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {}): Promise<Sweep> {
   const gpu = await testGpu();
-  const { d = 13, batch = 37, poolRows = 101, scale = 0.7, flopsPerMs = 1e9 } = options;
+  const { d = 13, batch = 37, poolRows = 101, scale = 0.7, flopsPerMs = 1e9, form = 'sparse', halfX = false } = options;
   const rows = options.rows ?? randoms(poolRows * d, 5).map((v, j) => 3 * v + Math.sin(j % d));
   const padded = padRows(rows, d);
   const pool = gpu.device.createBuffer({ size: padded.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
   gpu.queue.writeBuffer(pool, 0, padded as Float32Array<ArrayBuffer>);
-  const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+  const limits = { maxStorageBufferBindingSize: options.binding ?? gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+  const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(d, batch, specs, limits),
+    layout: layoutOf(d, batch, specs, limits, { momentum, form }),
     runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights }) => ({
       schedule: { ...SCHEDULE, ...schedule },
       optimiser: { beta1, beta2: 0.999, eps: 1e-8 },
@@ -80,6 +90,8 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
     scale,
     mean: options.mean ?? randoms(d, 6),
     flopsPerMs,
+    form,
+    halfX,
   });
   const count = rows.length / d;
   return {
@@ -131,4 +143,43 @@ export function normError({ wDec, dIn }: SaeWeights): number {
     worst = Math.max(worst, Math.abs(Math.sqrt(square) - 1));
   }
   return worst;
+}
+
+/** Another trainer on a sweep's pool, from the same start. */
+export const beside = ({ gpu, trainer }: Sweep, options: Partial<TrainerOptions>): Promise<SweepTrainer> =>
+  SweepTrainer.create(gpu, { ...trainer.options, ...options });
+
+export const weightsOf = (trainer: SweepTrainer): Promise<SaeWeights[]> =>
+  Promise.all(trainer.layout.runs.map((_, r) => trainer.weights(r)));
+
+/** A trainer's parameters and what Adam keeps of them into another's of the same layout. */
+export function copyState(gpu: Gpu, from: SweepTrainer, to: SweepTrainer): void {
+  const encoder = gpu.device.createCommandEncoder();
+  const copy = (a: GPUBuffer, b: GPUBuffer) => encoder.copyBufferToBuffer(a, 0, b, 0, a.size);
+  for (const name of ['bias', 'vBias', 'mBias'] as const) copy(from.context.shared[name], to.context.shared[name]);
+  from.context.segments.forEach(({ buffers }, s) => {
+    const others = to.context.segments[s]?.buffers;
+    if (!others) throw new Error('another layout');
+    for (const name of ['enc', 'dec', 'records'] as const) copy(buffers[name], others[name]);
+  });
+  gpu.queue.submit([encoder.finish()]);
+}
+
+/** Tensors of some weights, by name. */
+export const tensorsOf = (w: SaeWeights): [string, Float32Array][] => [
+  ['wEnc', w.wEnc],
+  ['wDec', w.wDec],
+  ['bDec', w.bDec],
+  ...Object.entries(w.vectors),
+];
+
+/** Fills with NaN what a step writes before it reads it: every work buffer, and the active set but for the flags. */
+export function poisonWork(gpu: Gpu, { context: { shared, segments } }: SweepTrainer): void {
+  const { x, xHalf, gBias, errors, stats, totals, ut, acts, pulls, partials, gEnc, gDec, sums } = shared;
+  for (const buffer of [x, xHalf, gBias, errors, stats, totals, ut, acts, pulls, partials, gEnc, gDec, sums])
+    write(gpu, buffer, 0, poison(buffer.size / 4));
+  for (const { buffers } of segments) {
+    write(gpu, buffers.shares, 0, poison(buffers.shares.size / 4));
+    write(gpu, buffers.active, 4 * MAX_RUNS, poison(buffers.active.size / 4 - MAX_RUNS));
+  }
 }

@@ -1,7 +1,7 @@
 /** Command lines that are wrong: exit code 2 with the option's name, before any file or GPU is touched. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readOptions, UsageError } from '../../../src/cli/args';
-import { openEngine } from '../../../src/cli/engine';
+import { FILTER_OPTIONS, filterOf, openEngine } from '../../../src/cli/engine';
 import { main } from '../../../src/cli/main';
 
 vi.mock('../../../src/cli/engine', async (original) => ({
@@ -61,6 +61,14 @@ describe('exit code 2', () => {
     ['sweep --data x --arch gated --d-sae 8 --lambda 0.1:0.2 --out y', /--lambda: "0.1:0.2" is not lo:hi:count/],
     ['sweep --data x --arch gated --d-sae 8 --lambda 0.1:0.2:65 --out y', /count from 1 to 64/],
     ['sweep --data x --arch gated,baseline --d-sae 1,2,3,4,5 --lambda 0.1:1:10 --out y', /100 runs are more than the 64/],
+    [`${TRAIN} --lambda 1 --drop-masked --keep-masked`, /--drop-masked or --keep-masked, not both/],
+    [`${TRAIN} --lambda 1 --drop-tokens 0,eos`, /--drop-tokens must be token ids such as 0,2, not "0,eos"/],
+    [`${TRAIN} --lambda 1 --drop-tokens 1,,2`, /--drop-tokens/],
+    [`${TRAIN} --lambda 1 --drop-tokens=-1`, /--drop-tokens/],
+    [`${TRAIN} --lambda 1 --max-norm 0`, /--max-norm must be a norm above 0, or so many times the median such as 10x/],
+    [`${TRAIN} --lambda 1 --max-norm 10y`, /--max-norm/],
+    [`${TRAIN} --lambda 1 --max-norm x`, /--max-norm/],
+    ['eval --sae s --model m --text t --drop-bos', /rows are left out of --data only/],
     ['eval --model m --text t', /--sae is required/],
     ['eval --sae s', /give --model DIR and --text FILE/],
     ['lm --model m', /give --text FILE or --tokens/],
@@ -89,6 +97,18 @@ it('a file that is not there is a failure, not a wrong command line', async () =
   expect(await run('inspect /nowhere/at/all.safetensors')).toBe(1);
   expect(written.err).toMatch(/\/nowhere\/at\/all\.safetensors: no such file or folder/);
   expect(written.err).not.toMatch(/COMMAND/);
+});
+
+describe('rows to leave out', () => {
+  const request = (line: string) => filterOf(readOptions(line.split(' ').filter(Boolean), FILTER_OPTIONS).options);
+  it('are those asked for', () => {
+    expect(request('')).toEqual({});
+    expect(request('--drop-masked --drop-bos')).toEqual({ masked: true, bos: true });
+    expect(request('--keep-masked --drop-tokens 0,2')).toEqual({ masked: false, tokens: [0, 2] });
+    expect(request('--max-norm 12.5')).toEqual({ maxNorm: 12.5 });
+    expect(request('--max-norm 1e3')).toEqual({ maxNorm: 1000 });
+    expect(request('--max-norm 10x')).toEqual({ maxNormMedians: 10 });
+  });
 });
 
 describe('readOptions', () => {

@@ -3,10 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { IngestParams } from '../../../src/data/pool';
 import { declaredBindings } from '../../../src/gpu/kernel';
+import { MATMUL_VARIANTS } from '../../../src/gpu/matmul';
 import { type Scalar, type Struct, struct } from '../../../src/gpu/struct';
 import { LM_SHADERS } from '../../../src/lm/kernels';
 import { ARCHITECTURES } from '../../../src/sae/architectures';
-import { ENTRY_WORDS, MAX_RUNS, PARAMS, RUN, type SaeKernelName, STATS, saeKernelText } from '../../../src/sae/kernels';
+import { DENSE_PARAMS, type DenseKernelName, denseKernelText } from '../../../src/sae/denseKernels';
+import { denseEncodeSource, ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
+import { MAX_RUNS, PARAMS, RUN, type SaeKernelName, STATS, saeKernelText } from '../../../src/sae/kernels';
+import { LATENT_GROUP } from '../../../src/sae/layout';
 
 const wgsl = (path: string) => readFileSync(`shaders/${path}.wgsl`, 'utf8').replace(/\/\/[^\n]*/g, '');
 
@@ -33,6 +37,17 @@ describe('Params', () => {
     expect(fields(type)).toEqual(members(wgsl(`sae/${snake(name)}`), 'Params'));
   });
 
+  it.each(Object.entries(DENSE_PARAMS))('sae, dense form: %s', (name, type) => {
+    expect(fields(type)).toEqual(members(wgsl(`sae/dense/${snake(name)}`), 'Params'));
+  });
+
+  it.each([
+    ['encode', ENCODE_PARAMS.encode],
+    ['dense/encode', ENCODE_PARAMS.dense],
+  ] as const)('sae %s, an epilogue of the matmul core', (name, type) => {
+    expect(fields(type)).toEqual(members(wgsl(`sae/${name}`), 'Params'));
+  });
+
   it.each(Object.entries(LM_SHADERS))('lm %s', (name, { params, code }) => {
     expect(fields(params)).toEqual(members(wgsl(`lm/${name}`), 'Params'));
     expect(code).toContain('struct Params');
@@ -47,7 +62,9 @@ describe('Params', () => {
       readdirSync(`shaders/${folder}`)
         .filter((file) => file.endsWith('.wgsl'))
         .map((file) => file.replace('.wgsl', ''));
-    expect([...Object.keys(PARAMS).map(snake), 'architectures', 'common'].sort()).toEqual(files('sae').sort());
+    const shared = ['architectures', 'common', 'encode', 'encode_x16', 'encode_x32'];
+    expect([...Object.keys(PARAMS).map(snake), ...shared].sort()).toEqual(files('sae').sort());
+    expect([...Object.keys(DENSE_PARAMS).map(snake), 'encode'].sort()).toEqual(files('sae/dense').sort());
     expect(Object.keys(LM_SHADERS).sort()).toEqual(files('lm').sort());
     expect(files('data')).toEqual(['ingest']);
   });
@@ -62,19 +79,29 @@ describe('the sweep’s shared declarations', () => {
 
   it('constants', () => {
     const common = wgsl('sae/common');
-    expect({ MAX_RUNS, ENTRY: ENTRY_WORDS, STATS }).toEqual({
-      MAX_RUNS: constant(common, 'MAX_RUNS'),
-      ENTRY: constant(common, 'ENTRY'),
-      STATS: constant(common, 'STATS'),
-    });
+    expect({ MAX_RUNS, STATS }).toEqual({ MAX_RUNS: constant(common, 'MAX_RUNS'), STATS: constant(common, 'STATS') });
+    // A workgroup of latent_update, and what it leaves in `shares`.
+    for (const name of ['latent_update', 'bias_shares']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
+    // All three form u in the same order, so that they agree on f to the bit.
+    for (const name of ['decode', 'latent_update', 'fire_count']) expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
     const codes = wgsl('sae/architectures');
     for (const { id, code } of Object.values(ARCHITECTURES)) expect(constant(codes, id.toUpperCase()), id).toBe(code);
   });
 
-  it.each(Object.keys(PARAMS) as SaeKernelName[])('%s binds at most 8 storage buffers, WebGPU’s default', (name) => {
-    const slots = declaredBindings(saeKernelText(name));
+  const texts: [string, string][] = [
+    ...Object.keys(PARAMS).map((name) => [name, saeKernelText(name as SaeKernelName)] as [string, string]),
+    ...Object.keys(DENSE_PARAMS).map((name) => [`dense ${name}`, denseKernelText(name as DenseKernelName)] as [string, string]),
+    ...MATMUL_VARIANTS.flatMap((variant) =>
+      [encodeSource(variant, false), encodeSource(variant, true), denseEncodeSource(variant)].map(
+        ({ name, code }) => [name, code] as [string, string],
+      ),
+    ),
+  ];
+  it.each(texts)('%s binds at most 8 storage buffers, WebGPU’s default, numbered without gaps', (_, text) => {
+    const slots = declaredBindings(text);
     expect(slots.filter(({ access }) => access !== 'uniform').length).toBeLessThanOrEqual(8);
-    expect(slots.map(({ binding }) => binding)).toEqual(slots.map((_, i) => i));
+    expect(slots.map(({ binding }) => binding).sort((a, b) => a - b)).toEqual([...slots.keys()]);
+    expect(new Set(slots.map(({ name }) => name)).size).toBe(slots.length);
   });
 });
 

@@ -2,7 +2,7 @@
 import { TOKEN_NAMES } from '../../integers';
 import { type ByteSource, DataError } from '../../types';
 import type { ArrayEntry, Container, OpenFile, OpenOptions } from '../container';
-import { openZip } from '../zip/archive';
+import { openZip, type ZipArchive } from '../zip/archive';
 import type { Bytes } from './bytes';
 import { UnreadableDtype } from './dtype';
 import { type NpyHeader, readNpyHeader } from './header';
@@ -17,8 +17,12 @@ const MAX_TEXT = 4096;
  * said. Arrays of 2-byte integers are not taken for bf16 when their name is one of tokens.
  * @throws DataError
  */
-export const openNpz: OpenFile = async (source: ByteSource, options: OpenOptions = {}): Promise<Container> => {
-  const zip = await openZip(source);
+export const openNpz: OpenFile = async (source: ByteSource, options: OpenOptions = {}): Promise<Container> =>
+  openNpzZip(await openZip(source), options);
+
+/** The same, of an archive that is open already. */
+export async function openNpzZip(zip: ZipArchive, options: OpenOptions = {}): Promise<Container> {
+  const { path } = zip;
   const arrays = new Map<string, ArrayEntry>();
   const metadata = new Map<string, string>();
   const assumptions: string[] = [];
@@ -26,7 +30,7 @@ export const openNpz: OpenFile = async (source: ByteSource, options: OpenOptions
   for (const member of zip.members.values()) {
     if (!member.name.endsWith(SUFFIX)) continue;
     const name = member.name.slice(0, -SUFFIX.length);
-    const bytes: Bytes = { path: source.path, member: member.name, size: member.size, read: (from, length) => member.read(from, length) };
+    const bytes: Bytes = { path, member: member.name, size: member.size, read: (from, length) => member.read(from, length) };
     const header = await readNpyHeader(bytes);
     const text = await readText(bytes, header);
     if (text !== undefined) {
@@ -45,9 +49,9 @@ export const openNpz: OpenFile = async (source: ByteSource, options: OpenOptions
   }
   if (arrays.size === 0 && unreadable) throw unreadable;
   if (arrays.size === 0)
-    throw new DataError(source.path, `holds no numpy array of numbers (${zip.members.size} members). Save the arrays with np.savez.`);
-  return { path: source.path, format: '.npz', bytes: source.size, arrays, metadata, assumptions };
-};
+    throw new DataError(path, `holds no numpy array of numbers (${zip.members.size} members). Save the arrays with np.savez.`);
+  return { path, format: '.npz', bytes: zip.bytes, arrays, metadata, assumptions };
+}
 
 /** A single string, as `np.savez(hook="blocks.3.hook_resid_post", …)` saves it: 4 bytes a character, or 1. */
 async function readText(bytes: Bytes, { descr, shape, count, dataStart }: NpyHeader): Promise<string | undefined> {

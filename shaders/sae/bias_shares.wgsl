@@ -1,0 +1,41 @@
+// Second half of b_dec's gradient, through the encoder's x - b_dec: g_bias[r] -= sum_i s_i W_enc_i with s_i = mean_b g_u, from what
+// latent_update left of each group of 8 latents. It is not stopped in the auxiliary term (paper App. G; dictionary_learning does the same).
+// One workgroup of 16 columns x 16 lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation.
+// Runs that are not live or take the dense form are skipped.
+
+const GROUP = 8u;
+
+struct Params {
+  quads : u32, // Q
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<uniform> runs : Runs;
+@group(0) @binding(2) var<storage, read> active_set : Active;
+@group(0) @binding(3) var<storage, read> shares : array<vec4<f32>>;       // [latents / GROUP, Q]
+@group(0) @binding(4) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
+
+var<workgroup> lanes : array<vec4<f32>, 256>;
+
+@compute @workgroup_size(16, 16)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
+  let run = runs.run[group.y];
+  if (run.live == 0u || active_set.dense[group.y] != 0u) {
+    return;
+  }
+  let q = group.x * 16u + t.x;
+  var sum = vec4(0.0);
+  if (q < params.quads) {
+    for (var k = t.y; k < (run.width + GROUP - 1u) / GROUP; k += 16u) {
+      sum += shares[(run.first / GROUP + k) * params.quads + q];
+    }
+  }
+  lanes[t.y * 16u + t.x] = sum;
+  workgroupBarrier();
+  if (t.y == 0u && q < params.quads) {
+    for (var lane = 1u; lane < 16u; lane++) {
+      sum += lanes[lane * 16u + t.x];
+    }
+    g_bias[group.y * params.quads + q] -= sum;
+  }
+}

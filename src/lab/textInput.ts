@@ -1,0 +1,52 @@
+/** The text that a language model reads: token sequences as they were saved, or words turned into windows of tokens. */
+import { readText } from '../data/byteSource';
+import { readTokens } from '../data/tokensFile';
+import { type ByteSource, DataError } from '../data/types';
+import type { LmConfig } from '../lm/config';
+import { type Tokeniser, textToWindows } from '../lm/tokenise';
+import type { Sequences } from './evaluation';
+
+/** Sequences of the text, in order, and what they are called. */
+export interface LoadedText {
+  label: string;
+  file: ByteSource;
+  sequences: Sequences;
+}
+
+/** @throws DataError when the file holds no token sequences, or the model cannot take them. */
+export async function loadTokens(file: ByteSource, config: LmConfig): Promise<LoadedText> {
+  const { tokens, n, T } = await readTokens(file);
+  if (T > config.context) throw new DataError(file.path, `holds sequences of ${T} tokens; the model's context is ${config.context}.`);
+  const worst = tokens.reduce((a, b) => Math.max(a, b), 0);
+  if (worst >= config.vocab)
+    throw new DataError(
+      file.path,
+      `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`,
+    );
+  return { label: file.path, file, sequences: { tokens, n, T } };
+}
+
+export interface WordsOptions {
+  /** Tokens of a window; at most the model's context. */
+  context: number;
+  /** Most tokens wanted. */
+  limit: number;
+  onProgress: (fraction: number) => void;
+}
+
+/** @throws DataError when there is no tokenizer, or the text cannot be read. */
+export async function loadWords(
+  file: ByteSource,
+  { tokeniser, config }: { tokeniser?: Tokeniser | undefined; config: LmConfig },
+  { context, limit, onProgress }: WordsOptions,
+): Promise<LoadedText> {
+  if (!tokeniser) throw new DataError(file.path, 'cannot be turned into tokens: drop the model’s tokenizer.json too.');
+  const T = Math.min(context, config.context);
+  const windows = await textToWindows(await readText(file), tokeniser, T, {
+    vocab: config.vocab,
+    path: file.path,
+    ...(Number.isFinite(limit) ? { maxWindows: Math.ceil(limit / T) } : {}),
+    onProgress,
+  });
+  return { label: file.path, file, sequences: { tokens: windows.tokens, n: windows.count, T } };
+}

@@ -1,0 +1,39 @@
+/** The encoder's kernels: an epilogue on the matmul core that suits the device (`src/gpu/matmul.ts`). */
+import dense from '../../shaders/sae/dense/encode.wgsl?raw';
+import encode from '../../shaders/sae/encode.wgsl?raw';
+import x16 from '../../shaders/sae/encode_x16.wgsl?raw';
+import x32 from '../../shaders/sae/encode_x32.wgsl?raw';
+import type { Gpu } from '../gpu/device';
+import type { Kernel, KernelSource } from '../gpu/kernel';
+import { type MatmulVariant, matmulSource } from '../gpu/matmul';
+import { struct } from '../gpu/struct';
+import { PRELUDE } from './kernels';
+
+/** Uniform structs, field by field as in the WGSL files (a test holds them against the text). */
+export const ENCODE_PARAMS = {
+  /** To the active set. */
+  encode: struct({ rows: 'u32', quads: 'u32', latents: 'u32', row_groups: 'u32', from_latent: 'u32', to_latent: 'u32' }),
+  /** To u, for the dense form. */
+  dense: struct({ rows: 'u32', first_row: 'u32', quads: 'u32', latents: 'u32', stride: 'u32' }),
+} as const;
+
+/** @param halfX x is stored as packed f16. */
+export const encodeSource = (variant: MatmulVariant, halfX: boolean): KernelSource =>
+  matmulSource(variant, halfX ? 'sae.encode.f16' : 'sae.encode', `${PRELUDE}${halfX ? x16 : x32}${encode}`);
+
+export const denseEncodeSource = (variant: MatmulVariant): KernelSource => matmulSource(variant, 'sae.dense.encode', PRELUDE + dense);
+
+export interface Encoder {
+  variant: MatmulVariant;
+  kernel: Kernel;
+}
+
+export const encoder = async (gpu: Gpu, variant: MatmulVariant, halfX: boolean): Promise<Encoder> => ({
+  variant,
+  kernel: await gpu.kernels.get(encodeSource(variant, halfX)),
+});
+
+export const denseEncoder = async (gpu: Gpu, variant: MatmulVariant): Promise<Encoder> => ({
+  variant,
+  kernel: await gpu.kernels.get(denseEncodeSource(variant)),
+});

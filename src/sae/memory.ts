@@ -1,0 +1,69 @@
+/** Bytes of a packed sweep's GPU buffers, so that the page can say what a configuration costs before anything is allocated. */
+import { MAX_RUNS, STATS } from './kernels';
+import { DENSE_TILE, LATENT_GROUP, type Layout, type Segment } from './layout';
+
+/** Buffers of all runs together, by name. */
+export function sharedBytes(l: Layout, halfX = false) {
+  const row = l.quads * 16;
+  const { dense } = l;
+  const block = dense ? l.latents * dense.stride * 16 : 16;
+  const matrix = dense ? l.latents * row : 16;
+  return {
+    bias: (l.runs.length + 1) * row,
+    gBias: l.runs.length * row,
+    vBias: l.runs.length * row,
+    mBias: l.momentum ? l.runs.length * row : 16,
+    mean: row,
+    x: l.batch * row,
+    xHalf: halfX ? l.batch * l.quads * 8 : 16,
+    slots: l.batch * 4,
+    errors: l.slots * l.batch * row,
+    stats: l.chunks * l.batch * l.runs.length * STATS * 4,
+    totals: l.runs.length * STATS * 4,
+    counts: MAX_RUNS * 4,
+    fires: l.latents * 4,
+    // The dense form's own.
+    ut: block,
+    acts: block,
+    pulls: block,
+    partials: dense ? Math.ceil(dense.blockRows / DENSE_TILE) * l.latents * 32 : 16,
+    gEnc: matrix,
+    gDec: matrix,
+    sums: dense ? l.latents * 16 : 16,
+  } satisfies Record<string, number>;
+}
+
+/** Buffers of one segment of latents, by name: planes of a matrix and of the records as in common.wgsl. */
+export function segmentBytes(l: Layout, { count }: Segment) {
+  const matrix = count * l.quads * 16;
+  return {
+    enc: matrix * (l.momentum ? 3 : 2),
+    dec: matrix * (l.momentum ? 3 : 2),
+    records: count * 16 * (l.momentum ? 4 : 3),
+    active: MAX_RUNS * 4 + (count / 4) * l.rowGroups * 8,
+    shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? 3 : 1),
+  } satisfies Record<string, number>;
+}
+
+export type SharedBuffers = Record<keyof ReturnType<typeof sharedBytes>, GPUBuffer>;
+/** A segment's buffers, and its own view of the run table. */
+export type SegmentBuffers = Record<keyof ReturnType<typeof segmentBytes>, GPUBuffer> & { runs: GPUBuffer };
+
+const sum = (sizes: number[]): number => sizes.reduce((all, n) => all + n, 0);
+
+export interface GpuMemory {
+  total: number;
+  /** Largest single buffer. */
+  largest: number;
+  /** Of the total, what the method itself needs: parameters and Adam's second moments (first ones too with beta1 > 0). */
+  state: number;
+}
+
+/** By the formula: 4·F·D·4 bytes for a run (W_enc, W_dec and a second moment each), its vectors, and work buffers bounded by the batch. */
+export function gpuMemory(l: Layout, halfX = false): GpuMemory {
+  const shared = sharedBytes(l, halfX);
+  const segments = l.segments.map((segment) => segmentBytes(l, segment));
+  const all = [shared, ...segments].flatMap((sizes) => Object.values<number>(sizes));
+  const state = shared.bias + shared.vBias + shared.mBias + sum(segments.map((s) => s.enc + s.dec + s.records));
+  return { total: sum(all), largest: Math.max(...all), state };
+}

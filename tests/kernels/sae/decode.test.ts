@@ -1,0 +1,180 @@
+/** The sparse decoder against its float64 twin: any active set, rows in column chunks, latents in segments. */
+import { describe, expect, it } from 'vitest';
+import * as twin from '../../../src/reference/saeKernels';
+import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
+import type { Segment } from '../../../src/sae/layout';
+import { poison } from '../../gpu';
+import { closeOrUntouched, each, isLive, table, untouched } from './checks';
+import { dispatch } from './dispatch';
+import { flagged, LONG, PATTERNS, part, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
+
+interface Decoded {
+  errors: Float32Array;
+  stats: Float32Array;
+}
+
+interface Slice {
+  /** Runs that go through the dense form. */
+  dense?: number[];
+  from?: number;
+  rows?: number;
+}
+
+async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from }: Slice = {}): Promise<Decoded> {
+  const { layout: l } = s;
+  const R = s.runs.length;
+  return dispatch('decode', {
+    params: { rows: s.rows, quads: l.quads, latents: l.latents, runs: R, from_row: from, first: 1, last: 1, width: l.workgroup },
+    runs: table(s),
+    inputs: { active_set: flagged(s, ...dense), x: s.x, enc: s.wEnc, dec: s.wDec, records: records(s), bias: s.bias },
+    outputs: { errors: poison(s.errors.length), stats: poison(l.chunks * s.rows * R * STATS) },
+    grid: [rows, R, l.chunks],
+    constants: s.constants,
+  });
+}
+
+/** Errors and statistics of these rows by the twin; of the others, of ended runs and of dense ones there must be none. */
+function check(s: Scene, { errors, stats }: Decoded, { dense = [], from = 0, rows = s.rows - from }: Slice = {}) {
+  const { chunks } = s.layout;
+  const R = s.runs.length;
+  const mean = rowOf(s, s.bias, R);
+  const expected = poison(s.errors.length);
+  s.layout.runs.forEach((place, r) => {
+    for (let b = 0; b < s.rows; b++) {
+      const each = Array.from({ length: chunks }, (_, c) => stats.subarray(((c * s.rows + b) * R + r) * STATS).subarray(0, STATS));
+      if (!isLive(s, r) || dense.includes(r) || b < from || b >= from + rows) {
+        for (const own of each) untouched(own, `statistics of row ${b}, run ${r}`);
+        continue;
+      }
+      const list = s.lists[b]?.[r] ?? [];
+      const row = twin.decode(list, s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, b), rowOf(s, s.bias, r), mean);
+      // x_hat·x may cancel; what it is made of may not.
+      row.stats.forEach((value, i) => {
+        const actual = each.reduce((sum, own) => sum + (own[i] as number), 0);
+        const scale = i === 5 ? Math.max(row.stats[4] as number, row.stats[6] as number) : value;
+        expect(Math.abs(actual - value), `statistic ${i} of row ${b}, run ${r}`).toBeLessThanOrEqual(1e-5 * scale);
+      });
+      expected.set(row.e, (place.mainSlot * s.rows + b) * s.width);
+      if (place.arch === 'gated') expected.set(row.aux, (place.auxSlot * s.rows + b) * s.width);
+    }
+  });
+  closeOrUntouched(errors, expected, 'errors');
+}
+
+describe('decode: errors and statistics', () => {
+  each(async (s) => check(s, await decoded(s)), [...SHAPES, ...PATTERNS, LONG]);
+
+  it('of the rows of a slice alone', async () => {
+    const s = scene(SHAPES[3] as SceneSpec);
+    for (const [from, rows] of [
+      [0, 1],
+      [7, 13],
+      [32, 1],
+    ] as const)
+      check(s, await decoded(s, { from, rows }), { from, rows });
+  });
+
+  it('of the sparse runs alone', async () => {
+    const s = scene(SHAPES[4] as SceneSpec);
+    for (const dense of [[0], [2], [0, 2]]) check(s, await decoded(s, { dense }), { dense });
+  });
+
+  it('does not read the active set of other runs', async () => {
+    const s = scene(SHAPES[4] as SceneSpec);
+    const whole = await decoded(s);
+    const { latents, rowGroups } = s.layout;
+    const ended = s.layout.runs[1] as { first: number };
+    for (let g = 0; g < rowGroups; g++)
+      s.active.fill(0xffff, MAX_RUNS + (g * latents + ended.first) / 4, MAX_RUNS + (g * latents + ended.first + 8) / 4);
+    expect(await decoded(s)).toEqual(whole);
+  });
+});
+
+describe('a run cut into segments: first and last go on where the one before ended, to the same bits', () => {
+  const cut = async (s: Scene, segments: Segment[]): Promise<Decoded> => {
+    const { layout: l } = s;
+    const R = s.runs.length;
+    const { rowGroups } = l;
+    let state: Decoded = { errors: poison(s.errors.length), stats: poison(l.chunks * s.rows * R * STATS) };
+    const all = records(s);
+    for (const [k, segment] of segments.entries()) {
+      const words = new Uint32Array(MAX_RUNS + (rowGroups * segment.count) / 4);
+      for (let g = 0; g < rowGroups; g++) {
+        const from = MAX_RUNS + (g * l.latents + segment.from) / 4;
+        words.set(s.active.subarray(from, from + segment.count / 4), MAX_RUNS + (g * segment.count) / 4);
+      }
+      const own = new Float32Array(segment.count * 12);
+      [0, 1, 2].forEach((plane) => {
+        const from = 4 * (plane * l.latents + segment.from);
+        own.set(all.subarray(from, from + 4 * segment.count), 4 * plane * segment.count);
+      });
+      state = await dispatch('decode', {
+        params: {
+          rows: s.rows,
+          quads: l.quads,
+          latents: segment.count,
+          runs: R,
+          from_row: 0,
+          first: k === 0 ? 1 : 0,
+          last: k === segments.length - 1 ? 1 : 0,
+          width: l.workgroup,
+        },
+        runs: runTable(l, s.runs, (r) => ({ live: isLive(s, r) }), segment),
+        inputs: {
+          active_set: words,
+          x: s.x,
+          enc: part(s.wEnc, segment, s.width),
+          dec: part(s.wDec, segment, s.width),
+          records: own,
+          bias: s.bias,
+        },
+        outputs: { errors: state.errors, stats: state.stats },
+        grid: [s.rows, R, l.chunks],
+        constants: s.constants,
+      });
+    }
+    return state;
+  };
+
+  it.each([
+    ['two segments, the cut inside a run', SHAPES[4] as SceneSpec, [64, 56]],
+    [
+      'three, with a run in all of them',
+      {
+        d: 13,
+        rows: 6,
+        runs: [
+          { arch: 'gated', width: 150 },
+          { arch: 'baseline', width: 9 },
+        ],
+      } as SceneSpec,
+      [64, 64, 40],
+    ],
+    [
+      'a run that begins with a segment, one that ends with it',
+      {
+        d: 13,
+        rows: 6,
+        runs: [
+          { arch: 'gated', width: 64 },
+          { arch: 'gated', width: 61 },
+        ],
+      } as SceneSpec,
+      [64, 64],
+    ],
+    ['in column chunks', { ...(SHAPES[5] as SceneSpec), runs: [{ arch: 'gated', width: 70 }] } as SceneSpec, [64, 8]],
+    ['with nothing on', { d: 13, rows: 6, runs: [{ arch: 'gated', width: 70 }], shift: -10 } as SceneSpec, [64, 8]],
+  ])('%s', async (_, spec, sizes) => {
+    const s = scene(spec);
+    let from = 0;
+    const segments = sizes.map((count) => {
+      const segment = { from, count };
+      from += count;
+      return segment;
+    });
+    expect(from).toBe(s.layout.latents);
+    const actual = await cut(s, segments);
+    expect(actual).toEqual(await decoded(s));
+    check(s, actual);
+  });
+});

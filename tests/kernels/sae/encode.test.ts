@@ -1,0 +1,236 @@
+/** The encoder: the active set of a packed sweep, bit by bit, on every matmul core; how it is counted, and what is chosen from that. */
+import { describe, expect, it } from 'vitest';
+import { encodeF16 } from '../../../src/data/floats';
+import type { Gpu } from '../../../src/gpu/device';
+import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid, supportsMatmul } from '../../../src/gpu/matmul';
+import * as twin from '../../../src/reference/saeKernels';
+import { ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
+import { MAX_RUNS } from '../../../src/sae/kernels';
+import { layoutOf } from '../../../src/sae/layout';
+import { DENSE_SHARE } from '../../../src/sae/stepPlan';
+import { testGpu } from '../../gpu';
+import { subgroupGpu } from '../matmul/product';
+import { each, groups, isLive, table } from './checks';
+import { dispatch, execute, words } from './dispatch';
+import { counts, PATTERNS, records, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
+
+const POISON = 0xdeadbeef;
+
+interface Encoded {
+  variant?: MatmulVariant;
+  gpu?: Gpu;
+  /** Packed f16 instead of x. */
+  half?: Uint32Array;
+  rows?: number;
+  from?: number;
+  to?: number;
+}
+
+/** The active set after one dispatch, over poison. */
+async function encoded(s: Scene, { variant = DEFAULT_MATMUL, gpu, half, rows = s.rows, from = 0, to = s.layout.latents }: Encoded = {}) {
+  const kernel = await (gpu ?? (await testGpu())).kernels.get(encodeSource(variant, half !== undefined));
+  const { latents, quads, rowGroups } = s.layout;
+  const params = ENCODE_PARAMS.encode.pack({ rows, quads, latents, row_groups: rowGroups, from_latent: from, to_latent: to });
+  const { active_set } = await execute(
+    kernel,
+    params,
+    {
+      inputs: { x: half ?? s.x, enc: s.wEnc, records: records(s) },
+      outputs: { active_set: new Uint32Array(s.active.length).fill(POISON) },
+      runs: table(s),
+      grid: matmulGrid(variant, rows, to - from),
+    },
+    gpu,
+  );
+  return words(active_set);
+}
+
+/** The twin's active set of the first rows and some latents, with poison where nothing is to be written: the flags, ended runs, all else. */
+function expected(s: Scene, rows = s.rows, from = 0, to = s.layout.latents): Uint32Array {
+  const { latents, rowGroups } = s.layout;
+  const columns = latents / 4;
+  const clean = twin.activeSet(s.u.subarray(0, rows * latents), s.latents, rowGroups);
+  const out = new Uint32Array(MAX_RUNS + clean.length).fill(POISON);
+  for (let row = 0; row < groups(rows, 4); row++) {
+    for (let column = from / 4; column < to / 4; column++) {
+      if (!isLive(s, s.latents[16 * column + 3] as number)) continue;
+      for (const at of [row * columns + column, rowGroups * columns + column * rowGroups + row]) out[MAX_RUNS + at] = clean[at] as number;
+    }
+  }
+  return out;
+}
+
+const MIXED: SceneSpec = {
+  d: 13,
+  rows: 150,
+  runs: [
+    { arch: 'gated', width: 70 },
+    { arch: 'baseline', width: 9 },
+    { arch: 'gated', width: 61 },
+  ],
+};
+
+describe('encode: the active set by rows and by latents, 0 in padding and behind the last row, ended runs and all else left alone', () => {
+  each(async (s) => expect(await encoded(s)).toEqual(expected(s)), [...SHAPES, ...PATTERNS.slice(0, 4), MIXED]);
+
+  it('of fewer rows than the batch, of a slice of the latents', async () => {
+    const s = scene(MIXED);
+    for (const rows of [1, 6, 148]) expect(await encoded(s, { rows })).toEqual(expected(s, rows));
+    for (const [from, to] of [
+      [0, 32],
+      [32, 96],
+      [128, s.layout.latents],
+    ] as const)
+      expect(await encoded(s, { from, to })).toEqual(expected(s, s.rows, from, to));
+  });
+
+  it('an input that is not a number, an encoder that is not, a bias that is not: nothing is on there, and nothing else changes', async () => {
+    const s = scene({ d: 5, rows: 6, runs: [{ arch: 'gated', width: 9 }] });
+    s.x[2 * s.width] = Number.NaN;
+    s.wEnc[3 * s.width] = Number.NaN;
+    s.latents[4 * 8] = Number.NaN;
+    s.u.forEach((_, j) => {
+      if (Math.floor(j / 16) === 2 || [3, 8].includes(j % 16)) s.u[j] = Number.NaN;
+    });
+    expect(await encoded(s)).toEqual(expected(s));
+  });
+
+  it('a pre-activation of exactly zero is off, the next float above it on', async () => {
+    const s = scene({ d: 1, rows: 3, runs: [{ arch: 'gated', width: 1 }] });
+    const values = [0.5, 0.5 - 2 ** -25, 0.5 + 2 ** -24];
+    s.x.set([0.5, 0, 0, 0, 0.5 - 2 ** -25, 0, 0, 0, 0.5 + 2 ** -24, 0, 0, 0]);
+    s.wEnc[0] = 1;
+    s.c[0] = 0;
+    s.latents.set([-0.5, 0, 4, 0]);
+    s.u.set(values.flatMap((value) => [value, ...new Array<number>(7).fill(0)]));
+    const active = await encoded(s);
+    expect(active).toEqual(expected(s));
+    expect([...active.subarray(MAX_RUNS)]).toEqual([0b100, 0, 0b100, 0]);
+  });
+
+  it('x as packed f16 gives the bits that its values give as f32', async () => {
+    for (const spec of [SHAPES[2] as SceneSpec, MIXED]) {
+      const s = scene(spec);
+      const half = encodeF16(s.x);
+      // f16 has 11 bits: values this near do not change on the way.
+      const back = s.x.map((value) => (value === 0 ? 0 : roundTo11(value)));
+      s.x.set(back);
+      const packed = new Uint32Array(half.buffer);
+      const bits = await encoded(s, { half: packed });
+      expect(bits).toEqual(await encoded(s));
+      expect(new Set(bits).size).toBeGreaterThan(3);
+    }
+  });
+
+  it.each(MATMUL_VARIANTS.map((variant) => [variant.name, variant] as const))('%s gives the same bits', async (_, variant) => {
+    const standard = await testGpu();
+    const gpu = variant.lanes === undefined || standard.device.features.has('subgroups') ? standard : await subgroupGpu();
+    if (!supportsMatmul(gpu, variant)) {
+      // Everything but the size of its subgroups every device has.
+      const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
+      expect(gpu.device.features.has('subgroups') ? [subgroupMinSize, subgroupMaxSize] : []).not.toEqual([variant.lanes, variant.lanes]);
+      return;
+    }
+    const s = scene(MIXED);
+    expect(await encoded(s, { variant, gpu })).toEqual(expected(s));
+    expect(await encoded(s, { variant, gpu, rows: 37, from: 64, to: 128 })).toEqual(expected(s, 37, 64, 128));
+  });
+});
+
+/** To the nearest value of 11 bits, ties to even. */
+function roundTo11(value: number): number {
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(value))) - 10);
+  const n = value / unit;
+  const down = Math.floor(n);
+  const up = n - down > 0.5 || (n - down === 0.5 && down % 2 !== 0);
+  return (down + (up ? 1 : 0)) * unit;
+}
+
+describe('count: latents that are on, over the batch, added to each live run', () =>
+  each(
+    async (s) => {
+      const { latents, rowGroups } = s.layout;
+      const before = Uint32Array.from(s.runs, (_, r) => 1000 * r);
+      const out = await dispatch('count', {
+        params: { latents },
+        runs: table(s),
+        inputs: { active_set: s.active },
+        outputs: { counts: before },
+        grid: [rowGroups, s.runs.length],
+      });
+      const all = counts(s);
+      expect([...words(out.counts)]).toEqual(
+        s.runs.map((_, r) => 1000 * r + (isLive(s, r) ? all.reduce((sum, row) => sum + (row[r] as number), 0) : 0)),
+      );
+    },
+    [...SHAPES, ...PATTERNS, MIXED],
+  ));
+
+describe('choose', () => {
+  /** A table of runs of these widths, those at `ended` not live. */
+  async function chosen(widths: number[], counted: number[], rows: number, ended: number[] = [], dispatches = 5) {
+    const layout = layoutOf(
+      1,
+      rows,
+      widths.map((width) => ({ arch: 'baseline', width })),
+      { maxStorageBufferBindingSize: 2 ** 31, flopsPerMs: 1 },
+    );
+    const runs = layout.runs.map((run) => ({ ...run, lambda: 0 }));
+    const R = widths.length;
+    const grids = Uint32Array.from({ length: 3 * dispatches }, (_, i) => i + 7);
+    const out = await dispatch('choose', {
+      params: { runs: R, rows, dispatches, share: DENSE_SHARE },
+      runs: runTable(layout, runs, (r) => ({ live: !ended.includes(r) })),
+      inputs: { grids },
+      outputs: {
+        counts: Uint32Array.from([...counted, POISON]),
+        active_set: new Uint32Array(MAX_RUNS + 4).fill(POISON),
+        grids_now: new Uint32Array(3 * dispatches + 1).fill(POISON),
+      },
+      grid: [1],
+    });
+    const flags = words(out.active_set);
+    const want = runs.map((run, r) => (!ended.includes(r) && twin.takesDense(counted[r] as number, run, rows, DENSE_SHARE) ? 1 : 0));
+    expect([...flags.subarray(0, R)]).toEqual(want);
+    expect([...flags.subarray(R)].every((word) => word === POISON)).toBe(true);
+    expect([...words(out.counts)], 'counts start anew').toEqual([...new Array<number>(R).fill(0), POISON]);
+    const now = [...words(out.grids_now)];
+    expect(now).toEqual([...(want.includes(1) ? grids : grids.map(() => 0)), POISON]);
+    return want;
+  }
+
+  it('takes the dense form above the share and not at it, run by run', async () => {
+    expect(DENSE_SHARE).toBe(1 / 8);
+    // 16 latents on 10 rows: a share of 1/8 is 20. 5 on 10: 6.25.
+    expect(await chosen([16, 16, 16, 16, 5, 5], [20, 21, 0, 160, 6, 7], 10)).toEqual([0, 1, 0, 1, 0, 1]);
+  });
+
+  it('never for a run that is not live, whatever was counted', async () => {
+    expect(await chosen([16, 16], [160, 160], 10, [0])).toEqual([0, 1]);
+    expect(await chosen([16, 16], [160, 20], 10, [0])).toEqual([0, 0]);
+  });
+
+  it('plans nothing when no run needs it, and all 30 dispatches when one of 64 does', async () => {
+    const widths = new Array<number>(64).fill(8);
+    const none = widths.map(() => 8);
+    expect(await chosen(widths, none, 8, [], 30)).not.toContain(1);
+    expect(await chosen(widths, [...none.slice(1), 9], 8, [], 30)).toEqual([...new Array<number>(63).fill(0), 1]);
+  });
+
+  it('at the largest counts', async () => {
+    expect(await chosen([60_000, 60_000], [491_512_500, 491_512_501 + 64], 65_535)).toEqual([0, 1]);
+  });
+});
+
+it('the scenes say what they should: all, none, one, one row', () => {
+  const of = (i: number) => counts(scene(PATTERNS[i] as SceneSpec));
+  expect(of(0).every((row) => row.join() === '33,6')).toBe(true);
+  expect(of(1).every((row) => row.join() === '0,0')).toBe(true);
+  expect(of(2).every((row) => row.join() === '1,1')).toBe(true);
+  expect(of(3).map((row) => row.join())).toEqual(Array.from({ length: 37 }, (_, b) => (b === 22 ? '33,12' : '0,0')));
+  expect(of(4)).toHaveLength(530);
+  expect(of(4).every((row) => row.join() === '3,2')).toBe(true);
+  expect(of(5).every((row) => row.join() === '3,2')).toBe(true);
+  expect(of(6).every((row) => row.join() === '1100,530')).toBe(true);
+  expect(of(7).every((row) => (row[1] as number) > 300 && (row[1] as number) < 800)).toBe(true);
+});
