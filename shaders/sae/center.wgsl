@@ -35,9 +35,8 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   let k = 4u * (i % params.quads);
   var four = vec4(value(row, k), value(row, k + 1u), value(row, k + 2u), value(row, k + 3u));
   if (HALF) {
-    let packed = vec2(pack2x16float(four.xy), pack2x16float(four.zw));
-    x_half[i] = packed;
-    four = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
+    four = quantizeToF16(four);
+    x_half[i] = vec2(pack2x16float(four.xy), pack2x16float(four.zw));
   }
   x[i] = four;
 }

@@ -27,9 +27,9 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   let q = i % params.quads;
   var value = pool[slots[row] * params.quads + q] * params.scale - mean[q];
   if (HALF) {
-    let packed = vec2(pack2x16float(value.xy), pack2x16float(value.zw));
-    x_half[i] = packed;
-    value = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
+    // Rounded before it is packed: Mesa takes unpacking what was packed for nothing at all.
+    value = quantizeToF16(value);
+    x_half[i] = vec2(pack2x16float(value.xy), pack2x16float(value.zw));
   }
   x[i] = value;
 }

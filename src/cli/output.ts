@@ -1,4 +1,5 @@
 /** What the program prints: progress and tables for people on stderr and stdout, one JSON object as the last line with --json. */
+import type { TimeShares } from '../lab/rate';
 import type { Metrics } from '../metrics/types';
 
 /** A line of progress on stderr; on a terminal it replaces the last one. */
@@ -15,6 +16,14 @@ export function say(line: string): void {
 export function finish(json: boolean, result: unknown, readable: () => string): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${readable()}\n`);
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/** Where the time went, in a line. */
+export function describeTime({ data, gpu, evaluation }: TimeShares): string {
+  const rest = Math.max(0, 1 - data - gpu - evaluation);
+  return `waiting for data ${percent(data)}, for the GPU ${percent(gpu)}, evaluating ${percent(evaluation)}, host ${percent(rest)}`;
 }
 
 const digits = (value: number, places: number): string => (Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(places));

@@ -6,15 +6,17 @@ import { listFiles } from '../data/nodeFiles';
 import { loadSae } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
 import type { SweepConfig } from '../lab/protocol';
+import { RateMeter, type TimeShares } from '../lab/rate';
 import { estimate, expand } from '../lab/runSpecs';
 import { savedRun } from '../lab/saveRun';
 import { parseSettings, SETTINGS, type SettingKey, type SettingValues } from '../lab/settings';
+import { waits } from '../lab/training';
 import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type OptionSpec, type Options, UsageError } from './args';
 import { adapterName, type Engine, FILTER_OPTIONS, filterOf, loadWorkspace, READING_OPTIONS, readingOf, sayDropped } from './engine';
-import { progress, say } from './output';
+import { describeTime, progress, say } from './output';
 
 export const TRAINING_OPTIONS: OptionSpec = {
   data: 'list',
@@ -114,6 +116,8 @@ export interface TrainingSetup {
   config: SweepConfig;
   experiment: Experiment;
   runs: Run[];
+  /** Where the time of the training went, evaluations included; there when it is over. */
+  time?: TimeShares | undefined;
 }
 
 /**
@@ -193,28 +197,45 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
   return sae;
 }
 
-/** Steps until every run has ended, evaluating each at its end. Returns rows per second of training. */
-export async function trainToTheEnd({ experiment, runs, engine, workspace }: TrainingSetup, logEvery: number): Promise<number> {
+const inMegabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+/** Steps until every run has ended, evaluating each at its end; notes where the time went. Returns rows per second of training. */
+export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Promise<number> {
+  const { experiment, runs, engine, workspace } = setup;
   if (!experiment.measurable)
     say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
+  const { total, state } = experiment.formulaBytes;
+  say(
+    `GPU memory: ${inMegabytes(experiment.gpuBytes)} allocated; by the formula ${inMegabytes(total)}, of which parameters and Adam ${inMegabytes(state)}`,
+  );
+  const rate = new RateMeter();
   let trainedMs = 0;
   let step = 0;
+  let recent = '';
   while (experiment.training) {
     const start = performance.now();
+    const before = waits(experiment);
     const last = runs.some((run) => !hasEnded(run) && run.step + 1 === run.spec.schedule.steps);
     await experiment.step(step % logEvery === 0 || last);
     step++;
     const done = experiment.finished();
+    const stepped = performance.now();
     if (done.length > 0) await experiment.settle();
-    trainedMs += performance.now() - start;
+    const end = performance.now();
+    trainedMs += end - start;
+    const after = waits(experiment);
+    rate.step(experiment.options.batch, after.dataMs - before.dataMs, after.gpuMs - before.gpuMs + end - stepped);
     engine.gpu.check();
-    progress(`step ${step}  ${(experiment.rowsTrained / Math.max(1, trainedMs / 1000)).toFixed(0)} rows/s`);
+    if (rate.measure()) recent = `  ${describeTime({ data: rate.dataShare, gpu: rate.gpuShare, evaluation: rate.evalShare })}`;
+    progress(`step ${step}  ${(experiment.rowsTrained / Math.max(1, trainedMs / 1000)).toFixed(0)} rows/s${recent}`);
     if (done.length === 0) continue;
     await experiment.evaluate(done, (fraction) =>
       progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`),
     );
+    rate.evaluation(performance.now() - end);
     for (const run of done) experiment.end(run, 'done');
   }
+  setup.time = rate.overall();
   const { badRows } = experiment.feeder.stats;
   if (badRows > 0) say(`${badRows} rows with NaN or Inf were met and left out of training`);
   sayDropped(workspace);
@@ -232,7 +253,7 @@ export function dataFacts({ rows }: Workspace): Record<string, unknown> {
 }
 
 /** Facts of a run as they appear in JSON results. */
-export function runFacts(run: Run, { experiment, engine, workspace }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
+export function runFacts(run: Run, { experiment, engine, workspace, time }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
   const { arch, width, seed, schedule } = run.spec;
   return {
     arch,
@@ -244,6 +265,11 @@ export function runFacts(run: Run, { experiment, engine, workspace }: TrainingSe
     state: run.state,
     ...(run.message === undefined ? {} : { message: run.message }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
+    ...(time && {
+      share_waiting_data: Number(time.data.toFixed(4)),
+      share_waiting_gpu: Number(time.gpu.toFixed(4)),
+      share_evaluating: Number(time.evaluation.toFixed(4)),
+    }),
     adapter: adapterName(engine.gpu),
     ...(experiment.feeder.stats.badRows > 0 ? { bad_rows: experiment.feeder.stats.badRows } : {}),
     ...dataFacts(workspace),

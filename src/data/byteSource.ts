@@ -5,7 +5,7 @@ import { type ByteSource, DataError } from './types';
 export class BlobSource implements ByteSource {
   constructor(
     readonly path: string,
-    private readonly blob: Blob,
+    readonly blob: Blob,
   ) {}
 
   get size(): number {

@@ -1,6 +1,6 @@
 /** Batches for the trainer: rows on the GPU, and which of them are the next batch. */
 import type { Gpu } from '../gpu/device';
-import { defaultPoolRows, GpuPool } from './pool';
+import { defaultPoolRows, GpuPool, uploadBytes } from './pool';
 import { BatchSequencer, type FeedStats, type Shuffle } from './sequencer';
 import { DataError, type RowRange, type RowSource } from './types';
 
@@ -35,7 +35,7 @@ export class BatchFeeder {
     const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
     if (rows === 0) throw new DataError(sources[0]?.label ?? 'data', 'there are no rows to train on.');
     const capacity = options.poolRows ?? defaultPoolRows(gpu, d, batch, rows);
-    const pool = await GpuPool.create(gpu, capacity, d);
+    const pool = await GpuPool.create(gpu, capacity, d, uploadBytes(batch, d));
     try {
       return new BatchFeeder(pool, new BatchSequencer(sources, ranges, pool, { batch, seed, shuffle, capacity }));
     } catch (cause) {
@@ -46,6 +46,11 @@ export class BatchFeeder {
 
   get stats(): Readonly<FeedStats> {
     return this.sequencer.stats;
+  }
+
+  /** Time that `next` has waited for the GPU to take rows, milliseconds. */
+  get gpuWaitedMs(): number {
+    return this.pool.waitedMs;
   }
 
   /**

@@ -19,6 +19,8 @@ import { type ByteSource, DataError, type DropCounts, type RowSource } from './t
 
 export class RowsInUse {
   private shards: readonly ShardSource[] = [];
+  /** What is read in place of the shards. */
+  private unfiltered: readonly RowSource[] = [];
   private request: FilterRequest = {};
   private profiles: Promise<Profiles> | undefined;
   private prints = new Map<string, Promise<string>>();
@@ -28,9 +30,10 @@ export class RowsInUse {
   private filter: RowFilter = NO_FILTER;
   private print: string | undefined;
 
-  /** Other shards. */
-  replace(shards: readonly ShardSource[]): void {
+  /** Other shards. @param unfiltered what experiments read, source by source. */
+  replace(shards: readonly ShardSource[], unfiltered: readonly RowSource[] = shards): void {
     this.shards = shards;
+    this.unfiltered = unfiltered;
     this.profiles = undefined;
     this.prints.clear();
     this.print = undefined;
@@ -45,6 +48,11 @@ export class RowsInUse {
     this.filter = NO_FILTER;
   }
 
+  /** What was asked for last. */
+  get asked(): FilterRequest {
+    return this.request;
+  }
+
   /** From samples of the shards, of all and of each. @throws DataError when a file cannot be read. */
   profile(): Promise<Profiles> {
     this.profiles ??= forgetting(profileSources(this.shards), () => {
@@ -56,7 +64,7 @@ export class RowsInUse {
   /** The shards behind the filter, the same sources each time. @throws DataError naming a shard that cannot be filtered so. */
   async shardRows(): Promise<readonly RowSource[]> {
     this.behindFilter ??= forgetting(
-      this.apply(this.shards, () => this.profile()),
+      this.apply(this.unfiltered, () => this.profile()),
       () => {
         this.behindFilter = undefined;
       },

@@ -71,7 +71,7 @@ function spacedBlocks(ranges: readonly RowRange[], maxRows: number, seed: number
 
 /**
  * The held-out rows in file order, block by block, with tokens where the sources have them and without bad rows.
- * @param maxRows rows of a block at most; also bounded by the 8 MiB of a read.
+ * @param maxRows rows of a block at most; also bounded by the 16 MiB of a read.
  * @throws DataError when a file cannot be read or more than half of its held-out rows are bad.
  */
 export async function* heldOutBlocks(

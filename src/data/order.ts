@@ -1,14 +1,17 @@
-/** The order in which rows are read from disk: blocks of at most 8 MiB, shuffled anew each epoch. */
+/** The order in which rows are read from disk: blocks of at most 16 MiB, shuffled anew each epoch. */
 import { ROW_DTYPE_BYTES } from './floats';
 import { Rng } from './rng';
 import type { RowDtype, RowRange } from './types';
 
-/** Bytes of the largest single read: long enough for full disk speed, short enough that a few in flight are nothing. */
-export const BLOCK_BYTES = 8 * 2 ** 20;
+/**
+ * Bytes of the largest single read: long enough for full disk speed, short enough that a few in flight are nothing. In Chromium's reader
+ * blocks above 8 MiB are also freed at once, smaller ones only after hundreds of megabytes (docs/data.md).
+ */
+export const BLOCK_BYTES = 16 * 2 ** 20;
 /** Below this, seeking costs more than reading. */
 const SMALLEST_BYTES = 256 * 2 ** 10;
-/** The pool should hold this many blocks at once, or rows that are neighbours on disk meet in a batch. */
-const BLOCKS_IN_POOL = 16;
+/** The pool should hold this many blocks at once, or rows of too few places on disk meet in a batch. 8 leave f16 rows in the whole pool blocks of 16 MiB. */
+const BLOCKS_IN_POOL = 8;
 
 /** A block of the order, with the epoch it belongs to. */
 export interface OrderedRange extends RowRange {

@@ -4,7 +4,7 @@ import ingestWgsl from '../../shaders/data/ingest.wgsl?raw';
 import { Arena, megabytes, roundUp, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
-import { fold, InFlight, Plan } from '../gpu/plan';
+import { fold, Plan } from '../gpu/plan';
 import { struct } from '../gpu/struct';
 import { ROW_DTYPE_BYTES } from './floats';
 import { sliceBlock } from './stream';
@@ -18,8 +18,11 @@ const DTYPE_CODE: Record<RowDtype, number> = { f32: 0, f16: 1, bf16: 2 };
 
 /** Largest upload at once, bytes. */
 const STAGING_BYTES = 16 * 2 ** 20;
-/** Uploads under way at once: one is written while the GPU converts the other. */
+/** Staging buffers taken in turn. */
 const RING = 2;
+/** Uploads that the queue may hold, bytes: at least as many as the staging buffers, at most so many. */
+const LEAST_UPLOADS = RING * STAGING_BYTES;
+const MOST_UPLOADS = 128 * 2 ** 20;
 /** Default size of the pool, bytes. */
 const POOL_BYTES = 256 * 2 ** 20;
 const WORKGROUP = 256;
@@ -41,6 +44,41 @@ export function defaultPoolRows(gpu: Gpu, d: number, batch: number, dataRows: nu
   return Math.max(2 * batch, Math.min(most, dataRows));
 }
 
+/**
+ * Bytes of uploads under way that do not yet make the next one wait: those of two steps, for an upload is executed behind the step
+ * before it. With fewer, wide batches that come in several blocks would wait for the GPU to run dry.
+ */
+export const uploadBytes = (batch: number, d: number): number => Math.max(LEAST_UPLOADS, Math.min(MOST_UPLOADS, 2 * batch * d * 4));
+
+/** Bounds what the queue holds: Dawn and browsers copy every write until it is executed. */
+export class Uploads {
+  /** Time waited so far, milliseconds. */
+  waitedMs = 0;
+  private bytes = 0;
+  private readonly pending: { bytes: number; done: Promise<unknown> }[] = [];
+
+  constructor(
+    private readonly gpu: Pick<Gpu, 'queue' | 'lost' | 'check'>,
+    private readonly most: number,
+  ) {}
+
+  /** Call after each submission; waits only while more than `most` bytes are under way. @throws Error when the device was lost. */
+  async push(bytes: number): Promise<void> {
+    // A lost device rejects what is in flight; `check` tells of it, so the rejection itself must not go unhandled.
+    this.pending.push({ bytes, done: this.gpu.queue.onSubmittedWorkDone().catch(() => undefined) });
+    this.bytes += bytes;
+    const asked = performance.now();
+    while (this.bytes > this.most) {
+      const oldest = this.pending.shift();
+      if (!oldest) break;
+      await Promise.race([oldest.done, this.gpu.lost]);
+      this.gpu.check();
+      this.bytes -= oldest.bytes;
+    }
+    this.waitedMs += performance.now() - asked;
+  }
+}
+
 interface Stage {
   raw: GPUBuffer;
   slots: GPUBuffer;
@@ -51,7 +89,7 @@ interface Stage {
 /** f32 rows `[capacity, stride]` on the GPU; columns d..stride-1 are zero. */
 export class GpuPool {
   private next = 0;
-  private readonly inFlight: InFlight;
+  private readonly uploads: Uploads;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -63,12 +101,13 @@ export class GpuPool {
     readonly capacity: number,
     readonly d: number,
     readonly stride: number,
+    uploads: number,
   ) {
-    this.inFlight = new InFlight(gpu, RING);
+    this.uploads = new Uploads(gpu, uploads);
   }
 
-  /** @throws Error when the GPU cannot hold or bind it. */
-  static async create(gpu: Gpu, capacity: number, d: number): Promise<GpuPool> {
+  /** @param uploads bytes that may be under way to it. @throws Error when the GPU cannot hold or bind it. */
+  static async create(gpu: Gpu, capacity: number, d: number, uploads = LEAST_UPLOADS): Promise<GpuPool> {
     const stride = poolStride(d);
     const bytes = capacity * stride * 4;
     const limit = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
@@ -84,7 +123,12 @@ export class GpuPool {
     const slotRows = Math.max(...(Object.keys(DTYPE_CODE) as RowDtype[]).map(stagingRows));
     const stages = Array.from({ length: RING }, (_, i) => makeStage(gpu, arena, kernel, rows, i, stagingBytes, slotRows));
     await arena.ready();
-    return new GpuPool(gpu, arena, rows, stages, stagingRows, capacity, d, stride);
+    return new GpuPool(gpu, arena, rows, stages, stagingRows, capacity, d, stride, uploads);
+  }
+
+  /** Time that `ingest` has waited for the GPU, milliseconds. */
+  get waitedMs(): number {
+    return this.uploads.waitedMs;
   }
 
   /** Bytes of GPU memory held. */
@@ -103,8 +147,7 @@ export class GpuPool {
     for (let from = 0; from < block.rows; from += step) {
       const rows = Math.min(step, block.rows - from);
       this.upload(sliceBlock(block, from, rows), slots.subarray(from, from + rows));
-      // Bounds what the queue holds: Dawn and browsers copy every write until it is executed.
-      await this.inFlight.push();
+      await this.uploads.push(rows * this.d * ROW_DTYPE_BYTES[block.dtype]);
     }
   }
 

@@ -48,6 +48,8 @@ export class BatchSequencer {
   /** Good rows of the epoch that is being filled. */
   private rowsInEpoch = 0;
   private busy = false;
+  /** A batch that a failed read has interrupted: the next call goes on with it, so that no row of it is lost. */
+  private begun: { slots: Uint32Array; done: number } | undefined;
 
   constructor(
     private readonly sources: readonly RowSource[],
@@ -72,7 +74,7 @@ export class BatchSequencer {
   /**
    * Slots of the next batch, `[batch]`. Valid until the following call, which may overwrite them: submit the work that
    * reads them first.
-   * @throws DataError when a file cannot be read, or more than half of its rows are bad.
+   * @throws DataError when a file cannot be read, or more than half of its rows are bad. Calling again goes on from there.
    */
   async next(): Promise<Uint32Array> {
     if (this.busy) throw new Error('next() was called before the last call ended');
@@ -91,16 +93,18 @@ export class BatchSequencer {
 
   private async draw(): Promise<Uint32Array> {
     const { batch } = this.options;
-    const slots = new Uint32Array(batch);
-    this.book.reclaim();
-    for (let done = 0; done < batch; ) {
+    if (!this.begun) this.book.reclaim();
+    this.begun ??= { slots: new Uint32Array(batch), done: 0 };
+    const { begun } = this;
+    while (begun.done < batch) {
       await this.fill();
-      const n = Math.min(batch - done, this.book.liveSlots);
-      this.book.draw(n, slots, done);
-      done += n;
+      const n = Math.min(batch - begun.done, this.book.liveSlots);
+      this.book.draw(n, begun.slots, begun.done);
+      begun.done += n;
     }
+    this.begun = undefined;
     this.stats.rowsServed += batch;
-    return slots;
+    return begun.slots;
   }
 
   /** Fills the pool with rows of the epoch that is being served; of the next one only when the pool is empty. */

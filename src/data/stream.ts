@@ -11,15 +11,30 @@ import { DataError, type RowBlock, type RowRange, type RowSource } from './types
 export const READS_IN_FLIGHT = 3;
 
 /** A block without its bad rows; `rows` may be 0. */
-export interface StreamBlock<R extends RowRange> {
-  range: R;
+export interface GoodBlock {
   block: RowBlock;
   /** Rows removed for NaN or Inf. */
   bad: number;
 }
 
+/** A source that removes bad rows where it reads, in another thread. */
+export interface CheckedSource extends RowSource {
+  readGood(start: number, rows: number, withTokens: boolean): Promise<GoodBlock>;
+}
+
+export interface StreamBlock<R extends RowRange> extends GoodBlock {
+  range: R;
+}
+
+/** A read under way, or one that failed and is made again when it is next wanted. */
+interface Read<R extends RowRange> {
+  range: R;
+  block: Promise<StreamBlock<R>>;
+  hasFailed: boolean;
+}
+
 export class BlockStream<R extends RowRange> {
-  private readonly pending: Promise<StreamBlock<R>>[] = [];
+  private readonly pending: Read<R>[] = [];
   private readonly order: Iterator<R, unknown>;
   private closed = false;
 
@@ -34,13 +49,20 @@ export class BlockStream<R extends RowRange> {
 
   /**
    * The next block, or undefined at the end of the order or after `close`.
-   * @throws DataError naming the file when its read failed.
+   * @throws DataError naming the file when its read failed. The block stays the next one: a later call reads it again.
    */
   async next(): Promise<StreamBlock<R> | undefined> {
     if (this.closed) return undefined;
-    const first = await this.pending.shift();
-    this.fill();
-    return first;
+    for (const read of this.pending) if (read.hasFailed) this.begin(read);
+    const first = this.pending.shift();
+    try {
+      const block = await first?.block;
+      this.fill();
+      return block;
+    } catch (cause) {
+      if (first && !this.closed) this.pending.unshift(first);
+      throw cause;
+    }
   }
 
   /** Starts no further read. Reads under way are dropped when they end. */
@@ -54,17 +76,29 @@ export class BlockStream<R extends RowRange> {
     while (!this.closed && this.pending.length < most) {
       const step = this.order.next();
       if (step.done) return;
-      const read = this.read(step.value);
-      // An error waits here until its turn; without this line Node would call it unhandled.
-      read.catch(() => undefined);
+      const read: Read<R> = { range: step.value, block: this.read(step.value), hasFailed: false };
+      this.watch(read);
       this.pending.push(read);
     }
+  }
+
+  private begin(read: Read<R>): void {
+    read.block = this.read(read.range);
+    read.hasFailed = false;
+    this.watch(read);
+  }
+
+  /** An error waits until its turn; unwatched, Node would call it unhandled. */
+  private watch(read: Read<R>): void {
+    read.block.catch(() => {
+      read.hasFailed = true;
+    });
   }
 
   private async read(range: R): Promise<StreamBlock<R>> {
     const source = this.sources[range.source] as RowSource;
     try {
-      return { range, ...removeBadRows(await source.read(range.start, range.rows, this.options.withTokens ?? false)) };
+      return { range, ...(await readGood(source, range, this.options.withTokens ?? false)) };
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
       throw new DataError(
@@ -73,6 +107,11 @@ export class BlockStream<R extends RowRange> {
       );
     }
   }
+}
+
+async function readGood(source: RowSource | CheckedSource, { start, rows }: RowRange, withTokens: boolean): Promise<GoodBlock> {
+  if ('readGood' in source) return source.readGood(start, rows, withTokens);
+  return removeBadRows(await source.read(start, rows, withTokens));
 }
 
 /** Rows [from, from + rows) of a block, sharing its memory. */

@@ -96,6 +96,7 @@ export class Experiment {
   private nextRun: number;
   /** Rows per run trained so far, for rates. */
   rowsTrained = 0;
+  private stepsWaitedMs = 0;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -189,6 +190,11 @@ export class Experiment {
     return this.groups.some(({ trainer }) => trainer.anyLive);
   }
 
+  /** Time that steps have waited for the GPU, uploads of their rows included, milliseconds. */
+  get gpuWaitedMs(): number {
+    return this.stepsWaitedMs + this.feeder.gpuWaitedMs;
+  }
+
   get gpuBytes(): number {
     return this.feeder.pool.bytes + this.groups.reduce((sum, { trainer }) => sum + trainer.bytes, 0);
   }
@@ -216,7 +222,9 @@ export class Experiment {
       });
     }
     this.rowsTrained += slots.length;
+    const submitted = performance.now();
     await this.inFlight.push();
+    this.stepsWaitedMs += performance.now() - submitted;
   }
 
   /** Runs that have done all their steps but are not evaluated for the last time yet. */

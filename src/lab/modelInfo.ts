@@ -43,7 +43,7 @@ export function modelInfo(label: string, config: LmConfig, model: LanguageModel,
   } else if (text === 'unusable') {
     info.problem = 'the text could not be used: see its line above.';
   } else if (text === 'none') {
-    info.problem = 'there is no text yet: drop a .txt file or a safetensors file of token sequences.';
+    info.problem = 'there is no text yet: drop a .txt file or a file of token sequences.';
   }
   return info;
 }

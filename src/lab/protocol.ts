@@ -4,9 +4,14 @@
  *
  * Slow state (data, runs, phase) travels as whole immutable values; time series travel as transferred Float32Arrays.
  */
+import type { FilterRequest } from '../data/filter';
+import type { Profile } from '../data/profile';
 import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId } from '../sae/architectures';
+
+export type { FilterRequest } from '../data/filter';
+export type { Profile } from '../data/profile';
 
 /** A sweep as the form and the CLI describe it: the product of its lists, one run each. */
 export interface SweepConfig {
@@ -122,6 +127,21 @@ export interface DataState {
   text?: TextInfo;
   /** A sentence about sizes reduced for a software adapter, when they were. */
   note?: string;
+  /** What was asked to be left out; `shards.filter` says what that came to. */
+  filterRequest?: FilterRequest;
+  /** Changes whenever files were added, chosen from or cleared. */
+  revision?: number;
+}
+
+/** A file that could not be read while runs train: they wait for a decision. */
+export interface FileTrouble {
+  path: string;
+  /** Says what was found and what to do. */
+  message: string;
+  /** Files that are read together with it, as they were dropped. */
+  files: string[];
+  /** Why the runs cannot go on without it, when they cannot. */
+  whyNoSkip?: string;
 }
 
 export type Phase = 'idle' | 'loading' | 'preparing' | 'training' | 'paused' | 'finished' | 'failed';
@@ -134,13 +154,16 @@ export interface SessionState {
   progress?: number;
   rowsPerSecond?: number;
   epoch?: number;
-  /** Share of the last seconds' wall time spent waiting for data and evaluating, 0..1. */
+  /** Shares of the last seconds' wall time, 0..1: waiting for data, waiting for the GPU, evaluating. Together at most 1; absent until measured. */
   dataShare?: number;
+  gpuShare?: number;
   evalShare?: number;
   /** GPU memory allocated for training. */
   gpuBytes?: number;
   /** What the formula says (`src/sae/memory.ts`): everything, and of that parameters and Adam's moments. */
   gpuFormulaBytes?: { total: number; state: number };
+  /** Set while runs wait because of a file: `retry-file`, `skip-file` or `stop`. */
+  trouble?: FileTrouble;
 }
 
 export type RunState = 'queued' | 'training' | 'paused' | 'done' | 'stopped' | 'failed' | 'interrupted';
@@ -203,7 +226,12 @@ export type Command =
   | { type: 'demo'; hook?: string }
   /** Files with their paths relative to what was dropped (`folder/shard_0.safetensors`). */
   | { type: 'add-files'; files: { path: string; file: File }[] }
-  | { type: 'choose-tensor'; tensor: string }
+  /** How files that leave a choice are read: the tensor with the activations, whether 2-byte values are bf16. */
+  | { type: 'choose'; choices: { tensor?: string; wordsAreBf16?: boolean } }
+  /** What to leave out of training and of held-out rows, in place of what was asked for before. */
+  | { type: 'filter'; request: FilterRequest }
+  /** A sample of the shards, measured; undefined when no sampled row is finite. */
+  | { type: 'profile' }
   | { type: 'choose-hook'; hook: string }
   | { type: 'clear-data' }
   | { type: 'estimate'; config: SweepConfig }
@@ -214,6 +242,10 @@ export type Command =
   /** Trains exactly one step of every run; only while paused. */
   | { type: 'step' }
   | { type: 'stop' }
+  /** Goes on after `SessionState.trouble`: the file is read again, from what is given where it was opened anew. */
+  | { type: 'retry-file'; files: { path: string; file: File }[] }
+  /** Goes on without the rows of the file in `SessionState.trouble`. */
+  | { type: 'skip-file' }
   | { type: 'stop-run'; run: string }
   | { type: 'remove-run'; run: string }
   /** SAELens folder of one run: cfg.json and sae_weights.safetensors. */
@@ -226,6 +258,7 @@ export interface Replies {
   open: DeviceInfo;
   /** The sweep that was started, so that the form can show it and more runs can join it. */
   demo: { config: SweepConfig };
+  profile: { profile: Profile | undefined };
   estimate: Estimate;
   start: { runs: string[] };
   'save-run': { folder: string; files: { name: string; bytes: Uint8Array }[] };

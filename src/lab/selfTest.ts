@@ -57,12 +57,13 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
   );
   const schedule = { steps: 2, lr: ADAM.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(D, BATCH, RUNS, layoutLimits(gpu, flopsPerMs)),
+    layout: layoutOf(D, BATCH, RUNS, layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
     runs: starts.map((weights) => ({ schedule, optimiser: ADAM, weights })),
     pool,
     scale: 1,
     mean: new Float32Array(D).fill(0.1),
     flopsPerMs,
+    form: 'sparse',
   });
   try {
     for (let t = 0; t < 2; t++) await trainer.step(Uint32Array.from({ length: BATCH }, (_, i) => t * BATCH + i));

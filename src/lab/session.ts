@@ -3,16 +3,18 @@
  * a training step, an evaluation or a command, so that none sees the others half done.
  */
 import { BlobSource } from '../data/byteSource';
+import type { ReaderClient } from '../data/readerClient';
 import type { ByteSource } from '../data/types';
-import { type Gpu, openGpu } from '../gpu/device';
-import { calibrate } from '../sae/calibrate';
+import type { Gpu } from '../gpu/device';
 import { demoFiles, demoPlan } from './demo';
 import { Experiment, type Run } from './experiment';
-import type { Command, DeviceInfo, Estimate, Phase, ReplyOf, SessionState, SweepConfig } from './protocol';
+import { FileWait } from './fileTrouble';
+import { openDevice, textSizes } from './openDevice';
+import type { Command, DeviceInfo, Estimate, Phase, ReplyOf, SweepConfig } from './protocol';
 import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
 import { estimate, expand } from './runSpecs';
-import { selfTest } from './selfTest';
+import { changedShared, sessionState } from './sessionState';
 import { Training } from './training';
 import { Turns } from './turns';
 import { Workspace } from './workspace';
@@ -32,13 +34,16 @@ export class Session {
   private readonly book = new RunBook();
   private holdout = 0.05;
   private seed = 1;
-  private toldBadRows = 0;
+  private toldRows = '';
+  /** The file that the paused runs wait for. */
+  private readonly fileWait = new FileWait();
 
-  /** @param demoBase address of the folder with the demo's files. */
+  /** @param demoBase address of the folder with the demo's files. @param reader reads shards in another worker. */
   constructor(
     private readonly entry: GPU | undefined,
     private readonly emit: Emit,
     private readonly demoBase: string,
+    private readonly reader?: ReaderClient,
   ) {
     this.reporter = new Reporter(emit);
   }
@@ -50,9 +55,13 @@ export class Session {
       case 'demo':
         return this.demo(command.hook);
       case 'add-files':
-        return this.inTurn(() => this.addFiles(command.files.map(({ path, file }) => new BlobSource(path, file))));
-      case 'choose-tensor':
-        return this.inTurn(() => this.changeData((workspace) => workspace.chooseTensor(command.tensor)));
+        return this.inTurn(() => this.addFiles(sourcesOf(command.files)));
+      case 'choose':
+        return this.inTurn(() => this.changeData((workspace) => workspace.choose(command.choices)));
+      case 'filter':
+        return this.inTurn(() => this.changeData((workspace) => workspace.leaveOut(command.request)));
+      case 'profile':
+        return { profile: (await this.ready().rows.profile()).total };
       case 'choose-hook':
         return this.inTurn(() => this.changeData(async (workspace) => workspace.chooseHook(command.hook)));
       case 'clear-data':
@@ -65,23 +74,19 @@ export class Session {
         this.training?.pause();
         return undefined;
       case 'resume':
-        this.training?.resume();
+        this.goOn();
         return undefined;
+      case 'retry-file':
+        return this.inTurn(() => this.decide((deciding) => this.fileWait.retry(sourcesOf(command.files), deciding)));
+      case 'skip-file':
+        return this.inTurn(() => this.decide((deciding) => this.fileWait.skip(deciding)));
       case 'step':
-        return this.inTurn(() => this.present().singleStep().then(nothing));
+        return this.inTurn(() => this.singleStep());
       case 'stop':
         this.training?.hurry();
-        return this.inTurn(() =>
-          this.present()
-            .stop(this.experiment?.runs ?? [])
-            .then(nothing),
-        );
+        return this.inTurn(() => this.stop(this.experiment?.runs ?? []));
       case 'stop-run':
-        return this.inTurn(() =>
-          this.present()
-            .stop([this.runOf(command.run)])
-            .then(nothing),
-        );
+        return this.inTurn(() => this.stop([this.runOf(command.run)]));
       case 'remove-run':
         return this.inTurn(() => this.remove(command.run));
       case 'save-run':
@@ -95,27 +100,17 @@ export class Session {
 
   private async open(): Promise<DeviceInfo> {
     if (this.device) return this.device;
-    const gpu = await openGpu(this.entry, 'largest');
-    this.flopsPerMs = await calibrate(gpu);
+    const { gpu, device, flopsPerMs } = await openDevice(this.entry, this.emit);
+    this.flopsPerMs = flopsPerMs;
     this.gpu = gpu;
-    const device: DeviceInfo = {
-      adapter: gpu.adapter,
-      gflops: this.flopsPerMs / 1e6,
-      maxBufferBytes: gpu.limits.maxBufferSize,
-      maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
-    };
     this.device = device;
-    try {
-      await selfTest(gpu, this.flopsPerMs);
-    } catch (error) {
-      this.emit({ type: 'notice', level: 'error', message: `Self-test failed: ${error instanceof Error ? error.message : String(error)}` });
-    }
     const files = [...(this.workspace?.sources ?? [])];
     this.workspace = new Workspace(gpu, {
       flopsPerMs: this.flopsPerMs,
       modelBatchTokens: gpu.adapter.isSoftware ? 512 : 8192,
       ...textSizes(gpu.adapter.isSoftware),
       cacheBytes: 2 ** 28,
+      ...(this.reader && { reader: this.reader }),
       onProgress: (note, fraction) => this.setPhase('loading', note, fraction),
     });
     gpu.lost.then((info) => {
@@ -220,13 +215,11 @@ export class Session {
     this.setPhase(running ? this.phase : 'preparing', 'compiling kernels, reading the first rows');
     try {
       if (this.experiment && this.config) {
-        const fixed = ['batch', 'normalize', 'bDecInit', 'holdout'] as const;
-        const changed = fixed.filter((name) => config[name] !== this.config?.[name]);
-        if (running && changed.length > 0) {
+        const changed = changedShared(config, this.config);
+        if (running && changed.length > 0)
           throw new Error(
             `Runs that join share the batches of those in training: ${changed.join(', ')} must be as they are there (${changed.map((name) => this.config?.[name]).join(', ')}).`,
           );
-        }
         if (!running && changed.length > 0) await this.endExperiment();
       }
       this.training ??= await this.begin(workspace, gpu, config);
@@ -234,6 +227,7 @@ export class Session {
       this.config = config;
       this.training.evalEvery = config.evalEvery;
       const added = await experiment.add(expand(config));
+      this.fileWait.end();
       this.training.joined(added);
       this.changed(true);
       return { runs: added.map(({ id }) => id) };
@@ -280,20 +274,56 @@ export class Session {
     return training;
   }
 
+  private async stop(runs: readonly Run[]): Promise<undefined> {
+    await this.present().stop(runs);
+    if (!this.experiment?.training) {
+      this.fileWait.end();
+      this.sendState();
+    }
+    return undefined;
+  }
+
   private async remove(id: string): Promise<undefined> {
     if (!this.book.forget(id)) this.experiment?.remove(this.runOf(id));
     this.changed(true);
     return undefined;
   }
 
-  // --- small things ---------------------------------------------------------------------------------------------------
-
   private fail(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
     if (!this.gpu) return; // the loss has been told already
     this.training?.pause();
+    if (this.waitForFile(error)) return;
     this.setPhase('paused', 'paused after an error');
-    this.emit({ type: 'notice', level: 'error', message });
+    this.emit({ type: 'notice', level: 'error', message: error instanceof Error ? error.message : String(error) });
+  }
+
+  /** When the error is about a file in use, the runs wait and the page is asked what to do. */
+  private waitForFile(error: unknown): boolean {
+    const waits = this.fileWait.begin(error, this.training && this.workspace?.reading);
+    if (waits) this.setPhase('paused', 'a file cannot be read');
+    return waits;
+  }
+
+  private async singleStep(): Promise<undefined> {
+    try {
+      await this.present().singleStep();
+    } catch (error) {
+      if (!this.waitForFile(error)) throw error;
+    }
+    return undefined;
+  }
+
+  /** The runs go on when the decision could be carried out. */
+  private async decide(decision: (deciding: { workspace: Workspace; experiment: Experiment }) => void | Promise<void>): Promise<undefined> {
+    await decision({ workspace: this.ready(), experiment: this.present().experiment });
+    this.sendData();
+    this.goOn();
+    return undefined;
+  }
+
+  private goOn(): void {
+    this.fileWait.end();
+    this.training?.resume();
   }
 
   /** Ends the experiment, keeping its runs in the list. */
@@ -307,6 +337,7 @@ export class Session {
     const { training } = this;
     if (!training) return;
     training.close();
+    this.fileWait.end();
     this.book.retire(training.experiment);
     this.training = undefined;
     try {
@@ -342,8 +373,9 @@ export class Session {
   }
 
   private measured(): void {
-    if (this.badRows() !== this.toldBadRows) {
-      this.toldBadRows = this.badRows();
+    const rows = JSON.stringify([this.badRows(), this.workspace?.rows.dropped]);
+    if (rows !== this.toldRows) {
+      this.toldRows = rows;
       this.sendData();
     }
     this.sendState();
@@ -357,20 +389,9 @@ export class Session {
   }
 
   private sendState(): void {
-    const state: SessionState = { phase: this.phase, note: this.note };
-    if (this.progress !== undefined) state.progress = this.progress;
-    if (this.training) {
-      const { experiment, rate } = this.training;
-      state.gpuBytes = experiment.gpuBytes;
-      state.gpuFormulaBytes = experiment.formulaBytes;
-      state.epoch = experiment.feeder.stats.epoch;
-      if (rate.rowsPerSecond > 0) {
-        state.rowsPerSecond = rate.rowsPerSecond;
-        state.dataShare = rate.dataShare;
-        state.evalShare = rate.evalShare;
-      }
-    }
-    this.emit({ type: 'state', state });
+    const { phase, note, progress, fileWait } = this;
+    const shown = { phase, note, ...(progress !== undefined && { progress }), ...(fileWait.trouble && { trouble: fileWait.trouble }) };
+    this.emit({ type: 'state', state: sessionState(shown, this.training) });
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -378,8 +399,5 @@ export class Session {
   }
 }
 
-const nothing = (): undefined => undefined;
-
-/** Tokens taken from a person's own text: a software GPU gets through few. */
-const textSizes = (isSoftware: boolean) =>
-  isSoftware ? { evalTokens: 2048, trainTokens: 32768 } : { evalTokens: 65536, trainTokens: 2 ** 21 };
+const sourcesOf = (files: readonly { path: string; file: File }[]): ByteSource[] =>
+  files.map(({ path, file }) => new BlobSource(path, file));

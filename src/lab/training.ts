@@ -2,6 +2,7 @@
  * The training loop of a session: steps, evaluations when they are due, pause, single steps, stops. Every piece of work takes a turn,
  * so that commands come in between two steps and never see one half done.
  */
+import { DataError } from '../data/types';
 import { type Experiment, hasEnded, type Run } from './experiment';
 import type { Phase } from './protocol';
 import { RateMeter } from './rate';
@@ -14,6 +15,12 @@ const FIRST_EVALUATION_S = 0.5;
 const EVALUATION_SHARE = 0.35;
 
 class Cancelled extends Error {}
+
+/** What its steps have waited for so far. */
+export const waits = ({ feeder, gpuWaitedMs }: Experiment): { dataMs: number; gpuMs: number } => ({
+  dataMs: feeder.stats.waitedMs,
+  gpuMs: gpuWaitedMs,
+});
 
 /** What the loop needs of the session. */
 export interface TrainingHost {
@@ -54,7 +61,7 @@ export class Training {
   }
 
   resume(): void {
-    if (!this.experiment.training) return;
+    if (!this.experiment.training && this.experiment.finished().length === 0) return;
     this.paused = false;
     this.host.setPhase('training', 'training');
     if (!this.looping) void this.loop();
@@ -90,8 +97,15 @@ export class Training {
   async stop(runs: readonly Run[]): Promise<void> {
     const open = runs.filter((run) => !hasEnded(run));
     if (open.length === 0) return;
-    await this.evaluate(open, false);
-    for (const run of open) this.experiment.end(run, 'stopped');
+    let unread: string | undefined;
+    try {
+      await this.evaluate(open, false);
+    } catch (error) {
+      // A file that cannot be read must not keep runs from ending: they keep what was measured last.
+      if (!(error instanceof DataError)) throw error;
+      unread = `not measured at its end: ${error.message}`;
+    }
+    for (const run of open) this.experiment.end(run, 'stopped', unread);
     await this.releaseIfOver();
     this.host.changed(true);
   }
@@ -117,10 +131,11 @@ export class Training {
     const { experiment } = this;
     if (this.paused || this.closed) return;
     if (experiment.training) {
-      const waited = experiment.feeder.stats.waitedMs;
+      const before = waits(experiment);
       await experiment.step(true);
       this.host.check();
-      this.rate.step(experiment.options.batch, experiment.feeder.stats.waitedMs - waited);
+      const after = waits(experiment);
+      this.rate.step(experiment.options.batch, after.dataMs - before.dataMs, after.gpuMs - before.gpuMs);
     }
     const finished = await this.finish();
     if (!finished && performance.now() >= this.nextEvaluation) {

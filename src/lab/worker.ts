@@ -1,4 +1,8 @@
-/** The session in a dedicated worker: owns the GPU, the files and the training loop, so that the page never waits. */
+/**
+ * The session in a dedicated worker: owns the GPU, the files and the training loop, so that the page never waits. Shards are read in
+ * a worker of its own.
+ */
+import { ReaderClient } from '../data/readerClient';
 import type { Envelope, LabEvent, Replies } from './protocol';
 import { Session } from './session';
 
@@ -14,7 +18,8 @@ const emit = (event: LabEvent, transfer: ArrayBuffer[] = []) => scope.postMessag
 
 // The built worker lies in assets/, the demo beside that folder; the dev server serves it from the root.
 const demoBase = new URL(import.meta.env.DEV ? '/demo/' : '../demo/', import.meta.url).href;
-const session = new Session(scope.navigator.gpu, emit, demoBase);
+const reader = new ReaderClient(() => new Worker(new URL('../data/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }));
+const session = new Session(scope.navigator.gpu, emit, demoBase, reader);
 
 scope.onmessage = async ({ data: { id, command } }: MessageEvent<Envelope>) => {
   try {

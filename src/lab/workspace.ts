@@ -2,21 +2,22 @@
  * What is loaded: activation shards, a language model, text; and what can be trained and measured with it. Files only ever add to
  * it; a bad file is reported and changes nothing.
  */
-
 import { CachedSource } from '../data/cachedSource';
 import { type Inspection, type InspectOptions, inspectFiles } from '../data/classify';
+import type { FilterRequest } from '../data/filter';
 import { RowsInUse } from '../data/filterShards';
+import type { ReaderClient } from '../data/readerClient';
 import { type Split, splitRows } from '../data/split';
-import { TensorSet } from '../data/tensorSet';
+import { StandIn } from '../data/standIn';
 import { type ByteSource, DataError, type RowSource } from '../data/types';
 import type { Gpu } from '../gpu/device';
-import { type LmConfig, parseConfig } from '../lm/config';
 import { HarvestSource } from '../lm/harvest';
-import { LanguageModel } from '../lm/model';
-import { loadTokeniser, type Tokeniser } from '../lm/tokenise';
+import type { LanguageModel } from '../lm/model';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
+import type { Reading } from './fileTrouble';
 import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
+import { type LoadedModel, loadLanguageModel } from './loadedModel';
 import { modelInfo, unusableModel } from './modelInfo';
 import { type Origin, shardsInfo, shardsOrigin } from './origin';
 import type { DataState, ModelInfo } from './protocol';
@@ -36,6 +37,8 @@ export interface WorkspaceOptions {
   modelBatchTokens?: number;
   /** Host bytes kept of harvested activations. */
   cacheBytes?: number;
+  /** Reads shards in another thread; without it they are read in this one. */
+  reader?: ReaderClient;
   /** Called while text is read: what is being done, fraction done. */
   onProgress?: (note: string, fraction: number) => void;
 }
@@ -45,13 +48,6 @@ export const DEFAULT_CONTEXT = 128;
 export const DEFAULT_HOOK = 'blocks.0.mlp.hook_post';
 const DEFAULTS = { evalTokens: 65536, trainTokens: Number.POSITIVE_INFINITY, modelBatchTokens: 4096, cacheBytes: 2 ** 30 };
 
-interface LoadedModel {
-  label: string;
-  config: LmConfig;
-  model: LanguageModel;
-  tokeniser?: Tokeniser;
-}
-
 export class Workspace {
   private files: ByteSource[] = [];
   private inspection: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
@@ -59,11 +55,19 @@ export class Workspace {
   private loadedKey = '';
   private text: LoadedText | undefined;
   private textKey = '';
-  private reading: InspectOptions = {};
+  private choices: InspectOptions = {};
   private wantedHook: string | undefined;
   private modelProblem: string | undefined;
   private tokensFile: ByteSource | undefined;
   private tokensProblem: string | undefined;
+  private standIns: StandIn[] = [];
+  private revision = 0;
+  /** Files are others than were inspected. */
+  private isStale = false;
+  /** What the experiment in training reads; undefined where its rows are computed. */
+  reading: Reading | undefined;
+  /** What became of files while runs trained, in words. */
+  readonly changes: string[] = [];
   /** The rows of the shards, or of the model: what is left out of them, their profile, their fingerprint. */
   readonly rows = new RowsInUse();
   /** A sentence shown with the data, about reduced sizes. */
@@ -115,14 +119,33 @@ export class Workspace {
     if (report !== undefined) throw new DataError(source.path, report);
   }
 
-  chooseTensor(tensor: string): Promise<void> {
-    return this.choose({ tensor });
+  /** How files that leave a choice are read. */
+  async choose(choices: InspectOptions): Promise<void> {
+    this.choices = { ...this.choices, ...choices };
+    await this.refresh();
   }
 
-  /** How files that leave a choice are read. */
-  async choose(reading: InspectOptions): Promise<void> {
-    this.reading = { ...this.reading, ...reading };
-    await this.refresh();
+  /**
+   * Rows to leave out, in place of what was asked for before. For computed rows it is looked at when they are prepared.
+   * @throws DataError when the shards cannot be filtered so; then all stays as it was.
+   */
+  async leaveOut(request: FilterRequest): Promise<void> {
+    const before = this.rows.asked;
+    this.rows.ask(request);
+    try {
+      if (this.standIns.length > 0) await this.rows.shardRows();
+    } catch (cause) {
+      this.rows.ask(before);
+      throw cause;
+    }
+  }
+
+  /** New files in place of old ones of the same paths, while runs train; without `sources`, a file that is given up. */
+  substitute(change: string, sources: readonly ByteSource[] = []): void {
+    const fresh = new Map(sources.map((source) => [source.path, source]));
+    this.files = this.files.map((file) => fresh.get(file.path) ?? file);
+    this.changes.push(change);
+    this.isStale = true;
   }
 
   /** @throws Error when the model has no such hook, or it does not fit the shards. */
@@ -137,6 +160,7 @@ export class Workspace {
   }
 
   clear(): void {
+    this.options.reader?.close();
     this.files = [];
     this.inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
     this.loaded?.model.destroy();
@@ -144,7 +168,11 @@ export class Workspace {
     this.loadedKey = '';
     this.text = undefined;
     this.textKey = '';
-    this.reading = {};
+    this.choices = {};
+    this.standIns = [];
+    this.isStale = false;
+    this.changes.length = 0;
+    this.revision++;
     this.rows.replace([]);
     this.rows.ask({});
     this.wantedHook = undefined;
@@ -179,22 +207,27 @@ export class Workspace {
    * @throws DataError or Error saying what is missing.
    */
   async prepare(seed: number, holdout: number): Promise<ExperimentData> {
+    if (this.isStale) await this.refresh();
     const { shards } = this.inspection;
     const d = this.d;
     if (d === undefined) {
       throw new Error(
         this.loaded
-          ? 'There is a language model but no text: drop a .txt file (or a safetensors file of token sequences), or activation shards.'
+          ? 'There is a language model but no text: drop a .txt file (or a file of token sequences), or activation shards.'
           : 'There are no activations: drop shards of them, or a language-model folder and a text.',
       );
     }
     if (shards.length > 0) {
       const split = splitRows(shards, seed, holdout);
+      const remote = await this.options.reader?.open(this.files, this.choices, shards);
+      this.standIns.forEach((standIn, index) => remote?.[index] && standIn.readRowsFrom(remote[index]));
       const sources = await this.rows.shardRows();
       const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
       await this.rows.fingerprint();
+      this.reading = { shards, standIns: this.standIns, split };
       return { sources, d, split, evaluation, origin: { ...shardsOrigin(shards), ...this.originOf(evaluation) } };
     }
+    this.reading = undefined;
     const { model } = this.loaded as LoadedModel;
     const hook = this.hook as string;
     const { heldOut, train } = this.splitText(holdout);
@@ -232,13 +265,14 @@ export class Workspace {
   /** @param badRows rows left out so far because they hold NaN or Inf. */
   state(holdout: number, seed: number, badRows = 0): DataState {
     const { reports, shards } = this.inspection;
-    const state: DataState = { files: reports };
+    const state: DataState = { files: reports, revision: this.revision };
+    if (Object.values(this.rows.asked).some((value) => value !== undefined)) state.filterRequest = this.rows.asked;
     if (this.note) state.note = this.note;
     const model = this.modelInfo();
     if (model) state.model = model;
     const first = shards[0];
     if (first) {
-      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout)), badRows, ...this.rows.facts() };
+      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout)), badRows, ...this.facts() };
     } else if (this.loaded && this.text && this.hook) {
       const { heldOut, train } = this.splitText(holdout);
       state.shards = {
@@ -251,7 +285,7 @@ export class Workspace {
         heldOutRows: heldOut.n * heldOut.T,
         bytes: 0,
         badRows,
-        ...this.rows.facts(),
+        ...this.facts(),
       };
     }
     if (this.text) {
@@ -260,6 +294,12 @@ export class Workspace {
       state.text = { label: this.text.label, tokens: sequences.n * sequences.T, heldOutSequences: held.n, sequenceLength: sequences.T };
     }
     return state;
+  }
+
+  private facts(): ReturnType<RowsInUse['facts']> {
+    const facts = this.rows.facts();
+    const filter = [facts.filter, ...this.changes].filter(Boolean).join('; ');
+    return { ...facts, ...(filter && { filter }) };
   }
 
   private setting<K extends keyof typeof DEFAULTS>(name: K): number {
@@ -272,8 +312,14 @@ export class Workspace {
   }
 
   private async refresh(): Promise<void> {
-    this.inspection = await inspectFiles(this.files, this.reading);
-    this.rows.replace(this.inspection.shards);
+    this.inspection = await inspectFiles(this.files, this.choices);
+    this.standIns = this.inspection.shards.map((shard) => new StandIn(shard));
+    this.rows.replace(this.inspection.shards, this.standIns);
+    this.revision++;
+    this.isStale = false;
+    this.changes.length = 0;
+    // What masks leave out is said before training; what cannot be filtered so is refused then.
+    if (this.standIns.length > 0 && this.rows.asked.maxNormMedians === undefined) await this.rows.shardRows().catch(() => undefined);
     await this.loadModel();
     await this.loadText();
   }
@@ -292,20 +338,16 @@ export class Workspace {
     if (!files) return;
     this.options.onProgress?.('loading the language model', 0);
     try {
-      const config = parseConfig(files.config, files.folder ? `${files.folder}/config.json` : 'config.json');
-      const tensors = await TensorSet.open(files.weights);
-      const maxTokens = Math.max(this.setting('modelBatchTokens'), config.context);
-      const model = await LanguageModel.load(this.gpu, config, tensors, { maxTokens, flopsPerMs: this.options.flopsPerMs });
-      const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
-      this.loaded = { label: files.folder.split('/').at(-1) || config.label, config, model, ...(tokeniser ? { tokeniser } : {}) };
+      this.loaded = await loadLanguageModel(this.gpu, files, this.setting('modelBatchTokens'), this.options.flopsPerMs);
     } catch (cause) {
       this.modelProblem = cause instanceof Error ? cause.message : String(cause);
-      const report = this.inspection.reports.find(({ path }) => path === files.weights[0]?.path);
-      if (report) {
-        report.ok = false;
-        report.error = this.modelProblem;
-      }
+      this.blame(files.weights[0]?.path, this.modelProblem);
     }
+  }
+
+  private blame(file: string | undefined, error: string): void {
+    const report = this.inspection.reports.find(({ path }) => path === file);
+    if (report) Object.assign(report, { ok: false, error });
   }
 
   private async loadText(): Promise<void> {
@@ -317,7 +359,6 @@ export class Workspace {
     this.text = undefined;
     this.tokensProblem = undefined;
     if (!this.loaded) return;
-    const report = (path: string) => this.inspection.reports.find((r) => r.path === path);
     const { config } = this.loaded;
     const [file] = tokens;
     const [source] = texts;
@@ -331,13 +372,9 @@ export class Workspace {
         });
     } catch (cause) {
       const path = (file ?? source)?.path ?? '';
-      const entry = report(path);
       const problem = cause instanceof Error ? cause.message.replace(`${path}: `, '') : String(cause);
       if (file) this.tokensProblem = problem;
-      if (entry) {
-        entry.ok = false;
-        entry.error = problem;
-      }
+      this.blame(path, problem);
     }
   }
 

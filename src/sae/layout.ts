@@ -129,6 +129,7 @@ export function layoutOf(
       `the errors of ${packed.length} ${packed.length === 1 ? 'run' : 'runs'} on a batch of ${batch} rows take ${slots * batch * quads * 16} bytes; this device binds at most ${binding}: take a smaller batch`,
     );
   }
+  if (latents * 4 > binding) throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum), binding);
   const workgroup = Math.min(256, Math.max(limits.lanes ?? 32, 2 ** Math.ceil(Math.log2(quads / 4))));
   const chunks = Math.ceil(quads / (4 * workgroup));
@@ -151,9 +152,9 @@ export function layoutOf(
   return dense ? { ...layout, dense } : layout;
 }
 
-/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, or both walks of the active set. */
+/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, the records, or both walks of the active set. */
 export const latentBytes = (quads: number, rowGroups: number, momentum: boolean): number =>
-  Math.max((momentum ? 3 : 2) * quads * 16, 2 * rowGroups + 4);
+  Math.max((momentum ? 3 : 2) * quads * 16, (momentum ? 4 : 3) * 16, 2 * rowGroups + 4);
 
 function segmentsOf(latents: number, bytesEach: number, binding: number): Segment[] {
   const most = Math.floor(binding / bytesEach / SEGMENT_STEP) * SEGMENT_STEP;
@@ -172,6 +173,7 @@ function denseLayout(l: Layout, { maxStorageBufferBindingSize, flopsPerMs }: Lay
     (flopsPerMs * DENSE_DISPATCH_MS) / (4 * l.d * l.latents),
   );
   const blockRows = Math.min(l.batch, Math.max(ROW_GROUP, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
+  if (l.latents * Math.ceil(blockRows / 4) * 16 > maxStorageBufferBindingSize) return undefined;
   return { blockRows, stride: Math.ceil(blockRows / 4) };
 }
 

@@ -11,6 +11,7 @@ import { ParetoPanel } from './panels/ParetoPanel';
 import { RunPanel } from './panels/RunPanel';
 import { RunTable } from './panels/RunTable';
 import { StartPanel } from './panels/StartPanel';
+import { TroubleBanner } from './panels/TroubleBanner';
 import { isEmpty, useLab } from './store';
 
 /** Loaded when it is opened, like all that is timed. */
@@ -28,6 +29,7 @@ export function App() {
       </a>
       <Header />
       <GpuBanner />
+      <TroubleBanner />
       <Notices />
       {view === 'benchmark' ? (
         <ErrorBoundary panel="The benchmark">

@@ -2,7 +2,8 @@
 import type { Command, LabEvent, ReplyOf, RunSummary, SweepConfig } from '../lab/protocol';
 import { settingsFromConfig } from '../lab/settings';
 import { type LabClient, LabError } from './client';
-import type { SourceFile } from './drop';
+import type { Drop, SourceFile } from './drop';
+import { filesBehind, forgetHandles, joined, mayRead, rememberedHandles, rememberHandles } from './folders';
 import { MetricStore } from './metricStore';
 import { addNotice, selectRun, useLab } from './store';
 import { latest } from './throttle';
@@ -13,6 +14,10 @@ const RUNS_EVERY_MS = 250;
 export class Lab {
   readonly metrics = new MetricStore();
   private readonly showRuns = latest((runs: RunSummary[]) => this.applyRuns(runs), RUNS_EVERY_MS);
+
+  /** Ways back to the files in use, by path, and to what was dropped. */
+  private readonly handles = new Map<string, FileSystemFileHandle>();
+  private remembered: FileSystemHandle[] = [];
 
   constructor(private readonly client: LabClient) {
     client.subscribe((event) => this.receive(event));
@@ -33,9 +38,77 @@ export class Lab {
     if (reply) useLab.setState({ form: settingsFromConfig(reply.config) });
   }
 
-  addFiles(files: SourceFile[]): void {
-    if (files.length > 0) void this.busy({ type: 'add-files', files });
-    else addNotice('warning', 'Nothing readable was dropped. Drop files or folders from your disk.');
+  addFiles({ files, handles }: Drop): void {
+    if (files.length === 0) return addNotice('warning', 'Nothing readable was dropped. Drop files or folders from your disk.');
+    const again = this.inPlaceOfTrouble(files);
+    if (again) return void this.busy({ type: 'retry-file', files: again });
+    void this.remember(handles);
+    void this.openFiles(files);
+  }
+
+  /** What was dropped on an earlier visit, for its button. */
+  async recall(): Promise<void> {
+    this.remembered = await rememberedHandles();
+    useLab.setState({ remembered: this.remembered.map(({ name }) => name) });
+  }
+
+  /** Opens it again. Call from a click: the browser asks. */
+  async reconnect(): Promise<void> {
+    try {
+      await this.openFiles(await filesBehind(this.remembered));
+    } catch (error) {
+      addNotice('error', `Not reconnected: ${messageOf(error)}`);
+    }
+  }
+
+  async forget(): Promise<void> {
+    this.remembered = [];
+    useLab.setState({ remembered: [] });
+    await forgetHandles();
+  }
+
+  /** Reads the file that the runs wait for again: as it is now on disk where there is a way back to it, else as it was dropped. */
+  async retryFile(): Promise<void> {
+    const { trouble } = useLab.getState().session;
+    if (!trouble) return;
+    const files: SourceFile[] = [];
+    try {
+      for (const path of trouble.files) {
+        const handle = this.handles.get(path);
+        if (!handle) continue;
+        if (!(await mayRead(handle))) throw new Error('the browser was not allowed to read it.');
+        files.push({ path, file: await handle.getFile() });
+      }
+    } catch (error) {
+      return addNotice('error', `${trouble.path} is still not readable: ${messageOf(error)} Put it back and try again, skip it, or stop.`);
+    }
+    await this.busy({ type: 'retry-file', files });
+  }
+
+  private async openFiles(files: readonly SourceFile[]): Promise<void> {
+    for (const { path, handle } of files) {
+      if (handle) this.handles.set(path, handle);
+      else this.handles.delete(path);
+    }
+    await this.busy({ type: 'add-files', files: files.map(({ path, file }) => ({ path, file })) });
+  }
+
+  /** A second drop belongs to the first while its data is there. */
+  private async remember(handles: readonly FileSystemHandle[]): Promise<void> {
+    if (handles.length === 0) return;
+    const { files } = useLab.getState().data;
+    this.remembered = await rememberHandles(files.length > 0 ? await joined(this.remembered, handles) : handles);
+    useLab.setState({ remembered: this.remembered.map(({ name }) => name) });
+  }
+
+  /** Files dropped while runs wait for them, under the paths that they had. */
+  private inPlaceOfTrouble(files: readonly SourceFile[]): { path: string; file: File }[] | undefined {
+    const wanted = useLab.getState().session.trouble?.files ?? [];
+    const found = wanted.flatMap((path) => {
+      const same = files.find((file) => nameOf(file.path) === nameOf(path));
+      return same ? [{ path, file: same.file }] : [];
+    });
+    return found.length > 0 ? found : undefined;
   }
 
   async start(config: SweepConfig): Promise<void> {
@@ -103,6 +176,8 @@ export class Lab {
     if (selection !== selectedRunId) selectRun(selection);
   }
 }
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

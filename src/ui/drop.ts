@@ -6,6 +6,14 @@
 export interface SourceFile {
   path: string;
   file: File;
+  /** The way back to the file as it will be later, where the browser gives one. */
+  handle?: FileSystemFileHandle;
+}
+
+/** What was dropped or chosen: its files, and the handles of what was dropped itself. */
+export interface Drop {
+  files: SourceFile[];
+  handles: FileSystemHandle[];
 }
 
 /** Enough for any folder of shards; a home directory dropped by mistake stops here. */
@@ -17,14 +25,16 @@ interface HandleItem {
 }
 
 /** Call straight from the drop event: everything is asked of the items before the first await, after which they are empty. */
-export function collectDrop(transfer: DataTransfer): Promise<SourceFile[]> {
+export async function collectDrop(transfer: DataTransfer): Promise<Drop> {
   const items = [...transfer.items].filter((item) => item.kind === 'file');
   const asked = items.map((item) => ({
     handle: (item as HandleItem).getAsFileSystemHandle?.().catch(() => null) ?? Promise.resolve(null),
     entry: typeof item.webkitGetAsEntry === 'function' ? item.webkitGetAsEntry() : null,
     file: item.getAsFile(),
   }));
-  return resolveDropped(asked);
+  const files = await resolveDropped(asked);
+  const handles = await Promise.all(asked.map(({ handle }) => handle));
+  return { files, handles: handles.filter((handle) => handle !== null) };
 }
 
 export interface Dropped {
@@ -58,11 +68,11 @@ export function tidy(files: SourceFile[]): SourceFile[] {
     .slice(0, MAX_FILES);
 }
 
-async function walkHandle(handle: FileSystemHandle, folder: string, out: SourceFile[]): Promise<void> {
+export async function walkHandle(handle: FileSystemHandle, folder: string, out: SourceFile[]): Promise<void> {
   if (out.length >= MAX_FILES || handle.name.startsWith('.')) return;
   const path = folder + handle.name;
   if (handle.kind === 'file') {
-    out.push({ path, file: await (handle as FileSystemFileHandle).getFile() });
+    out.push({ path, file: await (handle as FileSystemFileHandle).getFile(), handle: handle as FileSystemFileHandle });
     return;
   }
   for await (const child of (handle as FileSystemDirectoryHandle).values()) await walkHandle(child, `${path}/`, out);

@@ -41,6 +41,51 @@ export const GLOSSARY = {
     text: 'The runs that no other run of that architecture beats in both axes. Drawn as steps, which assume nothing between runs.',
   },
   width: { name: 'Width', text: 'Number of latents in the dictionary. Equal compute: baseline 1.5 times the gated width.' },
+  waitData: {
+    name: 'Waiting for data',
+    text: 'Share of the last seconds in which the next rows were not there yet: the disk, or the language model that computes them, was behind. Near 0 when streaming keeps up.',
+  },
+  waitGpu: {
+    name: 'Waiting for the GPU',
+    text: 'Share of the last seconds in which the GPU had two steps before it, or was still taking rows, and the next step waited. High is good: the GPU is never short of work.',
+  },
+  evaluating: {
+    name: 'Evaluating',
+    text: 'Share of the last seconds spent measuring runs on held-out data, between two training steps.',
+  },
+  host: {
+    name: 'Host',
+    text: 'The rest of the last seconds: preparing and sending commands to the GPU, reporting to this page, answering it. High when the steps are small.',
+  },
+  sample: {
+    name: 'Sampled profile',
+    text: 'Measured from at most 65 536 rows (64 MiB) in pieces spaced evenly over all files, without padding and rows with NaN or Inf. Every figure here is of this sample, and nothing is changed by it.',
+  },
+  norm: {
+    name: 'Mean norm',
+    text: 'E‖x‖, the mean Euclidean length of a row, in the units of the file. √d would be a mean square of about 1 per dimension.',
+  },
+  percentiles: {
+    name: 'Percentiles of the norm',
+    text: 'The norm below which so many percent of the sampled rows lie (nearest rank), in the units of the file.',
+  },
+  outliers: {
+    name: 'Outliers',
+    text: 'Sampled rows with a norm above ten times the median: norm sinks, such as BOS and some delimiters. They dominate squared errors and the scale.',
+  },
+  badRows: {
+    name: 'NaN or Inf',
+    text: 'Sampled rows in which a value is not finite. Such rows are found by their bits, always left out and counted.',
+  },
+  constant: { name: 'Constant dimensions', text: 'Dimensions with one and the same value in every sampled row: they carry nothing.' },
+  meanVector: {
+    name: 'Mean row',
+    text: '‖E x‖, the norm of the mean row, and its share of the mean norm E‖x‖. Near 100 %, all rows point the same way.',
+  },
+  filter: {
+    name: 'Rows left out',
+    text: 'Left out of training, of the scale and of held-out rows alike; a language model still runs on whole sequences. Each row counts once, under the first reason that holds. Cannot change while runs train.',
+  },
   step: { name: 'Step', text: 'Optimiser steps done of those planned.' },
 } as const;
 

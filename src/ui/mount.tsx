@@ -30,6 +30,7 @@ export function mount(root: HTMLElement, client: LabClient): Lab {
     </StrictMode>,
   );
   void lab.open();
+  void lab.recall();
   setTimeout(() => void loadPlotly().catch(() => undefined), PRELOAD_MS);
   useLab.subscribe((s) => {
     const training = s.runs.filter((r) => r.state === 'training');

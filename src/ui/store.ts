@@ -29,6 +29,8 @@ export interface DataSlice {
   /** Why there is none; set when opening failed. */
   deviceProblem?: { reason?: GpuFailure; message: string };
   data: DataState;
+  /** Names of what was dropped on an earlier visit and can be opened again. */
+  remembered: readonly string[];
 }
 
 export interface SessionSlice {
@@ -66,6 +68,7 @@ export function initialState(): LabState {
     device: undefined,
     deviceProblem: undefined,
     data: { files: [] },
+    remembered: [],
     session: { phase: 'idle', note: '' },
     notices: [],
     deviceLost: undefined,

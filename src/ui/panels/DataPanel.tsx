@@ -1,7 +1,12 @@
-import type { FileReport, ModelInfo, ShardsInfo, TextInfo } from '../../lab/protocol';
+import { lazy, Suspense } from 'react';
+import type { ModelInfo, ShardsInfo, TextInfo } from '../../lab/protocol';
 import { useServices } from '../context';
 import { bytes, count, percent, short } from '../format';
 import { isLive, useLab } from '../store';
+import { Files } from './Files';
+
+/** Loaded when there are rows: nothing of it is needed on the first screen. */
+const RowsPanel = lazy(() => import('./RowsPanel'));
 
 export function DataPanel() {
   const { lab } = useServices();
@@ -16,7 +21,14 @@ export function DataPanel() {
           Clear
         </button>
       </div>
-      {shards && <ShardsCard shards={shards} />}
+      {shards && (
+        <>
+          <ShardsCard shards={shards} />
+          <Suspense fallback={null}>
+            <RowsPanel />
+          </Suspense>
+        </>
+      )}
       {model ? (
         <ModelCard model={model} />
       ) : (
@@ -34,7 +46,7 @@ export function DataPanel() {
 function ShardsCard({ shards }: { shards: ShardsInfo }) {
   return (
     <dl className="facts">
-      <dt>{shards.source === 'harvest' ? 'Harvested' : 'Shards'}</dt>
+      <dt>{shards.source === 'harvest' ? 'Harvested' : 'Rows of'}</dt>
       <dd className="break">{shards.label}</dd>
       <dt>Rows × d</dt>
       <dd>
@@ -103,74 +115,4 @@ function TextCard({ text }: { text: TextInfo }) {
       </dd>
     </dl>
   );
-}
-
-/** @param quiet leaves the list of good files folded. */
-function Files({ files, quiet }: { files: readonly FileReport[]; quiet: boolean }) {
-  // Before the first run there is room, and the files are what has just been done.
-  const fresh = useLab((s) => s.runs.length === 0);
-  const good = files.filter((f) => f.ok && f.format !== 'unused');
-  const bad = files.filter((f) => !good.includes(f));
-  if (files.length === 0) return null;
-  return (
-    <>
-      {good.length > 0 && (
-        <details open={!quiet && (fresh || good.length <= 6)}>
-          <summary>
-            {good.length} {good.length === 1 ? 'file' : 'files'} in use
-          </summary>
-          <FileList files={good} />
-        </details>
-      )}
-      {bad.length > 0 && (
-        <details open={fresh || bad.length <= 4}>
-          <summary>Ignored ({bad.length})</summary>
-          <FileList files={bad} />
-        </details>
-      )}
-    </>
-  );
-}
-
-function FileList({ files }: { files: readonly FileReport[] }) {
-  const { lab } = useServices();
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling list must be reachable by keyboard.
-    <ul className="files" tabIndex={0} aria-label="Files">
-      {files.map((file) => (
-        <li key={file.path}>
-          <span className={file.ok ? 'ok' : 'no'}>
-            <span aria-hidden="true">{file.format === 'unused' ? '–' : file.ok ? '✓' : '✗'}</span>
-            <span className="visually-hidden">{file.format === 'unused' ? 'not needed: ' : file.ok ? 'in use: ' : 'ignored: '}</span>
-          </span>
-          <span className="break">{file.path}</span>
-          <span className="meta">{facts(file)}</span>
-          {file.error && <span className="reason">{file.error}</span>}
-          {file.candidates && file.candidates.length > 1 && (
-            <label className="reason field">
-              <span>Tensor</span>
-              <select defaultValue="" onChange={(e) => lab.do({ type: 'choose-tensor', tensor: e.target.value })}>
-                <option value="" disabled>
-                  choose …
-                </option>
-                {file.candidates.map((name) => (
-                  <option key={name}>{name}</option>
-                ))}
-              </select>
-            </label>
-          )}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function facts(file: FileReport): string {
-  const shape =
-    file.rows !== undefined && file.d !== undefined
-      ? `${count(file.rows)} × ${file.d} ${file.dtype ?? ''}`.trim()
-      : file.format === 'unused'
-        ? 'not needed'
-        : file.format;
-  return [shape, file.hasTokens ? 'with tokens' : undefined, bytes(file.bytes)].filter(Boolean).join(' · ');
 }

@@ -25,7 +25,7 @@ export function DropTarget() {
       // What was dropped is listed in the lab.
       useLab.setState({ view: 'lab' });
       collectDrop(event.dataTransfer).then(
-        (files) => lab.addFiles(files),
+        (drop) => lab.addFiles(drop),
         (error: unknown) => addNotice('error', `The drop could not be read: ${error instanceof Error ? error.message : String(error)}`),
       );
     };
@@ -40,7 +40,7 @@ export function DropTarget() {
   }, [lab]);
   return over ? (
     <div className="drop-outline" aria-hidden="true">
-      <span>Drop shards, a model folder or text</span>
+      <span>Drop activations, a model folder or text</span>
     </div>
   ) : null;
 }

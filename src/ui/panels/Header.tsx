@@ -1,7 +1,8 @@
 import { useRef } from 'react';
 import { useServices } from '../context';
-import { count, duration, percent, short } from '../format';
+import { count, duration, short } from '../format';
 import { isLive, type Theme, useLab } from '../store';
+import { TimeShares } from './TimeShares';
 
 export function Header() {
   return (
@@ -84,10 +85,6 @@ function Status() {
     live && session.epoch !== undefined ? `epoch ${session.epoch.toFixed(1)}` : '',
     moving ? note : '',
   ].filter(Boolean);
-  const shares = [
-    session.dataShare === undefined ? '' : `${percent(session.dataShare)} of the time waiting for data`,
-    session.evalShare === undefined ? '' : `${percent(session.evalShare)} evaluating`,
-  ].filter(Boolean);
   return (
     <div className="status">
       <span className="visually-hidden" role="status">
@@ -97,9 +94,8 @@ function Status() {
       {session.progress !== undefined && (session.phase === 'loading' || session.phase === 'preparing') && (
         <progress value={session.progress} max={1} aria-label={session.note || 'Progress'} />
       )}
-      <span className="muted" title={shares.join(', ')}>
-        {parts.join(' · ')}
-      </span>
+      {moving && <TimeShares />}
+      <span className="muted">{parts.join(' · ')}</span>
     </div>
   );
 }

@@ -1,7 +1,6 @@
-import { type ChangeEvent, useRef } from 'react';
 import { useServices } from '../context';
-import { collectInput } from '../drop';
 import { DEMO_HOOKS, isEmpty, isLive, useLab } from '../store';
+import { DropZone } from './DropZone';
 
 /** The ways in: the demo, files, a folder. */
 export function StartPanel() {
@@ -64,53 +63,5 @@ export function StartPanel() {
       {demo}
       <DropZone />
     </section>
-  );
-}
-
-function DropZone() {
-  const { lab } = useServices();
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
-  const take = (event: ChangeEvent<HTMLInputElement>) => {
-    const input = event.currentTarget;
-    if (input.files) lab.addFiles(collectInput(input.files));
-    input.value = '';
-  };
-  return (
-    <div className="dropzone">
-      <p>
-        <strong>Drop activation shards</strong> anywhere on this page: <code>.safetensors</code> files or folders of them. A Hugging Face
-        model folder and a text file beside them turn on loss recovered.
-      </p>
-      <div className="row">
-        <button type="button" onClick={() => files.current?.click()}>
-          Choose files…
-        </button>
-        <button type="button" onClick={() => folder.current?.click()}>
-          Choose a folder…
-        </button>
-      </div>
-      <input
-        ref={files}
-        type="file"
-        multiple
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-label="Choose files"
-        data-testid="files"
-        onChange={take}
-      />
-      <input
-        ref={folder}
-        type="file"
-        multiple
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-label="Choose a folder"
-        data-testid="folder"
-        onChange={take}
-        {...{ webkitdirectory: '' }}
-      />
-    </div>
   );
 }

@@ -24,7 +24,7 @@ async function openWithSubgroups(): Promise<Gpu> {
   if (!adapter) throw new Error('no adapter');
   const requiredFeatures: GPUFeatureName[] = adapter.features.has('subgroups') ? ['subgroups'] : [];
   const device = await adapter.requestDevice({ requiredFeatures });
-  const opened = { limits: adapter.limits, info: adapter.info, requestDevice: async () => device };
+  const opened = { limits: adapter.limits, info: adapter.info, features: adapter.features, requestDevice: async () => device };
   return openGpu({ requestAdapter: async () => opened } as unknown as GPU);
 }
 

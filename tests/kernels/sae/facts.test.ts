@@ -185,6 +185,8 @@ describe('a step', () => {
     const s = await sweep([{ arch: 'gated', width: 7, seed: 1 }]);
     await expect(s.trainer.step(new Uint32Array(3))).rejects.toThrow('3 rows for a batch of 37');
     for (let step = 0; step < 3; step++) await s.trainer.step(s.slots(step));
+    const records = await readFloats(s.gpu, s.trainer.context.only.buffers.records);
+    expect([...records.subarray(4 * 7, 4 * 8)], 'a gate that never opens').toEqual([-3.4028234663852886e38, 0, 0, 0]);
     for (const name of ['enc', 'dec'] as const) {
       const w = await readFloats(s.gpu, s.trainer.context.only.buffers[name]);
       // W and v of 7 latents and one that is padding.

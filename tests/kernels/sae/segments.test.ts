@@ -4,6 +4,7 @@ import { readFloats, write } from '../../../src/gpu/buffers';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { STATS } from '../../../src/sae/kernels';
 import { maxError } from '../../gpu';
+import { COMPILING } from './checks';
 import { bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep, tensorsOf, weightsOf } from './sweep';
 
 /** Packed: 0–152, 152–160, 160–232, 232–272. In segments of 64, no run but the second lies in one. */
@@ -68,67 +69,75 @@ const relative = (actual: Float32Array, expected: Float32Array) =>
   maxError(actual, expected) / expected.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
 
 describe.each(CASES)('$what', (given) => {
-  it('trains to the same weights: the first step bit for bit but for b_dec, whose sum goes by segments, then within 1e-5', async () => {
-    const [cut, whole] = await pair(given);
-    for (let step = 0; step < 8; step++) {
-      const [actual, expected] = await Promise.all([cut, whole].map(async (s) => (await s.trainer.step(s.slots(step), true)).log));
-      for (const [r, log] of (expected ?? []).entries()) {
-        for (const [name, value] of Object.entries(log ?? {})) {
-          const other = Object.entries(actual?.[r] ?? {}).find(([key]) => key === name)?.[1] ?? Number.NaN;
-          if (step === 0) expect(other, `${name} of run ${r}`).toBe(value);
-          else
-            expect(Math.abs(other - value), `${name} of run ${r}, step ${step}`).toBeLessThanOrEqual(
-              1e-5 * Math.max(1e-6, Math.abs(value)),
-            );
+  it(
+    'trains to the same weights: the first step bit for bit but for b_dec, whose sum goes by segments, then within 1e-5',
+    async () => {
+      const [cut, whole] = await pair(given);
+      for (let step = 0; step < 8; step++) {
+        const [actual, expected] = await Promise.all([cut, whole].map(async (s) => (await s.trainer.step(s.slots(step), true)).log));
+        for (const [r, log] of (expected ?? []).entries()) {
+          for (const [name, value] of Object.entries(log ?? {})) {
+            const other = Object.entries(actual?.[r] ?? {}).find(([key]) => key === name)?.[1] ?? Number.NaN;
+            if (step === 0) expect(other, `${name} of run ${r}`).toBe(value);
+            else
+              expect(Math.abs(other - value), `${name} of run ${r}, step ${step}`).toBeLessThanOrEqual(
+                1e-5 * Math.max(1e-6, Math.abs(value)),
+              );
+          }
         }
-      }
-      const [now, want] = [await weightsOf(cut.trainer), await weightsOf(whole.trainer)];
-      want.forEach((w, r) => {
-        const tensors = now[r] ? tensorsOf(now[r]) : [];
-        tensorsOf(w).forEach(([name, values], i) => {
-          const got = tensors[i]?.[1] as Float32Array;
-          if (step === 0 && name !== 'bDec')
-            expect(Buffer.from(got.buffer).equals(Buffer.from(values.buffer)), `${name} of run ${r}`).toBe(true);
-          else expect(relative(got, values), `${name} of run ${r}, step ${step}`).toBeLessThan(1e-5);
+        const [now, want] = [await weightsOf(cut.trainer), await weightsOf(whole.trainer)];
+        want.forEach((w, r) => {
+          const tensors = now[r] ? tensorsOf(now[r]) : [];
+          tensorsOf(w).forEach(([name, values], i) => {
+            const got = tensors[i]?.[1] as Float32Array;
+            if (step === 0 && name !== 'bDec')
+              expect(Buffer.from(got.buffer).equals(Buffer.from(values.buffer)), `${name} of run ${r}`).toBe(true);
+            else expect(relative(got, values), `${name} of run ${r}, step ${step}`).toBeLessThan(1e-5);
+          });
         });
-      });
-    }
-    for (const r of given.specs.keys()) expect([...(await cut.trainer.takeFires(r))]).toEqual([...(await whole.trainer.takeFires(r))]);
-    cut.gpu.check();
-    cut.destroy();
-    whole.destroy();
-  });
+      }
+      for (const r of given.specs.keys()) expect([...(await cut.trainer.takeFires(r))]).toEqual([...(await whole.trainer.takeFires(r))]);
+      cut.gpu.check();
+      cut.destroy();
+      whole.destroy();
+    },
+    COMPILING,
+  );
 
-  it('evaluates to the same bits: sums, firing counts, reconstructions', async () => {
-    const results = await Promise.all(
-      (await pair(given)).map(async (s) => {
-        const rows = s.batch - 1;
-        const raw = s.gpu.device.createBuffer({ size: (rows + 1) * s.d * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
-        write(s.gpu, raw, 0, s.rows.subarray(0, (rows + 1) * s.d));
-        const pass = await ForwardPass.create(s.trainer, raw);
-        const target = s.trainer.storage('restored', rows * s.d * 4);
-        // A step first: what it leaves must not show, all that it does not write least of all.
-        pass.resetFires();
-        pass.run(
-          1,
-          rows,
-          given.specs.map((_, r) => r !== 2),
-        );
-        const { totals, columnSums, squares } = await pass.sums(rows);
-        const live = [...given.specs.keys()].filter((r) => r !== 2);
-        const out: unknown[] = [columnSums, squares];
-        for (const r of live) {
-          pass.restore(r, rows, target, 0);
-          out.push(totals.slice(r * STATS, (r + 1) * STATS), await pass.fires(r), await readFloats(s.gpu, target));
-        }
-        if (given.specs[2]) expect((await pass.fires(2)).every((n) => n === 0)).toBe(true);
-        raw.destroy();
-        s.destroy();
-        return out;
-      }),
-    );
-    expect(results[0]).toEqual(results[1]);
-  });
+  it(
+    'evaluates to the same bits: sums, firing counts, reconstructions',
+    async () => {
+      const results = await Promise.all(
+        (await pair(given)).map(async (s) => {
+          const rows = s.batch - 1;
+          const raw = s.gpu.device.createBuffer({ size: (rows + 1) * s.d * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+          write(s.gpu, raw, 0, s.rows.subarray(0, (rows + 1) * s.d));
+          const pass = await ForwardPass.create(s.trainer, raw);
+          const target = s.trainer.storage('restored', rows * s.d * 4);
+          // A step first: what it leaves must not show, all that it does not write least of all.
+          pass.resetFires();
+          pass.run(
+            1,
+            rows,
+            given.specs.map((_, r) => r !== 2),
+          );
+          const { totals, columnSums, squares } = await pass.sums(rows);
+          const live = [...given.specs.keys()].filter((r) => r !== 2);
+          const out: unknown[] = [columnSums, squares];
+          for (const r of live) {
+            pass.restore(r, rows, target, 0);
+            out.push(totals.slice(r * STATS, (r + 1) * STATS), await pass.fires(r), await readFloats(s.gpu, target));
+          }
+          if (given.specs[2]) expect((await pass.fires(2)).every((n) => n === 0)).toBe(true);
+          raw.destroy();
+          s.destroy();
+          return out;
+        }),
+      );
+      expect(results[0]).toEqual(results[1]);
+    },
+    COMPILING,
+  );
 });
 
 it('the same cut sweep twice gives the same bits; a stopped run keeps its weights in every segment', async () => {

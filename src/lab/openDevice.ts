@@ -1,0 +1,34 @@
+/** The GPU with what is measured of it at start. */
+import { type Gpu, openGpu } from '../gpu/device';
+import { calibrate } from '../sae/calibrate';
+import type { DeviceInfo } from './protocol';
+import type { Emit } from './reporter';
+import { selfTest } from './selfTest';
+
+export interface OpenedDevice {
+  gpu: Gpu;
+  device: DeviceInfo;
+  flopsPerMs: number;
+}
+
+/** @throws GpuError saying why there is none. A failed self-test is told, and changes nothing else. */
+export async function openDevice(entry: GPU | undefined, emit: Emit): Promise<OpenedDevice> {
+  const gpu = await openGpu(entry, 'largest');
+  const flopsPerMs = await calibrate(gpu);
+  try {
+    await selfTest(gpu, flopsPerMs);
+  } catch (error) {
+    emit({ type: 'notice', level: 'error', message: `Self-test failed: ${error instanceof Error ? error.message : String(error)}` });
+  }
+  const device: DeviceInfo = {
+    adapter: gpu.adapter,
+    gflops: flopsPerMs / 1e6,
+    maxBufferBytes: gpu.limits.maxBufferSize,
+    maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
+  };
+  return { gpu, device, flopsPerMs };
+}
+
+/** Tokens taken from a person's own text: a software GPU gets through few. */
+export const textSizes = (isSoftware: boolean) =>
+  isSoftware ? { evalTokens: 2048, trainTokens: 32768 } : { evalTokens: 65536, trainTokens: 2 ** 21 };

@@ -1,0 +1,28 @@
+/** The session in the words of the page, and what of a sweep must agree with runs in training. */
+import type { SessionState, SweepConfig } from './protocol';
+import type { Training } from './training';
+
+/** @param shown what is going on. @param training where speed, memory and epoch come from, when there is any. */
+export function sessionState(shown: SessionState, training: Training | undefined): SessionState {
+  if (!training) return shown;
+  const { experiment, rate } = training;
+  const state: SessionState = {
+    ...shown,
+    gpuBytes: experiment.gpuBytes,
+    gpuFormulaBytes: experiment.formulaBytes,
+    epoch: experiment.feeder.stats.epoch,
+  };
+  if (rate.rowsPerSecond > 0) {
+    state.rowsPerSecond = rate.rowsPerSecond;
+    state.dataShare = rate.dataShare;
+    state.gpuShare = rate.gpuShare;
+    state.evalShare = rate.evalShare;
+  }
+  return state;
+}
+
+/** Settings of the data and its batches, which all runs of an experiment share. */
+const SHARED = ['batch', 'normalize', 'bDecInit', 'holdout'] as const;
+
+/** Of these, the ones in which a sweep differs from the one in training. */
+export const changedShared = (next: SweepConfig, present: SweepConfig) => SHARED.filter((name) => next[name] !== present[name]);

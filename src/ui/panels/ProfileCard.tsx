@@ -1,0 +1,157 @@
+import { useEffect, useState } from 'react';
+import type { Profile } from '../../lab/protocol';
+import { useServices } from '../context';
+import { proposalsOf } from '../filterForm';
+import { count, general, percent } from '../format';
+import { setField, useLab } from '../store';
+import { Term } from '../Term';
+
+type Known = { revision: number; profile: Profile | undefined } | { revision: number; error: string };
+
+/** What the dropped rows are like, measured from a sample after the drop; changes nothing but by a click. */
+export function ProfileCard({ revision }: { revision: number }) {
+  const { lab } = useServices();
+  const [known, setKnown] = useState<Known>();
+  useEffect(() => {
+    let isOld = false;
+    lab.ask({ type: 'profile' }).then(
+      ({ profile }) => !isOld && setKnown({ revision, profile }),
+      (error: unknown) => !isOld && setKnown({ revision, error: error instanceof Error ? error.message : String(error) }),
+    );
+    return () => {
+      isOld = true;
+    };
+  }, [lab, revision]);
+  const fresh = useLab((s) => s.runs.length === 0);
+  if (known?.revision !== revision) return <p className="muted small profile-wait">Looking at a sample of the rows…</p>;
+  if ('error' in known) return <p className="problem">No profile: {known.error}</p>;
+  if (!known.profile) return <p className="problem">No sampled row is finite: write the activations again.</p>;
+  const { sampledRows, rows } = known.profile;
+  return (
+    <details className="card profile" open={fresh}>
+      <summary>
+        <Term id="sample">{sampledRows >= rows ? 'Profile' : 'Sampled profile'}</Term>{' '}
+        <span className="muted">({sampledRows >= rows ? `all ${count(rows)} rows` : `${count(sampledRows)} of ${count(rows)} rows`})</span>
+      </summary>
+      <Figures profile={known.profile} />
+      <Proposals profile={known.profile} />
+    </details>
+  );
+}
+
+function Figures({ profile }: { profile: Profile }) {
+  const { normPercentiles: p, outliers, badRows, maskedRows, constantColumns, constantColumnList, d } = profile;
+  const percentiles = [
+    ['1 %', p.p1],
+    ['5 %', p.p5],
+    ['50 %', p.p50],
+    ['95 %', p.p95],
+    ['99 %', p.p99],
+  ] as const;
+  const places = [
+    ...outliers.positions.slice(0, 2).map(({ at, outliers: n, rows }) => `position ${at} (${n} of ${rows})`),
+    ...outliers.tokens.slice(0, 2).map(({ at, outliers: n, rows }) => `token ${at} (${n} of ${rows})`),
+  ];
+  return (
+    <>
+      <dl className="facts">
+        <dt>
+          <Term id="norm">Mean norm</Term>
+        </dt>
+        <dd>
+          {general(profile.meanNorm)} <span className="muted">= {general(profile.meanNorm / Math.sqrt(d))} √d</span>
+        </dd>
+      </dl>
+      <table className="percentiles">
+        <caption>
+          <Term id="percentiles">Percentiles of the norm</Term>
+        </caption>
+        <thead>
+          <tr>
+            {percentiles.map(([name]) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            {percentiles.map(([name, value]) => (
+              <td key={name}>{general(value)}</td>
+            ))}
+          </tr>
+        </tbody>
+      </table>
+      <dl className="facts">
+        <dt>
+          <Term id="outliers">Outliers</Term>
+        </dt>
+        <dd className={outliers.rows > 0 ? 'warn-text' : undefined}>
+          {count(outliers.rows)} {outliers.rows === 1 ? 'row' : 'rows'} above {general(outliers.bound)}
+          {places.length > 0 && <span className="muted">, at {places.join(', ')}</span>}
+        </dd>
+        <dt>
+          <Term id="badRows">NaN or Inf</Term>
+        </dt>
+        <dd className={badRows > 0 ? 'warn-text' : undefined}>
+          {count(badRows)} {badRows === 1 ? 'row' : 'rows'}
+          {badRows > 0 && ', always left out'}
+        </dd>
+        {maskedRows > 0 && (
+          <>
+            <dt>Padding</dt>
+            <dd>{count(maskedRows)} masked rows, not in these figures</dd>
+          </>
+        )}
+        <dt>
+          <Term id="constant">Constant</Term>
+        </dt>
+        <dd className={constantColumns > 0 ? 'warn-text' : undefined}>
+          {constantColumns} of {d} dimensions
+          {constantColumns > 0 && `: ${constantColumnList.join(', ')}${constantColumns > constantColumnList.length ? ', …' : ''}`}
+        </dd>
+        <dt>
+          <Term id="meanVector">Mean row</Term>
+        </dt>
+        <dd>
+          norm {general(profile.meanVectorNorm)}, {percent(profile.meanVectorShare)} of the mean norm
+        </dd>
+      </dl>
+    </>
+  );
+}
+
+function Proposals({ profile }: { profile: Profile }) {
+  const { lab } = useServices();
+  const asked = useLab((s) => s.data.filterRequest);
+  const normalize = useLab((s) => s.form.normalize);
+  const proposals = proposalsOf(profile, asked ?? {});
+  const scaled = normalize === 'mean-square';
+  return (
+    <ul className="proposals" aria-label="Proposed">
+      {proposals.map(({ id, text, change }) => (
+        <li key={id}>
+          <span>{text}</span>
+          <button type="button" onClick={() => lab.do({ type: 'filter', request: { ...asked, ...change } })}>
+            Drop
+          </button>
+        </li>
+      ))}
+      <li>
+        {scaled ? (
+          <span className="muted">Scale: rows are normalised in training (mean-square), as proposed.</span>
+        ) : (
+          <>
+            <span>
+              Normalise rows by one factor to mean square norm 1 (now {general(profile.rootMeanSquareNorm ** 2)}), so that λ carries over
+            </span>
+            <button type="button" onClick={() => setField('normalize', 'mean-square')}>
+              Use
+            </button>
+          </>
+        )}
+      </li>
+    </ul>
+  );
+}
