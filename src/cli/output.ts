@@ -26,6 +26,12 @@ export function describeTime({ data, gpu, evaluation }: TimeShares): string {
   return `waiting for data ${percent(data)}, for the GPU ${percent(gpu)}, evaluating ${percent(evaluation)}, host ${percent(rest)}`;
 }
 
+const inMegabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+/** GPU memory, in a line. */
+export const describeMemory = ({ allocated, total, state }: { allocated: number; total: number; state: number }): string =>
+  `${inMegabytes(allocated)} allocated; by the formula ${inMegabytes(total)}, of which parameters and Adam ${inMegabytes(state)}`;
+
 const digits = (value: number, places: number): string => (Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(places));
 
 /** Columns, right-aligned, of rows of texts under headings. */

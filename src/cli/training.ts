@@ -116,6 +116,8 @@ export interface TrainingSetup {
   config: SweepConfig;
   experiment: Experiment;
   runs: Run[];
+  /** GPU memory while training, bytes: allocated, by the formula, and of that parameters and Adam's moments. */
+  memory?: { allocated: number; total: number; state: number };
   /** Where the time of the training went, evaluations included; there when it is over. */
   time?: TimeShares | undefined;
 }
@@ -197,17 +199,12 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
   return sae;
 }
 
-const inMegabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-
 /** Steps until every run has ended, evaluating each at its end; notes where the time went. Returns rows per second of training. */
 export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Promise<number> {
   const { experiment, runs, engine, workspace } = setup;
   if (!experiment.measurable)
     say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
-  const { total, state } = experiment.formulaBytes;
-  say(
-    `GPU memory: ${inMegabytes(experiment.gpuBytes)} allocated; by the formula ${inMegabytes(total)}, of which parameters and Adam ${inMegabytes(state)}`,
-  );
+  setup.memory = { allocated: experiment.gpuBytes, ...experiment.formulaBytes };
   const rate = new RateMeter();
   let trainedMs = 0;
   let step = 0;
@@ -253,7 +250,11 @@ export function dataFacts({ rows }: Workspace): Record<string, unknown> {
 }
 
 /** Facts of a run as they appear in JSON results. */
-export function runFacts(run: Run, { experiment, engine, workspace, time }: TrainingSetup, rowsPerSecond: number): Record<string, unknown> {
+export function runFacts(
+  run: Run,
+  { experiment, engine, workspace, time, memory }: TrainingSetup,
+  rowsPerSecond: number,
+): Record<string, unknown> {
   const { arch, width, seed, schedule } = run.spec;
   return {
     arch,
@@ -265,6 +266,7 @@ export function runFacts(run: Run, { experiment, engine, workspace, time }: Trai
     state: run.state,
     ...(run.message === undefined ? {} : { message: run.message }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
+    ...(memory && { gpu_bytes: memory.allocated, gpu_bytes_formula: memory.total, gpu_bytes_state: memory.state }),
     ...(time && {
       share_waiting_data: Number(time.data.toFixed(4)),
       share_waiting_gpu: Number(time.gpu.toFixed(4)),

@@ -31,8 +31,8 @@ export interface OpenRequest {
 
 export interface ReadRequest {
   type: 'read';
-  /** Which of the sources that `open` answered with. */
-  source: number;
+  /** Label of one of the sources that `open` answered with. */
+  source: string;
   start: number;
   rows: number;
   withTokens: boolean;

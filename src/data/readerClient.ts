@@ -5,6 +5,7 @@ import {
   type Numbered,
   type Opened,
   type OpenOptions,
+  type OpenRequest,
   type ReaderReplies,
   type ReaderReply,
   type ReaderRequest,
@@ -24,7 +25,8 @@ export interface ReaderPort {
   terminate(): void;
 }
 
-const FAILED = 'the worker that reads files failed: reload the page';
+const CLOSED = 'the files were closed';
+const FAILED = 'the worker that reads files failed: try again, or reload the page';
 
 interface Pending {
   resolve(value: ReaderReplies[keyof ReaderReplies]): void;
@@ -39,7 +41,8 @@ export class ReaderClient {
   private port: ReaderPort | undefined;
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
-  private opened: { files: readonly ByteSource[]; options: OpenOptions; sources: readonly RowSource[] } | undefined;
+  /** What is open, and the request that opened it: asked again of a new worker when one has died. */
+  private opened: { files: readonly ByteSource[]; request: OpenRequest; sources: readonly RowSource[] } | undefined;
 
   constructor(private readonly start: () => ReaderPort) {}
 
@@ -49,27 +52,31 @@ export class ReaderClient {
    * @throws DataError when the worker finds a shard changed or gone.
    */
   async open(files: readonly ByteSource[], options: OpenOptions, shards: readonly RowSource[]): Promise<readonly RowSource[]> {
-    if (this.opened && this.opened.files === files && sameOptions(this.opened.options, options)) return this.opened.sources;
+    if (this.opened && this.opened.files === files && sameOptions(this.opened.request.options, options)) return this.opened.sources;
+    this.opened = undefined;
     const blobs = files.flatMap((file) => (file instanceof BlobSource ? [{ path: file.path, blob: file.blob }] : []));
-    const found = await this.ask<'open'>({ type: 'open', files: blobs, options });
+    const request: OpenRequest = { type: 'open', files: blobs, options };
+    const found = await this.ask<'open'>(request);
     const sources = shards.map((shard) => this.match(shard, found));
-    this.opened = { files, options, sources };
+    this.opened = { files, request, sources };
     return sources;
   }
 
   /** Ends the worker; what is under way fails, and the next `open` starts another. */
   close(): void {
-    this.end('the files were closed');
+    this.opened = undefined;
+    this.end(CLOSED);
   }
 
-  read(request: Omit<ReadRequest, 'type'>): Promise<GoodBlock> {
+  /** Of one of the sources that are open. */
+  async read(request: Omit<ReadRequest, 'type'>): Promise<GoodBlock> {
+    if (!this.opened) throw new Error(CLOSED);
     return this.ask<'read'>({ type: 'read', ...request });
   }
 
   private match(shard: RowSource, { sources, refused }: Opened): RowSource {
-    const index = sources.findIndex(({ label }) => label === shard.label);
-    const facts = sources[index];
-    if (facts && JSON.stringify(factsOf(facts)) === JSON.stringify(factsOf(shard))) return new RemoteRows(this, index, facts);
+    const facts = sources.find(({ label }) => label === shard.label);
+    if (facts && JSON.stringify(facts) === JSON.stringify(factsOf(shard))) return new RemoteRows(this, facts);
     const error = refused.find(({ path }) => path === shard.label)?.error ?? 'its header changed since it was dropped. Drop it again.';
     throw new DataError(shard.label, error);
   }
@@ -92,6 +99,8 @@ export class ReaderClient {
       this.end(`${FAILED} (${event.message || 'its script could not be loaded'})`);
     };
     this.port = port;
+    // The answer is not waited for: reads that are asked for next wait in the worker.
+    if (this.opened) port.postMessage({ ...this.opened.request, id: 0 });
     return port;
   }
 
@@ -105,7 +114,6 @@ export class ReaderClient {
   private end(why: string): void {
     this.port?.terminate();
     this.port = undefined;
-    this.opened = undefined;
     for (const { reject } of this.pending.values()) reject(new Error(why));
     this.pending.clear();
   }
@@ -123,7 +131,6 @@ class RemoteRows implements CheckedSource {
 
   constructor(
     private readonly reader: ReaderClient,
-    private readonly source: number,
     facts: RowFacts,
   ) {
     ({
@@ -138,11 +145,11 @@ class RemoteRows implements CheckedSource {
   }
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
-    return (await this.reader.read({ source: this.source, start, rows, withTokens, check: false })).block;
+    return (await this.reader.read({ source: this.label, start, rows, withTokens, check: false })).block;
   }
 
   readGood(start: number, rows: number, withTokens: boolean): Promise<GoodBlock> {
-    return this.reader.read({ source: this.source, start, rows, withTokens, check: true });
+    return this.reader.read({ source: this.label, start, rows, withTokens, check: true });
   }
 }
 

@@ -16,7 +16,7 @@ import type { GoodBlock } from './stream';
 import { DataError, type RowSource } from './types';
 
 export class ReaderServer {
-  private sources: readonly RowSource[] = [];
+  private sources: Promise<readonly RowSource[]> = Promise.resolve([]);
 
   /** @returns the reply, and what of it changes hands instead of being copied. Never rejects. */
   async answer({ id, ...request }: Numbered<ReaderRequest>): Promise<{ reply: Numbered<ReaderReply>; transfer: ArrayBuffer[] }> {
@@ -30,18 +30,23 @@ export class ReaderServer {
   }
 
   private async open({ files, options }: OpenRequest): Promise<Opened> {
-    const { shards, reports } = await inspectFiles(
+    const inspected = inspectFiles(
       files.map(({ path, blob }) => new BlobSource(path, blob)),
       options,
     );
-    this.sources = shards;
+    // Reads asked for meanwhile wait for it.
+    this.sources = inspected.then(
+      ({ shards }) => shards,
+      () => [],
+    );
+    const { shards, reports } = await inspected;
     const refused = reports.filter(({ ok }) => !ok).map(({ path, error = '' }) => ({ path, error }));
     return { sources: shards.map(factsOf), refused };
   }
 
-  private async read({ source: index, start, rows, withTokens, check }: ReadRequest): Promise<GoodBlock> {
-    const source = this.sources[index];
-    if (!source) throw new Error('the files were closed');
+  private async read({ source: label, start, rows, withTokens, check }: ReadRequest): Promise<GoodBlock> {
+    const source = (await this.sources).find((candidate) => candidate.label === label);
+    if (!source) throw new Error('the file is not open');
     const block = await source.read(start, rows, withTokens);
     const good = check ? removeBadRows(block) : { block, bad: 0 };
     return { ...good, block: { ...good.block, bytes: owned(good.block.bytes) } };

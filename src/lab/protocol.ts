@@ -248,8 +248,26 @@ export type Command =
   | { type: 'skip-file' }
   | { type: 'stop-run'; run: string }
   | { type: 'remove-run'; run: string }
+  /** One shard of the hook's activations on the text, as a safetensors file. */
+  | { type: 'harvest-shard'; request: ShardRequest }
+  /** Ends the shard that is being made. */
+  | { type: 'cancel-harvest' }
   /** SAELens folder of one run: cfg.json and sae_weights.safetensors. */
   | { type: 'save-run'; run: string };
+
+/** Which shard, in what dtype, of how many rows of all shards together: whole windows of them, at least one. */
+export interface ShardRequest {
+  index: number;
+  dtype: 'f32' | 'f16';
+  maxRows: number;
+}
+
+export interface HarvestedShard {
+  files: { name: string; bytes: Uint8Array }[];
+  /** Rows harvested when this shard is written, and rows of all shards. */
+  done: number;
+  total: number;
+}
 
 export type CommandType = Command['type'];
 
@@ -261,6 +279,7 @@ export interface Replies {
   profile: { profile: Profile | undefined };
   estimate: Estimate;
   start: { runs: string[] };
+  'harvest-shard': HarvestedShard;
   'save-run': { folder: string; files: { name: string; bytes: Uint8Array }[] };
 }
 export type ReplyOf<T extends CommandType> = T extends keyof Replies ? Replies[T] : undefined;

@@ -6,15 +6,16 @@ import { BlobSource } from '../data/byteSource';
 import type { ReaderClient } from '../data/readerClient';
 import type { ByteSource } from '../data/types';
 import type { Gpu } from '../gpu/device';
-import { demoFiles, demoPlan } from './demo';
 import { Experiment, type Run } from './experiment';
 import { FileWait } from './fileTrouble';
+import { loadDemo } from './loadDemo';
 import { openDevice, textSizes } from './openDevice';
-import type { Command, DeviceInfo, Estimate, Phase, ReplyOf, SweepConfig } from './protocol';
+import type { Command, DeviceInfo, Estimate, HarvestedShard, Phase, ReplyOf, ShardRequest, SweepConfig } from './protocol';
 import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
 import { estimate, expand } from './runSpecs';
-import { changedShared, sessionState } from './sessionState';
+import { harvestShard } from './saveActivations';
+import { changedShared, experimentOptions, sessionState } from './sessionState';
 import { Training } from './training';
 import { Turns } from './turns';
 import { Workspace } from './workspace';
@@ -30,11 +31,13 @@ export class Session {
   private note = '';
   private progress: number | undefined;
   private readonly turns = new Turns();
+  private readonly inTurn = <T>(work: () => Promise<T>): Promise<T> => this.turns.take(work);
   private readonly reporter: Reporter;
   private readonly book = new RunBook();
   private holdout = 0.05;
   private seed = 1;
   private toldRows = '';
+  private harvestIsCancelled = false;
   /** The file that the paused runs wait for. */
   private readonly fileWait = new FileWait();
 
@@ -65,7 +68,7 @@ export class Session {
       case 'choose-hook':
         return this.inTurn(() => this.changeData(async (workspace) => workspace.chooseHook(command.hook)));
       case 'clear-data':
-        return this.inTurn(() => this.changeData((workspace) => this.clear(workspace)));
+        return this.inTurn(() => this.changeData(async (workspace) => workspace.clear(textSizes(this.gpu?.adapter.isSoftware === true))));
       case 'estimate':
         return this.estimate(command.config);
       case 'start':
@@ -89,14 +92,17 @@ export class Session {
         return this.inTurn(() => this.stop([this.runOf(command.run)]));
       case 'remove-run':
         return this.inTurn(() => this.remove(command.run));
+      case 'harvest-shard':
+        return this.inTurn(() => this.harvestShard(command.request));
+      case 'cancel-harvest':
+        this.harvestIsCancelled = true;
+        return undefined;
       case 'save-run':
         return this.inTurn(() => this.book.save(command.run, this.experiment));
       default:
         return command satisfies never;
     }
   }
-
-  // --- device ---------------------------------------------------------------------------------------------------------
 
   private async open(): Promise<DeviceInfo> {
     if (this.device) return this.device;
@@ -132,8 +138,6 @@ export class Session {
     this.changed(true);
   }
 
-  // --- data -----------------------------------------------------------------------------------------------------------
-
   private async addFiles(sources: ByteSource[]): Promise<undefined> {
     return this.changeData(async (workspace) => {
       this.setPhase(this.experiment?.training ? this.phase : 'loading', 'reading file headers');
@@ -154,11 +158,6 @@ export class Session {
     return undefined;
   }
 
-  private async clear(workspace: Workspace): Promise<void> {
-    workspace.clear();
-    workspace.configure(textSizes(this.gpu?.adapter.isSoftware === true));
-  }
-
   private async demo(hook: string | undefined): Promise<{ config: SweepConfig }> {
     const config = await this.inTurn(async () => {
       const workspace = this.ready();
@@ -166,16 +165,11 @@ export class Session {
       this.setPhase('loading', 'loading the demo model and its text');
       await this.endExperiment();
       try {
-        workspace.clear();
-        const isSoftware = this.gpu?.adapter.isSoftware === true;
-        workspace.configure(demoPlan(512, isSoftware).workspace);
-        await workspace.add(await demoFiles(this.demoBase));
-        if (hook !== undefined) workspace.chooseHook(hook);
-        const plan = demoPlan(workspace.d ?? 512, isSoftware);
-        workspace.note = plan.note;
-        this.holdout = plan.config.holdout;
+        const { config, note } = await loadDemo(workspace, this.demoBase, hook, this.gpu?.adapter.isSoftware === true);
+        workspace.note = note;
+        this.holdout = config.holdout;
         this.sendData();
-        return plan.config;
+        return config;
       } catch (error) {
         this.sendData();
         this.setPhase('idle', '');
@@ -186,16 +180,29 @@ export class Session {
     return { config };
   }
 
+  private async harvestShard(request: ShardRequest): Promise<HarvestedShard> {
+    const workspace = this.ready();
+    if (this.experiment?.training) throw new Error('Runs are training. Stop them first, then save activations.');
+    const { phase, note } = this;
+    this.harvestIsCancelled = false;
+    this.setPhase('loading', 'computing activations', 0);
+    try {
+      return await harvestShard(this.gpu as Gpu, workspace, request, (fraction) => {
+        if (this.harvestIsCancelled) throw new Error('Saving was cancelled.');
+        this.setPhase('loading', 'computing activations', fraction);
+      });
+    } finally {
+      this.setPhase(phase, note);
+    }
+  }
+
   private sendData(): void {
     if (this.workspace) this.emit({ type: 'data', data: this.workspace.state(this.holdout, this.seed, this.badRows()) });
   }
 
-  /** Rows of the present data that training left out; the page hears of each new one. */
   private badRows(): number {
     return this.experiment?.feeder.stats.badRows ?? 0;
   }
-
-  // --- runs -----------------------------------------------------------------------------------------------------------
 
   private estimate(config: SweepConfig): Estimate {
     if (!this.device) throw new Error('The GPU is not open.');
@@ -242,20 +249,12 @@ export class Session {
     const seed = config.seeds[0] ?? 1;
     this.holdout = config.holdout;
     this.seed = seed;
-    const experiment = await Experiment.create(
-      gpu,
-      await workspace.prepare(seed, config.holdout),
-      {
-        batch: config.batch,
-        seed,
-        shuffle: 'pool',
-        normalize: config.normalize,
-        bDecInit: config.bDecInit,
-        flopsPerMs: this.flopsPerMs,
-        firstRun: this.book.nextNumber(undefined),
-      },
-      { log: (run, log) => this.reporter.log(run, log), changed: () => undefined },
-    );
+    const data = await workspace.prepare(seed, config.holdout);
+    const options = { flopsPerMs: this.flopsPerMs, firstRun: this.book.nextNumber(undefined), ...experimentOptions(config, seed) };
+    const experiment = await Experiment.create(gpu, data, options, {
+      log: (run, log) => this.reporter.log(run, log),
+      changed: () => undefined,
+    });
     const training = new Training(
       experiment,
       {
@@ -369,6 +368,7 @@ export class Session {
 
   private changed(now: boolean): void {
     const { training } = this;
+    if (now) this.measured();
     this.reporter.flush(() => this.book.summaries(training?.experiment, training?.paused === true, training?.rate.rowsPerSecond ?? 0), now);
   }
 
@@ -392,10 +392,6 @@ export class Session {
     const { phase, note, progress, fileWait } = this;
     const shown = { phase, note, ...(progress !== undefined && { progress }), ...(fileWait.trouble && { trouble: fileWait.trouble }) };
     this.emit({ type: 'state', state: sessionState(shown, this.training) });
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.turns.take(work);
   }
 }
 

@@ -26,3 +26,12 @@ const SHARED = ['batch', 'normalize', 'bDecInit', 'holdout'] as const;
 
 /** Of these, the ones in which a sweep differs from the one in training. */
 export const changedShared = (next: SweepConfig, present: SweepConfig) => SHARED.filter((name) => next[name] !== present[name]);
+
+/** What a sweep says of the experiment that its runs share. */
+export const experimentOptions = ({ batch, normalize, bDecInit }: SweepConfig, seed: number) => ({
+  batch,
+  seed,
+  shuffle: 'pool' as const,
+  normalize,
+  bDecInit,
+});

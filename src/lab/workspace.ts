@@ -6,7 +6,6 @@ import { CachedSource } from '../data/cachedSource';
 import { type Inspection, type InspectOptions, inspectFiles } from '../data/classify';
 import type { FilterRequest } from '../data/filter';
 import { RowsInUse } from '../data/filterShards';
-import type { ReaderClient } from '../data/readerClient';
 import { type Split, splitRows } from '../data/split';
 import { StandIn } from '../data/standIn';
 import { type ByteSource, DataError, type RowSource } from '../data/types';
@@ -22,31 +21,9 @@ import { modelInfo, unusableModel } from './modelInfo';
 import { type Origin, shardsInfo, shardsOrigin } from './origin';
 import type { DataState, ModelInfo } from './protocol';
 import { type LoadedText, loadTokens, loadWords } from './textInput';
+import { DEFAULT_CONTEXT, DEFAULT_HOOK, DEFAULTS, type WorkspaceOptions } from './workspaceOptions';
 
-export interface WorkspaceOptions {
-  flopsPerMs: number;
-  /** Tokens of a window that text is cut into; at most the model's context. */
-  context?: number;
-  /** Most tokens used in one evaluation with a model. */
-  evalTokens?: number;
-  /** Tokens of a text held out at least, even where the held-out fraction gives less. */
-  holdOutTokens?: number;
-  /** Most tokens harvested from text for training. */
-  trainTokens?: number;
-  /** Tokens a forward pass of the model takes at once. */
-  modelBatchTokens?: number;
-  /** Host bytes kept of harvested activations. */
-  cacheBytes?: number;
-  /** Reads shards in another thread; without it they are read in this one. */
-  reader?: ReaderClient;
-  /** Called while text is read: what is being done, fraction done. */
-  onProgress?: (note: string, fraction: number) => void;
-}
-
-/** SAEBench's default, and the demo model's. */
-export const DEFAULT_CONTEXT = 128;
-export const DEFAULT_HOOK = 'blocks.0.mlp.hook_post';
-const DEFAULTS = { evalTokens: 65536, trainTokens: Number.POSITIVE_INFINITY, modelBatchTokens: 4096, cacheBytes: 2 ** 30 };
+export type { WorkspaceOptions } from './workspaceOptions';
 
 export class Workspace {
   private files: ByteSource[] = [];
@@ -159,7 +136,9 @@ export class Workspace {
     this.wantedHook = hook;
   }
 
-  clear(): void {
+  /** @param options that hold from now on. */
+  clear(options: Partial<WorkspaceOptions> = {}): void {
+    this.configure(options);
     this.options.reader?.close();
     this.files = [];
     this.inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };

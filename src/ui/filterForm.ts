@@ -37,7 +37,6 @@ export interface Proposal {
 /** What a profile proposes and is not asked for yet. */
 export function proposalsOf({ proposal, outliers }: Profile, asked: FilterRequest): Proposal[] {
   const out: Proposal[] = [];
-  const rows = (n: number) => `${n} outlier ${n === 1 ? 'row' : 'rows'}`;
   const first = outliers.positions.find(({ at }) => at === 0);
   if (proposal.bos && !asked.bos)
     out.push({
@@ -53,10 +52,13 @@ export function proposalsOf({ proposal, outliers }: Profile, asked: FilterReques
       change: { tokens: [...(asked.tokens ?? []), ...tokens] },
     });
   const { maxNormMedians } = proposal;
+  // Those that the proposals above leave over; of tokens it is not known how many that is.
+  const left = outliers.rows - (proposal.bos || asked.bos ? (first?.outliers ?? 0) : 0);
+  const most = proposal.tokens.length > 0 ? 'up to ' : '';
   if (maxNormMedians !== undefined && asked.maxNorm === undefined && asked.maxNormMedians === undefined)
     out.push({
       id: 'norm',
-      text: `Drop ${rows(outliers.rows)} of the sample, and rows like them: norm above ${maxNormMedians}x the median`,
+      text: `Drop ${most}${left} outlier ${left === 1 ? 'row' : 'rows'} of the sample and all like them: norm above ${maxNormMedians}x the median`,
       change: { maxNormMedians },
     });
   return out;

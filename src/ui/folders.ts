@@ -39,7 +39,11 @@ export async function rememberHandles(handles: readonly FileSystemHandle[]): Pro
 }
 
 export async function forgetHandles(): Promise<void> {
-  await del(KEY, store()).catch(() => undefined);
+  try {
+    await del(KEY, store());
+  } catch {
+    // Without storage nothing was kept.
+  }
 }
 
 /** These handles and the present ones, each once. */

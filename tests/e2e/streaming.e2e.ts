@@ -88,10 +88,8 @@ journey('a shard that changes on disk while it trains is named, with what to do'
   const [, changed] = (await train(lab)) as [string, string];
   await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
   writeFileSync(changed, readFileSync(changed).subarray(0, 1000));
-  await page
-    .getByText(new RegExp(`${basename(changed)}: cannot be read any more .*drop it again`))
-    .first()
-    .waitFor({ timeout: 60_000 });
+  const told = page.getByRole('alert').filter({ hasText: basename(changed) });
+  await told.getByText(/cannot be read any more .*drop it again/).waitFor({ timeout: 60_000 });
   await until('pause', (s) => s.session.phase === 'paused', 10);
 });
 
@@ -125,7 +123,7 @@ async function timeReading([rows, rowBytes]: [number, number]): Promise<{ plain:
     const under: Promise<unknown>[] = [];
     for (let start = 0; start < rows; start += block) {
       if (under.length === 3) await under.shift();
-      under.push(ask({ type: 'read', source: 0, start, rows: Math.min(block, rows - start), withTokens: false, check: true }));
+      under.push(ask({ type: 'read', source: file.name, start, rows: Math.min(block, rows - start), withTokens: false, check: true }));
     }
     await Promise.all(under);
   };

@@ -5,7 +5,7 @@ import type { Run } from '../../lab/experiment';
 import { type ParetoPoint, paretoDetail, paretoSentence } from '../../metrics/pareto';
 import { readOptions } from '../args';
 import { adapterName, openEngine } from '../engine';
-import { describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
+import { describeMemory, describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
 import { paretoSvg } from '../paretoSvg';
 import { LogFile, prepareTraining, runFacts, TRAINING_OPTIONS, trainToTheEnd, writeRun } from '../training';
 
@@ -62,6 +62,7 @@ export async function sweep(args: string[]): Promise<number> {
       '',
       sentence,
       paretoDetail(points),
+      ...(setup.memory ? [`GPU memory: ${describeMemory(setup.memory)}`] : []),
       ...(setup.time ? [`time: ${describeTime(setup.time)}`] : []),
       `${rowsPerSecond.toFixed(0)} rows/s through ${setup.runs.length} runs on ${adapterName(setup.engine.gpu)} -> ${out}`,
     ].join('\n'),

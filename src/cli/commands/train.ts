@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { countRuns } from '../../lab/settings';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
-import { describeMetrics, describeTime, finish } from '../output';
+import { describeMemory, describeMetrics, describeTime, finish } from '../output';
 import { LogFile, prepareTraining, runFacts, sweepConfig, TRAINING_OPTIONS, trainToTheEnd, writeRun } from '../training';
 
 export async function train(args: string[]): Promise<number> {
@@ -33,6 +33,7 @@ export async function train(args: string[]): Promise<number> {
     [
       `${run.spec.arch} SAE [${run.spec.width}, ${setup.experiment.data.d}], lambda ${run.spec.schedule.lambda}, ${run.step} steps -> ${out}`,
       run.metrics ? describeMetrics(run.metrics) : 'not measured',
+      ...(setup.memory ? [`GPU memory         ${describeMemory(setup.memory)}`] : []),
       ...(setup.time ? [`time               ${describeTime(setup.time)}`] : []),
     ].join('\n'),
   );

@@ -7,6 +7,7 @@ import { Files } from './Files';
 
 /** Loaded when there are rows: nothing of it is needed on the first screen. */
 const RowsPanel = lazy(() => import('./RowsPanel'));
+const SaveActivations = lazy(() => import('./SaveActivations'));
 
 export function DataPanel() {
   const { lab } = useServices();
@@ -46,7 +47,7 @@ export function DataPanel() {
 function ShardsCard({ shards }: { shards: ShardsInfo }) {
   return (
     <dl className="facts">
-      <dt>{shards.source === 'harvest' ? 'Harvested' : 'Rows of'}</dt>
+      <dt>{shards.source === 'harvest' ? 'Harvested' : 'From'}</dt>
       <dd className="break">{shards.label}</dd>
       <dt>Rows × d</dt>
       <dd>
@@ -57,11 +58,17 @@ function ShardsCard({ shards }: { shards: ShardsInfo }) {
       <dd title="Every metric is measured on the held-out rows">
         {count(shards.trainRows)} train, {count(shards.heldOutRows)} held out
       </dd>
-      {shards.badRows > 0 && (
+      {(shards.badRows > 0 || shards.dropped) && (
         <>
-          <dt>Left out</dt>
-          <dd className="warn-text">
-            {count(shards.badRows)} rows with NaN or Inf ({percent(shards.badRows / shards.rows)})
+          <dt title="So far, each row once">Left out</dt>
+          <dd>
+            {shards.badRows > 0 && (
+              <span className="warn-text">
+                {count(shards.badRows)} {shards.badRows === 1 ? 'row' : 'rows'} with NaN or Inf ({percent(shards.badRows / shards.rows)})
+              </span>
+            )}
+            {shards.badRows > 0 && shards.dropped && ', '}
+            {shards.dropped}
           </dd>
         </>
       )}
@@ -72,6 +79,8 @@ function ShardsCard({ shards }: { shards: ShardsInfo }) {
 function ModelCard({ model }: { model: ModelInfo }) {
   const { lab } = useServices();
   const live = useLab(isLive);
+  const tokens = useLab((s) => s.data.text?.tokens);
+  const hook = model.hooks.find(({ name }) => name === model.hook);
   return (
     <div className="card">
       <dl className="facts">
@@ -100,6 +109,11 @@ function ModelCard({ model }: { model: ModelInfo }) {
         </label>
       )}
       {model.problem && <p className="problem">{model.problem}</p>}
+      {hook && tokens !== undefined && (
+        <Suspense fallback={null}>
+          <SaveActivations hook={hook.name} width={hook.width} tokens={tokens} />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -8,8 +8,8 @@ export function Files({ files, quiet }: { files: readonly FileReport[]; quiet: b
   // Before the first run there is room, and the files are what has just been done.
   const fresh = useLab((s) => s.runs.length === 0);
   const good = files.filter((f) => f.ok && f.format !== 'unused');
-  const bad = files.filter((f) => !good.includes(f));
-  const asked = bad.some(isQuestion);
+  const open = files.filter(isQuestion);
+  const bad = files.filter((f) => !good.includes(f) && !isQuestion(f));
   if (files.length === 0) return null;
   return (
     <>
@@ -21,9 +21,15 @@ export function Files({ files, quiet }: { files: readonly FileReport[]; quiet: b
           <FileList files={good} />
         </details>
       )}
+      {open.length > 0 && (
+        <details open>
+          <summary>To be answered ({open.length})</summary>
+          <FileList files={open} />
+        </details>
+      )}
       {bad.length > 0 && (
-        <details open={asked || fresh || bad.length <= 4}>
-          <summary>{asked ? `To be chosen or ignored (${bad.length})` : `Ignored (${bad.length})`}</summary>
+        <details open={fresh || bad.length <= 4}>
+          <summary>Ignored ({bad.length})</summary>
           <FileList files={bad} />
         </details>
       )}
@@ -32,7 +38,7 @@ export function Files({ files, quiet }: { files: readonly FileReport[]; quiet: b
 }
 
 /** Files of which a person has to say how they are read. */
-const isQuestion = (file: FileReport): boolean => file.question !== undefined || (file.candidates?.length ?? 0) > 1;
+const isQuestion = (file: FileReport): boolean => !file.ok && (file.question !== undefined || (file.candidates?.length ?? 0) > 1);
 
 function FileList({ files }: { files: readonly FileReport[] }) {
   return (
@@ -63,7 +69,7 @@ const sameQuestion = (a: FileReport, b: FileReport): boolean =>
 
 function Mark({ file }: { file: FileReport }) {
   const [mark, word, className] = isQuestion(file)
-    ? ['?', 'to be chosen: ', 'ask']
+    ? ['?', 'to be answered: ', 'ask']
     : file.format === 'unused'
       ? ['–', 'not needed: ', 'ok']
       : file.ok

@@ -25,7 +25,7 @@ export function FilterControls() {
   return (
     <details className="filter" open={fresh && (hasMask || shards.filter !== undefined) ? true : undefined}>
       <summary>
-        <Term id="filter">Rows left out</Term> <span className="muted">{shards.filter ?? 'none'}</span>
+        Rows left out: <span className="muted">{shards.filter?.replace(/^without /, '') ?? 'none'}</span>
       </summary>
       <fieldset className="filter-fields">
         <legend className="visually-hidden">Rows left out</legend>
@@ -65,7 +65,7 @@ export function FilterControls() {
       </fieldset>
       <p className="muted small" aria-live="off">
         {shards.dropped ? `Left out so far: ${shards.dropped}.` : 'Counted as rows are read, each once.'}
-        {live && ' Fixed while runs train.'}
+        {live && ' Fixed while runs train.'} <Term id="filter">What this affects</Term>
       </p>
     </details>
   );

@@ -86,7 +86,7 @@ function Status() {
     moving ? note : '',
   ].filter(Boolean);
   return (
-    <div className="status">
+    <div className={`status${moving ? ' moving' : ''}`}>
       <span className="visually-hidden" role="status">
         {phase}
       </span>

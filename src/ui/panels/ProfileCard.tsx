@@ -30,9 +30,12 @@ export function ProfileCard({ revision }: { revision: number }) {
   return (
     <details className="card profile" open={fresh}>
       <summary>
-        <Term id="sample">{sampledRows >= rows ? 'Profile' : 'Sampled profile'}</Term>{' '}
+        {sampledRows >= rows ? 'Profile' : 'Sampled profile'}{' '}
         <span className="muted">({sampledRows >= rows ? `all ${count(rows)} rows` : `${count(sampledRows)} of ${count(rows)} rows`})</span>
       </summary>
+      <p className="muted small">
+        Measured, nothing changed. <Term id="sample">How it is sampled</Term>
+      </p>
       <Figures profile={known.profile} />
       <Proposals profile={known.profile} />
     </details>

@@ -24,7 +24,7 @@ export function StartPanel() {
         aria-describedby={empty ? 'demo-what' : undefined}
         onClick={() => void lab.demo(hook)}
       >
-        {loading ? 'Loading the demo…' : 'Run the demo'}
+        {busy === 'demo' ? 'Loading the demo…' : 'Run the demo'}
       </button>
       <label>
         <span>at hook</span>

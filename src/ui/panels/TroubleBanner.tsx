@@ -11,7 +11,7 @@ export function TroubleBanner() {
   return (
     <div className="banner bad" role="alert">
       <p>
-        <strong>Paused: {trouble.path} cannot be read.</strong> {trouble.message} Nothing trained so far is lost.
+        <strong>The runs are paused at {trouble.path}:</strong> {trouble.message} Nothing trained so far is lost.
       </p>
       <fieldset className="row" aria-label="The file that cannot be read">
         <button

@@ -168,12 +168,15 @@ describe('reader', () => {
     reader.close();
   });
 
-  it('a worker that dies fails what it was asked for, with the file’s name', async () => {
-    const { remote, thread } = await open([blobOf('good/f32.safetensors')], slowly);
+  it('a worker that dies fails what it was asked for, with the file’s name; the next read has a new one', async () => {
+    const { reader, shards, remote, threads, thread } = await open([blobOf('good/f32.safetensors')], slowly);
     const under = all(remote, 10);
     thread.onerror?.({ message: 'out of memory', preventDefault: () => undefined } as ErrorEvent);
     await expect(under).rejects.toThrow(/^good\/f32\.safetensors: .*worker that reads files failed.*out of memory/);
     expect(thread.terminated).toBe(true);
+    expect(await all(remote, 10)).toEqual(await all(shards, 10));
+    expect(threads).toHaveLength(2);
+    reader.close();
   });
 });
 

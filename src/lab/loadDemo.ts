@@ -1,0 +1,12 @@
+/** The demo's model and text in the workspace, in place of what was there. */
+import { demoFiles, demoPlan } from './demo';
+import type { Workspace } from './workspace';
+
+/** @returns the sweep that suits the device, and a sentence on what was reduced for it. */
+export async function loadDemo(workspace: Workspace, base: string, hook: string | undefined, isSoftware: boolean) {
+  workspace.clear();
+  workspace.configure(demoPlan(512, isSoftware).workspace);
+  await workspace.add(await demoFiles(base));
+  if (hook !== undefined) workspace.chooseHook(hook);
+  return demoPlan(workspace.d ?? 512, isSoftware);
+}

@@ -1,0 +1,65 @@
+/** Harvest to disk from the page, a shard of whole windows at a time: memory is bounded by one shard, whatever the text's length. */
+import { blockToFloats, encodeF16 } from '../data/floats';
+import { layoutSafetensors } from '../data/safetensorsWrite';
+import type { Gpu } from '../gpu/device';
+import { HarvestSource } from '../lm/harvest';
+import type { LanguageModel } from '../lm/model';
+import type { Sequences } from './evaluation';
+import type { HarvestedShard, ShardRequest } from './protocol';
+
+const SHARD_BYTES = 32 * 2 ** 20;
+
+/** What is harvested: a hook of a model on token sequences. */
+export interface Harvested {
+  model?: LanguageModel | undefined;
+  modelLabel?: string | undefined;
+  hook?: string | undefined;
+  sequences?: Sequences | undefined;
+}
+
+/**
+ * The shard as a safetensors file: `activations` and `tokens`, as the command line's `harvest` writes them.
+ * @param onProgress fraction of the shard done; may throw to cancel.
+ * @throws Error saying what is missing.
+ */
+export async function harvestShard(
+  gpu: Gpu,
+  { model, modelLabel = 'model', hook, sequences }: Harvested,
+  { index, dtype, maxRows }: ShardRequest,
+  onProgress: (fraction: number) => void,
+): Promise<HarvestedShard> {
+  if (!model || !hook || !sequences) throw new Error('Activations are made by a language model reading text: drop its folder and a text.');
+  const { tokens, T } = sequences;
+  const count = Math.max(1, Math.min(sequences.n, Math.floor(maxRows / T)));
+  const source = new HarvestSource(gpu, model, hook, { tokens, count, T });
+  const { d } = source;
+  const bytesPerValue = dtype === 'f16' ? 2 : 4;
+  const perShard = T * Math.max(1, Math.floor(SHARD_BYTES / (T * d * bytesPerValue)));
+  const start = index * perShard;
+  if (start >= source.rows) throw new Error(`There is no shard ${index}: all ${source.rows} rows are in those before it.`);
+  const rows = Math.min(perShard, source.rows - start);
+  const { header, offsets, size } = layoutSafetensors(
+    [
+      { name: 'activations', dtype: dtype === 'f16' ? 'F16' : 'F32', shape: [rows, d] },
+      { name: 'tokens', dtype: 'I32', shape: [rows] },
+    ],
+    { hook_name: hook, model_name: modelLabel, context_size: String(T) },
+  );
+  const file = new Uint8Array(size);
+  file.set(header);
+  file.set(new Uint8Array(Int32Array.from(tokens.subarray(start, start + rows)).buffer), offsets.get('tokens'));
+  const stride = Math.max(T, Math.floor(model.maxTokens / T) * T);
+  for (let at = 0; at < rows; at += stride) {
+    const values = blockToFloats(await source.read(start + at, Math.min(stride, rows - at)));
+    const stored = dtype === 'f16' ? encodeF16(values) : values;
+    const place = (offsets.get('activations') as number) + at * d * bytesPerValue;
+    file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), place);
+    onProgress(Math.min(1, (at + stride) / rows));
+  }
+  const name = `${modelLabel}_${hook}`.replace(/[^\w.-]+/g, '_');
+  return {
+    files: [{ name: `${name}_${String(index).padStart(5, '0')}.safetensors`, bytes: file }],
+    done: start + rows,
+    total: source.rows,
+  };
+}
