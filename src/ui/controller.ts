@@ -25,7 +25,8 @@ export class Lab {
 
   async open(): Promise<void> {
     try {
-      useLab.setState({ deviceProblem: undefined, deviceLost: undefined });
+      // Without a device while it opens: what depends on it is asked anew.
+      useLab.setState({ device: undefined, deviceProblem: undefined, deviceLost: undefined });
       useLab.setState({ device: await this.client.send({ type: 'open' }) });
     } catch (error) {
       useLab.setState({ deviceProblem: { reason: error instanceof LabError ? error.reason : undefined, message: messageOf(error) } });

@@ -16,6 +16,7 @@ export interface SaveOptions {
 export async function saveActivations(lab: Lab, { dtype, maxRows, folder, signal, onProgress }: SaveOptions): Promise<string[]> {
   const names: string[] = [];
   for (let index = 0; ; index++) {
+    if (signal.aborted) throw new Error('Saving was cancelled.');
     const shard = await lab.ask({ type: 'harvest-shard', request: { index, dtype, maxRows } });
     for (const { name, bytes } of shard.files) {
       if (signal.aborted) throw new Error('Saving was cancelled.');

@@ -63,7 +63,12 @@ export default function SaveActivations({ hook, width, tokens }: { hook: string;
       <div className="fields">
         <div className="field">
           <label htmlFor={`${id}-dtype`}>Values</label>
-          <select id={`${id}-dtype`} value={dtype} onChange={(e) => setDtype(e.target.value === 'f32' ? 'f32' : 'f16')}>
+          <select
+            id={`${id}-dtype`}
+            title="f16 holds values up to 65 504; rows beyond are left out when the shards are dropped again. f32 keeps all."
+            value={dtype}
+            onChange={(e) => setDtype(e.target.value === 'f32' ? 'f32' : 'f16')}
+          >
             <option>f16</option>
             <option>f32</option>
           </select>
