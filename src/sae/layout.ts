@@ -129,7 +129,8 @@ export function layoutOf(
       `the errors of ${packed.length} ${packed.length === 1 ? 'run' : 'runs'} on a batch of ${batch} rows take ${slots * batch * quads * 16} bytes; this device binds at most ${binding}: take a smaller batch`,
     );
   }
-  if (latents * 4 > binding) throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
+  if (latents * 4 > binding)
+    throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum), binding);
   const workgroup = Math.min(256, Math.max(limits.lanes ?? 32, 2 ** Math.ceil(Math.log2(quads / 4))));
   const chunks = Math.ceil(quads / (4 * workgroup));
