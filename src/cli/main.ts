@@ -24,7 +24,7 @@ const USAGE = `npm run lab -- COMMAND [options]        (docs/cli.md says what ea
   lm       --model DIR (--text FILE | --tokens FILE.safetensors) [--splice HOOK=zero|mean|half] [--context N] [--max-tokens N]
   harvest  --model DIR --hook NAME --text FILE --out DIR [--rows-per-shard N] [--dtype f16|f32] [--context N] [--max-tokens N]
   inspect  PATH... [--profile] [--tensor NAME] [--words-are-bf16]
-  reproduce [--site mlp_out|hook_post] [--steps N] [--seed N] [--report FILE]     the paper's claim on the demo model, checked
+  reproduce [--site mlp_out|hook_post] [--wider N] [--steps N] [--seed N] [--report FILE]  the paper's claim on the demo model, checked
 
   --json   prints one JSON object as the last line of stdout
 `;

@@ -71,10 +71,11 @@ const MODEL = 'public/demo';
 const TEXT = 'public/demo/stories.txt';
 
 export async function reproduce(args: string[]): Promise<number> {
-  const { options } = readOptions(args, { site: 'text', seed: 'text', steps: 'text', report: 'text', json: 'flag' });
+  const { options } = readOptions(args, { site: 'text', wider: 'text', seed: 'text', steps: 'text', report: 'text', json: 'flag' });
   const name = options.text('site') ?? 'mlp_out';
-  const site = SITES[name];
-  if (!site) throw new UsageError(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
+  const known = SITES[name];
+  if (!known) throw new UsageError(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
+  const site = widened(known, options.count('wider', 1, 1));
   const seed = options.text('seed') ?? '1';
   const steps = options.count('steps', site.steps, 1);
   const started = performance.now();
@@ -118,6 +119,10 @@ export async function reproduce(args: string[]): Promise<number> {
   );
   return holds ? 0 : 1;
 }
+
+/** The same sweep with dictionaries so many times as wide; the reference was not run at those. */
+const widened = (site: Site, times: number): Site =>
+  times === 1 ? site : { ...site, widths: { gated: times * site.widths.gated, baseline: times * site.widths.baseline }, reference: [] };
 
 const measured = (runs: readonly Run[], arch: 'gated' | 'baseline'): { run: Run; m: Metrics }[] =>
   runs
@@ -181,6 +186,13 @@ export function verify(runs: readonly Run[]): Check[] {
   ];
 }
 
+/** How the command was called. */
+function flagsOf(name: string, site: Site): string {
+  const times = site.widths.gated / (SITES[name] as Site).widths.gated;
+  const flags = [...(name === 'mlp_out' ? [] : [`--site ${name}`]), ...(times === 1 ? [] : [`--wider ${times}`])];
+  return flags.length > 0 ? ` -- ${flags.join(' ')}` : '';
+}
+
 function markdown(name: string, site: Site, setup: TrainingSetup, checks: Check[], minutes: number, steps: number, seed: string): string {
   const rows = setup.runs.map((run) => {
     const m = run.metrics;
@@ -191,11 +203,15 @@ function markdown(name: string, site: Site, setup: TrainingSetup, checks: Check[
   const first = setup.runs[0]?.metrics;
   return `# Reproduction: ${site.hook} of the demo model
 
-Made by \`npm run reproduce${name === 'mlp_out' ? '' : ` -- --site ${name}`}\` on ${adapterName(setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
+Made by \`npm run reproduce${flagsOf(name, site)}\` on ${adapterName(setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
 ${steps} steps of ${site.batch}, seed ${seed}, lr 1e-3 (100 steps warm-up, linear to 0 over the last 20 %), lambda warm-up over the first 10 %, activations scaled
 to mean square norm 1, Adam beta1 0. Baseline SAEs are 1.5x wider (equal compute, as in the paper). Evaluated on the first 300 windows
 of 128 tokens of \`public/demo/stories.txt\`, which were not trained on: CE clean ${first?.ce_clean?.toFixed(4)}, zero-ablated ${first?.ce_zero?.toFixed(4)}, mean-ablated ${first?.ce_mean?.toFixed(4)} nats.
-Columns marked (ref) are what a PyTorch reference found with one seed ([public/demo/README.md](../public/demo/README.md)).
+${
+  site.reference.length > 0
+    ? 'Columns marked (ref) are what a PyTorch reference found with one seed ([public/demo/README.md](../public/demo/README.md)).'
+    : 'No reference was run at these widths.'
+}
 
 | kind | F | lambda | L0 | (ref) | loss recovered | (ref) | (mean abl.) | CE | gamma | (ref) | R² | alive |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
