@@ -24,7 +24,7 @@ struct Run {
   eps : f32,
   main_slot : u32,   // block of `errors` that holds e = x_hat - x
   aux_slot : u32,    // block of `errors` that holds the auxiliary error, when the architecture has one
-  d_sae : u32,       // latents of the run in all segments
+  spare0 : u32,
   spare1 : u32,
   spare2 : u32,
 }

@@ -85,7 +85,7 @@ export const RUN = struct({
   eps: 'f32',
   main_slot: 'u32',
   aux_slot: 'u32',
-  d_sae: 'u32',
+  spare0: 'u32',
   spare1: 'u32',
   spare2: 'u32',
 });

@@ -238,7 +238,7 @@ export class SweepTrainer {
           eps: optimiser.eps,
           main_slot: place.mainSlot,
           aux_slot: place.auxSlot,
-          d_sae: place.width,
+          spare0: 0,
           spare1: 0,
           spare2: 0,
         });

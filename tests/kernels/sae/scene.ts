@@ -33,7 +33,7 @@ export function runTable(
       eps,
       main_slot: place.mainSlot,
       aux_slot: place.auxSlot,
-      d_sae: place.width,
+      spare0: 0,
       spare1: 0,
       spare2: 0,
     });
