@@ -1,5 +1,5 @@
 /** The one device of a test file. No adapter is a failure, never a skip. */
-import { type Gpu, openGpu } from '../src/gpu/device';
+import { type Gpu, hasSubgroupsOf, openGpu } from '../src/gpu/device';
 import { nodeGpu } from '../src/gpu/node';
 
 let shared: Promise<Gpu> | undefined;
@@ -9,6 +9,9 @@ export function testGpu(): Promise<Gpu> {
   shared ??= nodeGpu().then((entry) => openGpu(entry));
   return shared;
 }
+
+/** Whether the kernels that keep rows in registers (registers.wgsl) run here: on llvmpipe, and on nothing else that is known. */
+export const canKeepRows = (gpu: Gpu): boolean => hasSubgroupsOf(gpu, 8);
 
 /** n values that are NaN in every bit pattern a kernel could forget to overwrite. */
 export const poison = (n: number): Float32Array => new Float32Array(n).fill(Number.NaN);

@@ -41,7 +41,8 @@ struct Runs {
 alias Latent = vec4<f32>;
 
 // The active set {gate > 0}, a bit a (row, latent): a word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4. Twice, so that
-// both walks are contiguous: by rows [ceil(B/4), latents/4], then by latents [latents/4, ceil(B/4)].
+// both walks are contiguous: by rows [ceil(B/4), latents/4], then by latents [latents/4, ceil(B/4)]. Where rows are kept in registers
+// (registers.wgsl) then follows, as the first part, u of the lowest bit of each word, as f32.
 struct Active {
   dense : array<u32, MAX_RUNS>, // 1: this step, the run goes through the dense form (choose.wgsl)
   words : array<u32>,

@@ -25,65 +25,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> active_set : Active;
-@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
-@group(0) @binding(4) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(5) var<storage, read> dec : array<vec4<f32>>;     // W_dec, first plane
-@group(0) @binding(6) var<storage, read> records : array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> bias : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(8) var<storage, read_write> errors : array<vec4<f32>>; // [slots, rows, Q]
-@group(0) @binding(9) var<storage, read_write> stats : array<f32>;   // [chunks, rows, R, STATS]
 
-struct Sums {
-  e : f32,
-  aux : f32,
-  hat : f32,
-  cross : f32,
-  self_ : f32,
-}
 var<workgroup> sums : array<Sums, WIDTH>;
 var<workgroup> tally : array<u32, WIDTH>;
 var<workgroup> total : u32;
 var<workgroup> entries : array<vec4<u32>, CAPACITY>; // latent, from the run's first; then f and gate as f32
 var<workgroup> partial : array<f32, WIDTH>;
-
-// Errors and statistics of one vec4 column.
-fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, main_ : vec4<f32>, aux : vec4<f32>) {
-  if (q >= params.quads) {
-    return;
-  }
-  let at = (run.main_slot * params.rows + row) * params.quads + q;
-  let at_aux = (run.aux_slot * params.rows + row) * params.quads + q;
-  if (params.last == 0u) {
-    errors[at] = main_;
-    if (has_aux(run.arch)) {
-      errors[at_aux] = aux;
-    }
-    return;
-  }
-  let centred = x[row * params.quads + q];
-  let mean = bias[params.runs * params.quads + q];
-  let shift = bias[r * params.quads + q] - mean;
-  let e = main_ + shift - centred;
-  let hat = main_ + shift + mean;
-  let raw = centred + mean;
-  errors[at] = e;
-  (*all).e += dot(e, e);
-  (*all).hat += dot(hat, hat);
-  (*all).cross += dot(hat, raw);
-  (*all).self_ += dot(raw, raw);
-  if (has_aux(run.arch)) {
-    let a = aux + shift - centred;
-    errors[at_aux] = a;
-    (*all).aux += dot(a, a);
-  }
-}
-
-// What the segments before left of one column: of the main path, or (slot) of the auxiliary one.
-fn before(slot : u32, row : u32, q : u32) -> vec4<f32> {
-  return errors[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
-}
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {

@@ -1,8 +1,11 @@
 // Epilogue of the encoder matmul (core: shaders/matmul): u = x W_encᵀ - c of the whole sweep, of which only the active set is kept, a bit a
-// (row, latent). Pre-activations are never stored: whoever needs u of an active latent forms that one dot product again.
+// (row, latent). Pre-activations are not stored: whoever needs u of an active latent forms that one dot product again. With KEEP_FIRST u of
+// the first bit of each word is kept, which at usual sparsity is nearly all there is.
 //
 // Padding latents (their gate bias is the lowest f32) and rows beyond the batch come out as 0. Blocks of a run that is not
 // live are left as they were. `x_at` comes from encode_x32.wgsl or encode_x16.wgsl.
+
+override KEEP_FIRST : bool = false;
 
 struct Params {
   rows : u32,
@@ -61,4 +64,11 @@ fn finish(row : u32, column : u32, r0 : vec4<f32>, r1 : vec4<f32>, r2 : vec4<f32
   let groups = params.latents / 4u;
   active_set.words[(row / 4u) * groups + i / 4u] = word;
   active_set.words[params.row_groups * groups + (i / 4u) * params.row_groups + row / 4u] = word;
+  if (KEEP_FIRST) {
+    // Without any bit it is some value that nobody reads.
+    let bit = firstTrailingBit(word) % 16u;
+    let k = bit % 4u;
+    let products = select(select(r3, r2, k == 2u), select(r1, r0, k == 0u), k < 2u);
+    active_set.words[(2u * params.row_groups + row / 4u) * groups + i / 4u] = bitcast<u32>((products - correction)[bit / 4u]);
+  }
 }

@@ -3,7 +3,6 @@
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b - s_i (b_dec - mean),  s_i = (1/B) sum_b g_u,b
 // (x is centred by the mean, hence the second term). The decoder's loses its component along the row; Adam on both rows and the scalars; the
 // decoder row is divided by its norm (paper D.1.1). The gradients exist in registers alone (but see below).
-// v <- beta2 v + (1 - beta2) g²; w <- w - lr·corr1·m / (sqrt(v·corr2) + eps), m = g when beta1 = 0.
 //
 // One workgroup of WIDTH invocations a group of 8 latents of a run, one after the other, so that s_i W_enc_i (old rows), which
 // the gradient of b_dec wants, can be added up to one row of `shares` a group. Grid: the groups of the dispatch, folded.
@@ -13,10 +12,8 @@
 // depends on the run alone. Runs that are not live or take the dense form are skipped.
 
 override WIDTH : u32 = 64u;
-override MOMENTUM : bool = false;
 const CAPACITY = 256u;
 const LANES = 8u;
-const GROUP = 8u;
 
 struct Params {
   rows : u32,        // B
@@ -32,16 +29,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> active_set : Active;
-@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;           // [B, Q]
-@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>;      // [slots, B, Q]
-@group(0) @binding(5) var<storage, read> bias : array<vec4<f32>>;        // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(6) var<storage, read_write> enc : array<vec4<f32>>;   // W_enc, v, m
-@group(0) @binding(7) var<storage, read_write> dec : array<vec4<f32>>;   // W_dec, v, m
-@group(0) @binding(8) var<storage, read_write> records : array<vec4<f32>>;
-// [latents / GROUP, Q]: sum of s_i W_enc_i; with several chunks two more such planes, dW_enc and dW_dec of the latent in hand
-@group(0) @binding(9) var<storage, read_write> shares : array<vec4<f32>>;
 
 var<workgroup> tally : array<vec4<u32>, WIDTH>;
 var<workgroup> counted : vec4<u32>;
@@ -63,39 +50,6 @@ fn workgroup_sum(t : u32, value : vec2<f32>) -> vec2<f32> {
   return total;
 }
 
-// Adam on one vec4 of W_enc; returns it as it was.
-fn update_enc(run : Run, at : u32, g : vec4<f32>) -> vec4<f32> {
-  let plane = params.latents * params.quads;
-  let old = enc[at];
-  let second = run.beta2 * enc[plane + at] + (1.0 - run.beta2) * g * g;
-  enc[plane + at] = second;
-  var first = g;
-  if (MOMENTUM) {
-    first = run.beta1 * enc[2u * plane + at] + (1.0 - run.beta1) * g;
-    enc[2u * plane + at] = first;
-  }
-  enc[at] = old - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
-  return old;
-}
-
-// Adam on one vec4 of W_dec, of which `old` is what it was; returns the new one, which is not stored yet.
-fn update_dec(run : Run, at : u32, old : vec4<f32>, g : vec4<f32>) -> vec4<f32> {
-  let plane = params.latents * params.quads;
-  let second = run.beta2 * dec[plane + at] + (1.0 - run.beta2) * g * g;
-  dec[plane + at] = second;
-  var first = g;
-  if (MOMENTUM) {
-    first = run.beta1 * dec[2u * plane + at] + (1.0 - run.beta1) * g;
-    dec[2u * plane + at] = first;
-  }
-  return old - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
-}
-
-// What b_dec lacks of the mean, one vec4 column.
-fn shift_at(r : u32, q : u32) -> vec4<f32> {
-  return bias[r * params.quads + q] - bias[params.runs * params.quads + q];
-}
-
 // One of four, by number.
 fn pick(which : u32, a : vec4<f32>, b : vec4<f32>, c : vec4<f32>, d : vec4<f32>) -> vec4<f32> {
   return select(select(d, c, which == 2u), select(b, a, which == 0u), which < 2u);
@@ -109,21 +63,6 @@ fn keep(g : u32, q : u32, g_enc : vec4<f32>, g_dec : vec4<f32>) {
     shares[at] = g_enc;
     shares[at + plane] = g_dec;
   }
-}
-
-// Adam on the latent's scalars; counts the rows on which it fired.
-fn update_scalars(run : Run, i : u32, g : vec3<f32>, fires : f32) {
-  let old = records[i];
-  let kept = records[params.latents + i];
-  let second = run.beta2 * kept.xyz + (1.0 - run.beta2) * g * g;
-  records[params.latents + i] = vec4(second, kept.w);
-  var first = g;
-  if (MOMENTUM) {
-    first = run.beta1 * records[3u * params.latents + i].xyz + (1.0 - run.beta1) * g;
-    records[3u * params.latents + i] = vec4(first, 0.0);
-  }
-  records[i] = vec4(old.xyz - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps), old.w);
-  records[2u * params.latents + i].x += fires;
 }
 
 // Lists the rows [window, window + CAPACITY) of latent i's column, of which this invocation has `own` from `place` on.
@@ -335,7 +274,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         g_dec = shares[2u * plane + g * params.quads + q];
         shift = shift_at(r, q);
       }
-      let old = update_enc(run, row0 + q, g_enc - s * shift);
+      let old = enc[row0 + q];
+      update_enc(run, row0 + q, old, g_enc - s * shift);
       let share = g * params.quads + q;
       if (i == begin) {
         shares[share] = s * old;

@@ -34,6 +34,12 @@ export class GpuUnavailableError extends Error {
   }
 }
 
+/** Whether all subgroups of a device have this many lanes. */
+export function hasSubgroupsOf({ device }: Pick<Gpu, 'device'>, lanes: number): boolean {
+  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+  return device.features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
+}
+
 /** A device with everything that is shared by all who use it. */
 export interface Gpu {
   device: GPUDevice;
@@ -48,16 +54,18 @@ export interface Gpu {
   destroy(): void;
 }
 
-/** Used where they are: a matmul variant for processors passes rows between the lanes of a subgroup (matmul.ts). */
+/** Used where they are: on processors a matmul variant and two kernels of the step pass rows between the lanes of a subgroup (matmul.ts, registers.wgsl). */
 const OPTIONAL_FEATURES: GPUFeatureName[] = ['subgroups'];
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
+/** Whether an adapter is a processor. */
+export const isSoftware = ({ isFallbackAdapter, description, device, architecture, vendor }: GPUAdapterInfo): boolean =>
+  isFallbackAdapter === true || [description, device, architecture, vendor].some((words) => SOFTWARE.test(words));
+
 function summarise(info: GPUAdapterInfo): AdapterSummary {
-  const words = [info.description, info.device, info.architecture, info.vendor].filter((w) => w.length > 0);
-  const isSoftware = info.isFallbackAdapter === true || words.some((w) => SOFTWARE.test(w));
   const name = info.description || [info.vendor, info.architecture || info.device].filter(Boolean).join(' ') || 'unnamed GPU';
-  return { name, vendor: info.vendor, architecture: info.architecture, isSoftware };
+  return { name, vendor: info.vendor, architecture: info.architecture, isSoftware: isSoftware(info) };
 }
 
 /**

@@ -10,7 +10,7 @@ import direct8x4Code from '../../shaders/matmul/direct_8x4.wgsl?raw';
 import direct8x8Code from '../../shaders/matmul/direct_8x8.wgsl?raw';
 import tiled4x4Code from '../../shaders/matmul/tiled_4x4.wgsl?raw';
 import tiled8x8Code from '../../shaders/matmul/tiled_8x8.wgsl?raw';
-import type { Gpu } from './device';
+import { type Gpu, hasSubgroupsOf } from './device';
 import type { KernelSource } from './kernel';
 import type { Grid } from './plan';
 
@@ -98,11 +98,10 @@ export const MATMUL_VARIANTS: readonly MatmulVariant[] = [
 ];
 
 /** Whether the device can run a variant. */
-export function supportsMatmul({ device, limits }: Gpu, { invocations, workgroupBytes, lanes }: MatmulVariant): boolean {
-  if (invocations > limits.maxComputeInvocationsPerWorkgroup || workgroupBytes > limits.maxComputeWorkgroupStorageSize) return false;
-  if (lanes === undefined) return true;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  return device.features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
+export function supportsMatmul(gpu: Gpu, { invocations, workgroupBytes, lanes }: MatmulVariant): boolean {
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupStorageSize } = gpu.limits;
+  if (invocations > maxComputeInvocationsPerWorkgroup || workgroupBytes > maxComputeWorkgroupStorageSize) return false;
+  return lanes === undefined || hasSubgroupsOf(gpu, lanes);
 }
 
 /** Workgroups for C of this size. */

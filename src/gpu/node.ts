@@ -8,6 +8,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { isSoftware } from './device';
+import { restDuringWaits, type Waits } from './rest';
 import { setTuning } from './tuner';
 import type { TuningStore } from './tuningStore';
 
@@ -24,9 +26,24 @@ export async function nodeGpu(): Promise<GPU> {
   if (!globalThis.__dawn) {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);
-    globalThis.__dawn = create([]) as GPU;
+    globalThis.__dawn = resting(create([]) as GPU, globals as unknown as Waits);
   }
   return globalThis.__dawn;
+}
+
+/** The entry point, whose waits are rests (rest.ts) from the first software adapter on. */
+function resting(entry: GPU, classes: Waits): GPU {
+  const requestAdapter = entry.requestAdapter.bind(entry);
+  let begun = false;
+  entry.requestAdapter = async (options) => {
+    const adapter = await requestAdapter(options);
+    if (adapter && isSoftware(adapter.info) && !begun) {
+      begun = true;
+      restDuringWaits(classes);
+    }
+    return adapter;
+  };
+  return entry;
 }
 
 /** The tuner's file in the user's cache folder. */

@@ -1,7 +1,8 @@
 /** From a sweep's lists to its runs, and to what they cost. */
 
+import type { Gpu } from '../gpu/device';
 import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
-import { groupRuns, layoutOf, stepFlops } from '../sae/layout';
+import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
 import type { Estimate, SweepConfig } from './protocol';
@@ -72,11 +73,15 @@ export function problems(config: SweepConfig): string[] {
   return found;
 }
 
-export interface CostLimits {
+export interface CostLimits extends LayoutLimits {
   maxBufferSize: number;
-  maxStorageBufferBindingSize: number;
-  flopsPerMs: number;
 }
+
+/** Those of a device. */
+export const costLimits = (gpu: Gpu, flopsPerMs: number): CostLimits => ({
+  ...layoutLimits(gpu, flopsPerMs),
+  maxBufferSize: gpu.limits.maxBufferSize,
+});
 
 /** GPU memory, parameters and rough time of a sweep on activations of width `d`, and what stands in its way. */
 export function estimate(config: SweepConfig, d: number | undefined, limits: CostLimits): Estimate {
@@ -94,7 +99,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   let gpuBytes = Math.min(POOL_BYTES, limitBytes);
   let stateBytes = 0;
   let flops = 0;
-  const bounds = { maxStorageBufferBindingSize: limitBytes, flopsPerMs: limits.flopsPerMs };
+  const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };
   try {
     for (const group of groupRuns(d, config.batch, runs, limitBytes)) {
       const layout = layoutOf(d, config.batch, group, bounds, { momentum: config.beta1 > 0 });

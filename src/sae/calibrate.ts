@@ -1,13 +1,14 @@
 /**
- * Speed of the matmul core on this device, for the bounds on dispatches and submissions and for time estimates. Grows the problem
+ * Speed of the matmul that was tuned for this device, for the bounds on dispatches and submissions and for time estimates. Grows the problem
  * until one dispatch takes a few milliseconds, so that a fast GPU is not measured by its launch overhead.
  */
 import plain from '../../shaders/matmul/plain.wgsl?raw';
 import { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
-import { DEFAULT_MATMUL, matmulGrid, matmulSource } from '../gpu/matmul';
+import { matmulGrid, matmulSource } from '../gpu/matmul';
 import { Plan } from '../gpu/plan';
 import { struct } from '../gpu/struct';
+import { chooseMatmul } from '../gpu/tuner';
 
 const PARAMS = struct({ rows: 'u32', columns: 'u32', quads: 'u32' });
 const D = 128;
@@ -17,7 +18,8 @@ const ENOUGH_MS = 4;
 
 /** @returns floating-point operations a millisecond (2 a multiply-add). */
 export async function calibrate(gpu: Gpu): Promise<number> {
-  const kernel = await gpu.kernels.get(matmulSource(DEFAULT_MATMUL, 'calibrate', plain));
+  const variant = await chooseMatmul(gpu, { rows: 2048, columns: LATENTS, quads: D / 4 });
+  const kernel = await gpu.kernels.get(matmulSource(variant, 'calibrate', plain));
   let speed = 0;
   for (const rows of [32, 256, 2048, 8192]) {
     const arena = new Arena(gpu, 'calibrate');
@@ -30,7 +32,7 @@ export async function calibrate(gpu: Gpu): Promise<number> {
       };
       await arena.ready();
       const flops = 2 * rows * D * LATENTS;
-      const plan = new Plan(gpu, 'calibrate').add(kernel, buffers, matmulGrid(DEFAULT_MATMUL, rows, LATENTS), flops);
+      const plan = new Plan(gpu, 'calibrate').add(kernel, buffers, matmulGrid(variant, rows, LATENTS), flops);
       plan.submit();
       await gpu.queue.onSubmittedWorkDone();
       let best = Number.POSITIVE_INFINITY;

@@ -17,9 +17,11 @@ export const ENCODE_PARAMS = {
   dense: struct({ rows: 'u32', first_row: 'u32', quads: 'u32', latents: 'u32', stride: 'u32' }),
 } as const;
 
-/** @param halfX x is stored as packed f16. */
-export const encodeSource = (variant: MatmulVariant, halfX: boolean): KernelSource =>
-  matmulSource(variant, halfX ? 'sae.encode.f16' : 'sae.encode', `${PRELUDE}${halfX ? x16 : x32}${encode}`);
+/** @param halfX x is stored as packed f16. @param keepFirst u of the lowest bit of each word is kept (`registers` of the layout). */
+export const encodeSource = (variant: MatmulVariant, halfX: boolean, keepFirst = false): KernelSource =>
+  matmulSource(variant, halfX ? 'sae.encode.f16' : 'sae.encode', `${PRELUDE}${halfX ? x16 : x32}${encode}`, {
+    KEEP_FIRST: keepFirst ? 1 : 0,
+  });
 
 export const denseEncodeSource = (variant: MatmulVariant): KernelSource => matmulSource(variant, 'sae.dense.encode', PRELUDE + dense);
 
@@ -28,9 +30,9 @@ export interface Encoder {
   kernel: Kernel;
 }
 
-export const encoder = async (gpu: Gpu, variant: MatmulVariant, halfX: boolean): Promise<Encoder> => ({
+export const encoder = async (gpu: Gpu, variant: MatmulVariant, halfX: boolean, keepFirst: boolean): Promise<Encoder> => ({
   variant,
-  kernel: await gpu.kernels.get(encodeSource(variant, halfX)),
+  kernel: await gpu.kernels.get(encodeSource(variant, halfX, keepFirst)),
 });
 
 export const denseEncoder = async (gpu: Gpu, variant: MatmulVariant): Promise<Encoder> => ({

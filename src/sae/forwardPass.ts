@@ -7,7 +7,7 @@ import type { Kernel } from '../gpu/kernel';
 import { fold, Plan } from '../gpu/plan';
 import { type Encoder, encoder } from './encoder';
 import { MAX_RUNS, PARAMS, STATS, saeKernel } from './kernels';
-import { addCorrection, addDecode, addEncode, addReduceStats } from './passes';
+import { addCorrection, addDecode, addEncode, addReduceStats, decoder } from './passes';
 import type { SweepTrainer } from './trainer';
 
 /** Expected share of active latents, for the bound on a dispatch's time: half of them fire at initialisation. */
@@ -174,8 +174,8 @@ async function compile({ gpu, layout, context, variant }: SweepTrainer): Promise
   const [center, correction, encode, decode, reduceStats, fireCount, columnMoments, restore] = await Promise.all([
     saeKernel(gpu, 'center', { HALF: context.halfX ? 1 : 0 }),
     saeKernel(gpu, 'correction'),
-    encoder(gpu, variant, context.halfX),
-    saeKernel(gpu, 'decode', { WIDTH: layout.workgroup }),
+    encoder(gpu, variant, context.halfX, layout.registers),
+    decoder(gpu, layout),
     saeKernel(gpu, 'reduceStats'),
     saeKernel(gpu, 'fireCount'),
     saeKernel(gpu, 'columnMoments'),

@@ -10,11 +10,16 @@ import common from '../../shaders/sae/common.wgsl?raw';
 import correction from '../../shaders/sae/correction.wgsl?raw';
 import count from '../../shaders/sae/count.wgsl?raw';
 import decode from '../../shaders/sae/decode.wgsl?raw';
+import decodeSubgroup from '../../shaders/sae/decode_subgroup.wgsl?raw';
 import fireCount from '../../shaders/sae/fire_count.wgsl?raw';
 import gather from '../../shaders/sae/gather.wgsl?raw';
+import latent from '../../shaders/sae/latent.wgsl?raw';
 import latentUpdate from '../../shaders/sae/latent_update.wgsl?raw';
+import latentUpdateSubgroup from '../../shaders/sae/latent_update_subgroup.wgsl?raw';
 import reduceStats from '../../shaders/sae/reduce_stats.wgsl?raw';
+import registers from '../../shaders/sae/registers.wgsl?raw';
 import restore from '../../shaders/sae/restore.wgsl?raw';
+import row from '../../shaders/sae/row.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { struct } from '../gpu/struct';
@@ -22,14 +27,21 @@ import { struct } from '../gpu/struct';
 /** What goes in front of every kernel's text. */
 export const PRELUDE = `${common}\n${architectures}\n`;
 
+/** Texts of kernels that need subgroups of 8 (registers.wgsl). */
+const SUBGROUP_TEXTS = {
+  decodeSubgroup: registers + row + decodeSubgroup,
+  latentUpdateSubgroup: registers + latent + latentUpdateSubgroup,
+};
+
 const TEXTS = {
+  ...SUBGROUP_TEXTS,
   gather,
   center,
   correction,
   count,
   choose,
-  decode,
-  latentUpdate,
+  decode: row + decode,
+  latentUpdate: latent + latentUpdate,
   biasErrors,
   biasShares,
   adamBias,
@@ -49,6 +61,16 @@ export const PARAMS = {
   count: struct({ latents: 'u32' }),
   choose: struct({ runs: 'u32', rows: 'u32', dispatches: 'u32', share: 'f32' }),
   decode: struct({ rows: 'u32', quads: 'u32', latents: 'u32', runs: 'u32', from_row: 'u32', first: 'u32', last: 'u32', width: 'u32' }),
+  decodeSubgroup: struct({
+    rows: 'u32',
+    quads: 'u32',
+    latents: 'u32',
+    row_groups: 'u32',
+    runs: 'u32',
+    from_row: 'u32',
+    first: 'u32',
+    last: 'u32',
+  }),
   latentUpdate: struct({
     rows: 'u32',
     quads: 'u32',
@@ -60,6 +82,16 @@ export const PARAMS = {
     to_group: 'u32',
     per_row: 'f32',
     width: 'u32',
+  }),
+  latentUpdateSubgroup: struct({
+    rows: 'u32',
+    quads: 'u32',
+    latents: 'u32',
+    row_groups: 'u32',
+    runs: 'u32',
+    from_group: 'u32',
+    to_group: 'u32',
+    per_row: 'f32',
   }),
   biasErrors: struct({ rows: 'u32', quads: 'u32', scale: 'f32' }),
   biasShares: struct({ quads: 'u32' }),
@@ -95,8 +127,11 @@ export const MAX_RUNS = 64;
 /** Statistics a row: STATS in common.wgsl. */
 export const STATS = 8;
 
+/** WGSL wants both in front of everything else. That the lanes walk together depends on ballots, which the compiler cannot follow. */
+const SUBGROUPS = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
+
 /** Complete text of a kernel. */
-export const saeKernelText = (name: SaeKernelName): string => PRELUDE + TEXTS[name];
+export const saeKernelText = (name: SaeKernelName): string => (name in SUBGROUP_TEXTS ? SUBGROUPS : '') + PRELUDE + TEXTS[name];
 
 /** Compiles a kernel (once per device and set of constants). */
 export const saeKernel = (gpu: Gpu, name: SaeKernelName, constants?: Record<string, number>): Promise<Kernel> =>

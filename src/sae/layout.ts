@@ -3,7 +3,7 @@
  * takes at once. Pure arithmetic; what it costs in bytes is in `memory.ts`.
  */
 import { roundUp } from '../gpu/buffers';
-import type { Gpu } from '../gpu/device';
+import { type Gpu, hasSubgroupsOf } from '../gpu/device';
 import { DISPATCH_MS } from '../gpu/plan';
 import { ARCHITECTURES, type ArchitectureId } from './architectures';
 import { MAX_RUNS } from './kernels';
@@ -22,6 +22,9 @@ const DENSE_DISPATCH_MS = 500;
 const ROW_GROUP = 32;
 /** Rows, latents or columns that a workgroup of the dense form's products owns: 8 invocations of 4. */
 export const DENSE_TILE = 32;
+/** vec4s of a row that fit the registers of a subgroup of 8 (registers.wgsl), and its lanes. */
+const REGISTER_QUADS = 64;
+const REGISTER_LANES = 8;
 /** Largest batch: a dimension of a dispatch takes 65 535. */
 export const MAX_BATCH = 65_535;
 
@@ -68,6 +71,8 @@ export interface Layout {
   workgroup: number;
   /** Column chunks of the row-wide kernels. */
   chunks: number;
+  /** Rows fit the registers of one subgroup, and the device has such: two of the row-wide kernels are then others (registers.wgsl), and the encoder keeps some of u. */
+  registers: boolean;
   /** Absent when the sparse form is the only one. */
   dense?: DenseLayout;
   /** Adam's first moments are kept. */
@@ -82,13 +87,16 @@ export interface LayoutLimits {
   flopsPerMs: number;
   /** Least invocations of a row-wide workgroup: 32, a GPU's subgroup, unless given. A software device is faster with 8, for it pays for every barrier. */
   lanes?: number;
+  /** Keep rows in the registers of a subgroup where they fit. For software devices whose subgroups have 8 lanes: measured on those alone. */
+  registers?: boolean;
 }
 
 /** The limits of a device. */
-export const layoutLimits = ({ limits, adapter }: Pick<Gpu, 'limits' | 'adapter'>, flopsPerMs: number): LayoutLimits => ({
-  maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+export const layoutLimits = (gpu: Pick<Gpu, 'limits' | 'adapter' | 'device'>, flopsPerMs: number): LayoutLimits => ({
+  maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
   flopsPerMs,
-  lanes: adapter.isSoftware ? 8 : 32,
+  lanes: gpu.adapter.isSoftware ? 8 : 32,
+  registers: gpu.adapter.isSoftware && hasSubgroupsOf(gpu, REGISTER_LANES),
 });
 
 export interface LayoutOptions {
@@ -131,7 +139,8 @@ export function layoutOf(
   }
   if (latents * 4 > binding)
     throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
-  const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum), binding);
+  const registers = limits.registers === true && quads <= REGISTER_QUADS;
+  const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum, registers), binding);
   const workgroup = Math.min(256, Math.max(limits.lanes ?? 32, 2 ** Math.ceil(Math.log2(quads / 4))));
   const chunks = Math.ceil(quads / (4 * workgroup));
   const layout: Layout = {
@@ -145,6 +154,7 @@ export function layoutOf(
     slots,
     workgroup,
     chunks,
+    registers,
     momentum,
     dispatchFlops: limits.flopsPerMs * DISPATCH_MS,
   };
@@ -153,9 +163,9 @@ export function layoutOf(
   return dense ? { ...layout, dense } : layout;
 }
 
-/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, the records, or both walks of the active set. */
-export const latentBytes = (quads: number, rowGroups: number, momentum: boolean): number =>
-  Math.max((momentum ? 3 : 2) * quads * 16, (momentum ? 4 : 3) * 16, 2 * rowGroups + 4);
+/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, the records, or the active set. */
+export const latentBytes = (quads: number, rowGroups: number, momentum: boolean, registers = false): number =>
+  Math.max((momentum ? 3 : 2) * quads * 16, (momentum ? 4 : 3) * 16, (registers ? 3 : 2) * rowGroups + 4);
 
 function segmentsOf(latents: number, bytesEach: number, binding: number): Segment[] {
   const most = Math.floor(binding / bytesEach / SEGMENT_STEP) * SEGMENT_STEP;
@@ -186,12 +196,18 @@ export function clip(run: { first: number; width: number }, segment: Segment): {
 }
 
 /**
- * Floating-point operations of one step by the irreducible count: the encoder matmul densely, everything else on the
+ * What one floating-point operation on the active set costs, in those of a product, roughly: walks load each value for two or four operations.
+ * Measured on llvmpipe alone (docs/performance.md).
+ */
+export const WALK_COST = 4;
+
+/**
+ * Floating-point operations of a product that take as long as one step: the encoder matmul densely, everything else on the
  * expected active set (`density` of the latents).
  */
 export function stepFlops(l: Layout, density: number): number {
   const product = 2 * l.batch * l.d * l.latents;
-  return product * (1 + 8 * density) + 30 * l.latents * l.d;
+  return product * (1 + WALK_COST * 8 * density) + 30 * l.latents * l.d;
 }
 
 /** Splits runs, in order, into packed groups that each respect the run table and the size of `errors` on this device. */

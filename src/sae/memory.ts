@@ -40,7 +40,7 @@ export function segmentBytes(l: Layout, { count }: Segment) {
     enc: matrix * (l.momentum ? 3 : 2),
     dec: matrix * (l.momentum ? 3 : 2),
     records: count * 16 * (l.momentum ? 4 : 3),
-    active: MAX_RUNS * 4 + (count / 4) * l.rowGroups * 8,
+    active: MAX_RUNS * 4 + (count / 4) * l.rowGroups * (l.registers ? 12 : 8),
     shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? 3 : 1),
   } satisfies Record<string, number>;
 }

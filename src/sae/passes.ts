@@ -1,10 +1,11 @@
 /** Passes that training and evaluation share: correction, encoder, decoder, statistics. Long ones are cut into slices. */
+import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { matmulGrid } from '../gpu/matmul';
 import { fold, type Plan } from '../gpu/plan';
 import { ENCODE_PARAMS, type Encoder } from './encoder';
-import { PARAMS } from './kernels';
-import { MAX_BATCH } from './layout';
+import { PARAMS, saeKernel } from './kernels';
+import { type Layout, MAX_BATCH, WALK_COST } from './layout';
 import { slices } from './slices';
 import type { StepContext } from './stepContext';
 
@@ -53,26 +54,32 @@ export function addEncode(plan: Plan, context: StepContext, { variant, kernel }:
   }
 }
 
+/** The kernel of `addDecode` that suits the layout. */
+export const decoder = (gpu: Gpu, l: Layout): Promise<Kernel> =>
+  l.registers ? saeKernel(gpu, 'decodeSubgroup') : saeKernel(gpu, 'decode', { WIDTH: l.workgroup });
+
 /** The active set to errors and statistics. @param density expected share of active latents, for the time bound. */
 export function addDecode(plan: Plan, context: StepContext, decode: Kernel, rows: number, density: number): void {
   const { layout: l } = context;
   const R = l.runs.length;
   context.segments.forEach((segment, s) => {
-    const flops = productFlops(context, rows, segment.count) * density * 3;
+    const flops = productFlops(context, rows, segment.count) * density * 3 * WALK_COST;
     for (const { from, count } of slices(l, rows, flops, 1, MAX_BATCH)) {
+      const params = {
+        rows: l.batch,
+        quads: l.quads,
+        latents: segment.count,
+        runs: R,
+        from_row: from,
+        first: s === 0 ? 1 : 0,
+        last: s === context.segments.length - 1 ? 1 : 0,
+      };
       plan.add(
         decode,
         {
-          params: context.uniform('decode', PARAMS.decode, {
-            rows: l.batch,
-            quads: l.quads,
-            latents: segment.count,
-            runs: R,
-            from_row: from,
-            first: s === 0 ? 1 : 0,
-            last: s === context.segments.length - 1 ? 1 : 0,
-            width: l.workgroup,
-          }),
+          params: l.registers
+            ? context.uniform('decode', PARAMS.decodeSubgroup, { ...params, row_groups: l.rowGroups })
+            : context.uniform('decode', PARAMS.decode, { ...params, width: l.workgroup }),
           ...context.pick(segment, 'runs', 'active_set', 'x', 'enc', 'dec', 'records', 'bias', 'errors', 'stats'),
         },
         [count, R, l.chunks],

@@ -1,7 +1,7 @@
 /** The sparse form's backward pass and optimiser: latent by latent, gradients never stored. */
 import { fold, type Plan } from '../gpu/plan';
 import { PARAMS, saeKernel } from './kernels';
-import { LATENT_GROUP } from './layout';
+import { LATENT_GROUP, WALK_COST } from './layout';
 import { productFlops } from './passes';
 import { slices } from './slices';
 import type { StepContext } from './stepContext';
@@ -17,30 +17,33 @@ export interface SparsePasses {
 export async function sparsePasses(context: StepContext, momentum: boolean, density: number): Promise<SparsePasses> {
   const { gpu, layout: l } = context;
   const [latentUpdate, biasShares] = await Promise.all([
-    saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }),
+    l.registers
+      ? saeKernel(gpu, 'latentUpdateSubgroup', { MOMENTUM: momentum ? 1 : 0 })
+      : saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }),
     saeKernel(gpu, 'biasShares'),
   ]);
   return {
     update: (plan) => {
       for (const segment of context.segments) {
         const groups = segment.count / LATENT_GROUP;
-        const flops = productFlops(context, l.batch, segment.count) * density * 5 + 30 * segment.count * l.d;
+        const flops = productFlops(context, l.batch, segment.count) * density * 5 * WALK_COST + 30 * segment.count * l.d;
         for (const { from, count } of slices(l, groups, flops)) {
+          const params = {
+            rows: l.batch,
+            quads: l.quads,
+            latents: segment.count,
+            row_groups: l.rowGroups,
+            runs: l.runs.length,
+            from_group: from,
+            to_group: from + count,
+            per_row: 1 / l.batch,
+          };
           plan.add(
             latentUpdate,
             {
-              params: context.uniform('latentUpdate', PARAMS.latentUpdate, {
-                rows: l.batch,
-                quads: l.quads,
-                latents: segment.count,
-                row_groups: l.rowGroups,
-                runs: l.runs.length,
-                chunks: l.chunks,
-                from_group: from,
-                to_group: from + count,
-                per_row: 1 / l.batch,
-                width: l.workgroup,
-              }),
+              params: l.registers
+                ? context.uniform('latentUpdate', PARAMS.latentUpdateSubgroup, params)
+                : context.uniform('latentUpdate', PARAMS.latentUpdate, { ...params, chunks: l.chunks, width: l.workgroup }),
               ...context.pick(segment, 'runs', 'active_set', 'x', 'errors', 'bias', 'enc', 'dec', 'records', 'shares'),
             },
             fold(count),

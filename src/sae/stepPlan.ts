@@ -5,7 +5,7 @@ import { type DenseDispatch, type DensePasses, densePasses } from './densePlan';
 import { encoder } from './encoder';
 import { PARAMS, type SaeKernelName, saeKernel } from './kernels';
 import type { StepForm } from './layout';
-import { addCorrection, addDecode, addEncode, addReduceStats } from './passes';
+import { addCorrection, addDecode, addEncode, addReduceStats, decoder } from './passes';
 import { sparsePasses } from './sparsePlan';
 import type { StepContext } from './stepContext';
 
@@ -35,7 +35,7 @@ export async function stepPlan(context: StepContext, options: StepPlanOptions): 
   const [gather, correction, decode, reduceStats, biasErrors, adamBias] = await Promise.all([
     kernel('gather', { HALF: context.halfX ? 1 : 0 }),
     kernel('correction'),
-    kernel('decode', { WIDTH: l.workgroup }),
+    decoder(gpu, l),
     kernel('reduceStats'),
     kernel('biasErrors'),
     kernel('adamBias', { MOMENTUM: momentum ? 1 : 0 }),
@@ -52,7 +52,7 @@ export async function stepPlan(context: StepContext, options: StepPlanOptions): 
     fold(Math.ceil((l.batch * l.quads) / 64)),
   );
   addCorrection(plan, context, correction);
-  if (sparse) addEncode(plan, context, await encoder(gpu, variant, context.halfX), l.batch);
+  if (sparse) addEncode(plan, context, await encoder(gpu, variant, context.halfX, l.registers), l.batch);
   const place = dense && (sparse ? await choosing(plan, context, dense) : fixed(plan));
   if (sparse) addDecode(plan, context, decode, l.batch, density);
   if (dense) place?.(dense.gradients);

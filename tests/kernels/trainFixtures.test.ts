@@ -7,7 +7,7 @@ import { layoutOf } from '../../src/sae/layout';
 import { SweepTrainer } from '../../src/sae/trainer';
 import type { SaeWeights } from '../../src/sae/weights';
 import { fixturePath, readF32, readJson } from '../fixtures';
-import { testGpu } from '../gpu';
+import { canKeepRows, testGpu } from '../gpu';
 
 interface Expected {
   d_in: number;
@@ -67,10 +67,11 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
     { flopsPerMs: 1e9, centre: 0 },
     { flopsPerMs: 1e-3, centre: 0 },
     { flopsPerMs: 1e9, centre: 0.7 },
+    { flopsPerMs: 1e9, centre: 0, registers: true },
   ];
   it.each((['auto', 'sparse', 'dense'] as const).flatMap((form) => settings.map((setting) => ({ form, ...setting }))))(
-    'matches dictionary_learning ($form, $flopsPerMs FLOPs/ms, mean $centre)',
-    async ({ form, flopsPerMs, centre }) => {
+    'matches dictionary_learning ($form, $flopsPerMs FLOPs/ms, mean $centre, rows in registers: $registers)',
+    async ({ form, flopsPerMs, centre, registers = false }) => {
       const gpu = await testGpu();
       const e = readJson<Expected>(`train/${arch}/expected.json`);
       const { activations } = readF32(`train/${arch}/data.safetensors`);
@@ -80,7 +81,11 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
       });
       gpu.queue.writeBuffer(pool, 0, (activations as { data: Float32Array }).data as Float32Array<ArrayBuffer>);
       const init = weightsOf(arch, `train/${arch}/init.safetensors`, e);
-      const limits = { maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize, flopsPerMs };
+      const limits = {
+        maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
+        flopsPerMs,
+        registers: registers && canKeepRows(gpu),
+      };
       const trainer = await SweepTrainer.create(gpu, {
         layout: layoutOf(e.d_in, e.batch, [{ arch, width: e.d_sae }], limits, { form }),
         runs: [

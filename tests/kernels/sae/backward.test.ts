@@ -4,7 +4,7 @@ import { fold } from '../../../src/gpu/plan';
 import * as twin from '../../../src/reference/saeKernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
-import { poison, randoms } from '../../gpu';
+import { canKeepRows, poison, randoms, testGpu } from '../../gpu';
 import { close, each, errorsOf, groups, isLive, largest, untouched } from './checks';
 import { dispatch } from './dispatch';
 import { flagged, joined, LONG, PATTERNS, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';
@@ -32,6 +32,8 @@ interface Options {
   to?: number;
   /** The grid folded in two. */
   folded?: boolean;
+  /** By the kernel that keeps rows in registers. */
+  registers?: boolean;
 }
 
 /** The buffers as they are before: random moments, firing counts that go on, NaN where nothing may be read. */
@@ -52,28 +54,34 @@ function before(s: Scene, momentum: boolean) {
 }
 type Buffers = ReturnType<typeof before>;
 
-async function updated(s: Scene, was: Buffers, { momentum = false, beta1 = 0, dense = [], from = 0, to, folded = false }: Options) {
+async function updated(s: Scene, was: Buffers, options: Options) {
+  const { momentum = false, beta1 = 0, dense = [], from = 0, to, folded = false, registers = false } = options;
   const { layout: l } = s;
   const end = to ?? l.latents / LATENT_GROUP;
-  return dispatch('latentUpdate', {
-    params: {
-      rows: s.rows,
-      quads: l.quads,
-      latents: l.latents,
-      row_groups: l.rowGroups,
-      runs: s.runs.length,
-      chunks: l.chunks,
-      from_group: from,
-      to_group: end,
-      per_row: 1 / s.rows,
-      width: l.workgroup,
-    },
+  const params = {
+    rows: s.rows,
+    quads: l.quads,
+    latents: l.latents,
+    row_groups: l.rowGroups,
+    runs: s.runs.length,
+    from_group: from,
+    to_group: end,
+    per_row: 1 / s.rows,
+  };
+  const buffers = {
     runs: runTable(l, s.runs, (r) => ({ live: isLive(s, r), ...optimiser(r, beta1) })),
     inputs: { active_set: flagged(s, ...dense), x: s.x, errors: s.errors, bias: s.bias },
     outputs: was,
-    grid: folded ? [3, groups(end - from, 3)] : fold(end - from),
-    constants: { ...s.constants, MOMENTUM: momentum ? 1 : 0 },
-  });
+    grid: folded ? ([3, groups(end - from, 3)] as const) : fold(end - from),
+  };
+  const MOMENTUM = momentum ? 1 : 0;
+  return registers
+    ? dispatch('latentUpdateSubgroup', { params, ...buffers, constants: { MOMENTUM } })
+    : dispatch('latentUpdate', {
+        params: { ...params, chunks: l.chunks, width: l.workgroup },
+        ...buffers,
+        constants: { ...s.constants, MOMENTUM },
+      });
 }
 
 /** Value, v and m of a latent in a buffer of planes. */
@@ -191,6 +199,26 @@ describe('latent_update without first moments', () => {
 describe('latent_update with first moments', () => {
   describe('beta1 0: they are the gradients', () => each((s) => run(s, { momentum: true }), [...SHAPES, ...USUAL]));
   describe('beta1 0.9 and less', () => each((s) => run(s, { momentum: true, beta1: 0.9 }), [...SHAPES, ...PATTERNS.slice(0, 4)]));
+});
+
+describe('latent_update with rows in registers', async () => {
+  const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
+  // On a device that has no subgroups of 8 the kernel is not used, and cannot be compiled.
+  const can = canKeepRows(await testGpu());
+  const there = (s: Scene, options: Options = {}) => (can ? run(s, { ...options, registers: true }) : Promise.resolve());
+  each(there, [
+    ...SHORT,
+    { what: 'registers full', d: 256, rows: 9, runs: [{ arch: 'gated', width: 70 }] },
+    { what: 'the last column short', d: 253, rows: 9, runs: [{ arch: 'gated', width: 70 }] },
+  ]);
+  describe('beta1 0: first moments are the gradients', () => each((s) => there(s, { momentum: true }), SHORT));
+  describe('beta1 0.9 and less', () => each((s) => there(s, { momentum: true, beta1: 0.9 }), SHAPES.slice(0, 5)));
+
+  it('of the groups of a dispatch alone, whose grid may be folded; of the sparse runs alone', async () => {
+    const s = scene(SHAPES[4] as SceneSpec);
+    for (const options of [{ from: 0, to: 1 }, { from: 3, to: 11, folded: true }, { dense: [0] }, { dense: [0, 2] }])
+      await there(s, options);
+  });
 });
 
 describe('what the loss does not reach', () => {

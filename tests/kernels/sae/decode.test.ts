@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import * as twin from '../../../src/reference/saeKernels';
 import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
 import type { Segment } from '../../../src/sae/layout';
-import { poison } from '../../gpu';
+import { canKeepRows, maxError, poison, testGpu } from '../../gpu';
 import { closeOrUntouched, each, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
-import { flagged, LONG, PATTERNS, part, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
+import { flagged, LONG, PATTERNS, part, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
 
 interface Decoded {
   errors: Float32Array;
@@ -18,19 +18,24 @@ interface Slice {
   dense?: number[];
   from?: number;
   rows?: number;
+  /** By the kernel that keeps rows in registers. */
+  registers?: boolean;
 }
 
-async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from }: Slice = {}): Promise<Decoded> {
+async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from, registers = false }: Slice = {}): Promise<Decoded> {
   const { layout: l } = s;
   const R = s.runs.length;
-  return dispatch('decode', {
-    params: { rows: s.rows, quads: l.quads, latents: l.latents, runs: R, from_row: from, first: 1, last: 1, width: l.workgroup },
+  const params = { rows: s.rows, quads: l.quads, latents: l.latents, runs: R, from_row: from, first: 1, last: 1 };
+  const active = flagged(s, ...dense);
+  const buffers = {
     runs: table(s),
-    inputs: { active_set: flagged(s, ...dense), x: s.x, enc: s.wEnc, dec: s.wDec, records: records(s), bias: s.bias },
+    inputs: { active_set: registers ? withKept(s, active) : active, x: s.x, enc: s.wEnc, dec: s.wDec, records: records(s), bias: s.bias },
     outputs: { errors: poison(s.errors.length), stats: poison(l.chunks * s.rows * R * STATS) },
-    grid: [rows, R, l.chunks],
-    constants: s.constants,
-  });
+    grid: [rows, R, l.chunks] as const,
+  };
+  return registers
+    ? dispatch('decodeSubgroup', { params: { ...params, row_groups: l.rowGroups }, ...buffers })
+    : dispatch('decode', { params: { ...params, width: l.workgroup }, ...buffers, constants: s.constants });
 }
 
 /** Errors and statistics of these rows by the twin; of the others, of ended runs and of dense ones there must be none. */
@@ -60,6 +65,49 @@ function check(s: Scene, { errors, stats }: Decoded, { dense = [], from = 0, row
   });
   closeOrUntouched(errors, expected, 'errors');
 }
+
+/** Those whose rows fit the registers of a subgroup, in one column chunk. */
+const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
+
+describe('decode with rows in registers: errors and statistics', async () => {
+  // On a device that has no subgroups of 8 the kernel is not used, and cannot be compiled.
+  const can = canKeepRows(await testGpu());
+  const here = (test: () => Promise<void>) => (can ? test() : Promise.resolve());
+  each(
+    (s) => here(async () => check(s, await decoded(s, { registers: true }))),
+    [
+      ...SHORT,
+      { what: 'registers full', d: 256, rows: 9, runs: [{ arch: 'gated', width: 70 }] },
+      { what: 'the last column short', d: 253, rows: 9, runs: [{ arch: 'gated', width: 70 }] },
+    ],
+  );
+
+  it('of the rows of a slice alone, of the sparse runs alone', () =>
+    here(async () => {
+      const s = scene(SHAPES[4] as SceneSpec);
+      for (const slice of [{ from: 7, rows: 13 }, { from: 32, rows: 1 }, { dense: [0] }, { dense: [0, 2] }])
+        check(s, await decoded(s, { ...slice, registers: true }), slice);
+    }));
+
+  it('takes u that the encoder kept, and forms it where there is none', () =>
+    here(async () => {
+      const shift = (i: number) => (i % 4 === 1 ? 10 : -10);
+      // One latent of four on: with one row in four all of its u are kept, so W_enc is not looked at.
+      const alone = scene({ d: 13, rows: 1, runs: [{ arch: 'gated', width: 40 }], shift });
+      const whole = await decoded(alone, { registers: true });
+      check(alone, whole);
+      alone.wEnc.fill(Number.NaN);
+      expect(await decoded(alone, { registers: true })).toEqual(whole);
+      // With four rows, of all but the first u must be formed.
+      const rows = scene({ d: 13, rows: 4, runs: [{ arch: 'gated', width: 40 }], shift });
+      const formed = await decoded(rows, { registers: true });
+      check(rows, formed);
+      rows.wEnc.fill(0);
+      const { errors } = await decoded(rows, { registers: true });
+      const same = (row: number) => maxError(rowOf(rows, errors, row), rowOf(rows, formed.errors, row)) === 0;
+      expect([0, 1, 2, 3].map(same)).toEqual([true, false, false, false]);
+    }));
+});
 
 describe('decode: errors and statistics', () => {
   each(async (s) => check(s, await decoded(s)), [...SHAPES, ...PATTERNS, LONG]);

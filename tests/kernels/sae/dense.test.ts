@@ -86,6 +86,14 @@ const CASES: { what: string; beta1: number; shift: number; options?: SweepOption
   { what: 'D 1, one row', beta1: 0, shift: 0, options: { d: 1, batch: 1 } },
   { what: 'D 130, 65 rows, in row blocks', beta1: 0.9, shift: 0, options: { d: 130, batch: 65, flopsPerMs: 1e-3 } },
   { what: 'with workgroups of 8, as on software devices', beta1: 0.9, shift: 0, options: { lanes: 8 } },
+  { what: 'with rows in registers', beta1: 0, shift: 0, options: { lanes: 8, registers: true } },
+  {
+    what: 'with rows in registers and first moments, D 130, 65 rows',
+    beta1: 0.9,
+    shift: 0,
+    options: { d: 130, batch: 65, lanes: 8, registers: true },
+  },
+  { what: 'with rows in registers, every latent on', beta1: 0, shift: 10, options: { lanes: 8, registers: true } },
   { what: 'baselines only', beta1: 0, shift: 0, specs: [{ arch: 'baseline', width: 33, seed: 1 }] },
   {
     what: 'more latents than the sparse form lists at once',

@@ -8,11 +8,11 @@ import { ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
 import { DENSE_SHARE } from '../../../src/sae/stepPlan';
-import { testGpu } from '../../gpu';
+import { matmulTolerance, testGpu } from '../../gpu';
 import { subgroupGpu } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
 import { dispatch, execute, words } from './dispatch';
-import { counts, PATTERNS, records, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
+import { counts, PATTERNS, records, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
 
 const POISON = 0xdeadbeef;
 
@@ -24,11 +24,14 @@ interface Encoded {
   rows?: number;
   from?: number;
   to?: number;
+  /** u of the first bit of each word too. */
+  keep?: boolean;
 }
 
 /** The active set after one dispatch, over poison. */
-async function encoded(s: Scene, { variant = DEFAULT_MATMUL, gpu, half, rows = s.rows, from = 0, to = s.layout.latents }: Encoded = {}) {
-  const kernel = await (gpu ?? (await testGpu())).kernels.get(encodeSource(variant, half !== undefined));
+async function encoded(s: Scene, options: Encoded = {}) {
+  const { variant = DEFAULT_MATMUL, gpu, half, rows = s.rows, from = 0, to = s.layout.latents, keep = false } = options;
+  const kernel = await (gpu ?? (await testGpu())).kernels.get(encodeSource(variant, half !== undefined, keep));
   const { latents, quads, rowGroups } = s.layout;
   const params = ENCODE_PARAMS.encode.pack({ rows, quads, latents, row_groups: rowGroups, from_latent: from, to_latent: to });
   const { active_set } = await execute(
@@ -36,7 +39,7 @@ async function encoded(s: Scene, { variant = DEFAULT_MATMUL, gpu, half, rows = s
     params,
     {
       inputs: { x: half ?? s.x, enc: s.wEnc, records: records(s) },
-      outputs: { active_set: new Uint32Array(s.active.length).fill(POISON) },
+      outputs: { active_set: new Uint32Array(keep ? withKept(s).length : s.active.length).fill(POISON) },
       runs: table(s),
       grid: matmulGrid(variant, rows, to - from),
     },
@@ -83,6 +86,33 @@ describe('encode: the active set by rows and by latents, 0 in padding and behind
     ] as const)
       expect(await encoded(s, { from, to })).toEqual(expected(s, s.rows, from, to));
   });
+
+  describe('and keeps u of the first bit of each word where that is asked for', () =>
+    each(
+      async (s) => {
+        const both = await encoded(s, { keep: true });
+        const { length } = s.active;
+        expect(both.subarray(0, length)).toEqual(expected(s));
+        const [kept, want] = [
+          both,
+          withKept(
+            s,
+            expected(s).map((word) => (word === POISON ? 0 : word)),
+          ),
+        ].map((all) => new Float32Array(all.buffer, 4 * length)) as [Float32Array, Float32Array];
+        const bound = matmulTolerance(s.layout.d, s.x, s.wEnc);
+        want.forEach((value, at) => {
+          if (!Number.isNaN(value)) expect(Math.abs((kept[at] as number) - value), `word ${at}`).toBeLessThanOrEqual(bound);
+        });
+        // Words of ended runs are left alone here too.
+        const columns = s.layout.latents / 4;
+        kept.forEach((value, at) => {
+          const live = isLive(s, s.latents[16 * (at % columns) + 3] as number);
+          if (!live) expect(new Uint32Array(kept.buffer, kept.byteOffset)[at], `word ${at}, ${value}`).toBe(POISON);
+        });
+      },
+      [...SHAPES.slice(0, 5), ...PATTERNS.slice(0, 4), MIXED],
+    ));
 
   it('an input that is not a number, an encoder that is not, a bias that is not: nothing is on there, and nothing else changes', async () => {
     const s = scene({ d: 5, rows: 6, runs: [{ arch: 'gated', width: 9 }] });
@@ -133,6 +163,8 @@ describe('encode: the active set by rows and by latents, 0 in padding and behind
     }
     const s = scene(MIXED);
     expect(await encoded(s, { variant, gpu })).toEqual(expected(s));
+    const kept = (words: Uint32Array) => words.filter((_, at) => at < s.active.length || s.active[at - s.active.length + MAX_RUNS] !== 0);
+    expect(kept(await encoded(s, { variant, gpu, keep: true }))).toEqual(kept(await encoded(s, { keep: true })));
     expect(await encoded(s, { variant, gpu, rows: 37, from: 64, to: 128 })).toEqual(expected(s, 37, 64, 128));
   });
 });

@@ -161,6 +161,23 @@ export function flagged(s: Scene, ...dense: number[]): Uint32Array {
   return active;
 }
 
+/** The active set as kernels that keep rows in registers find it: behind it u of the lowest bit of each word, NaN where there is none. */
+export function withKept(s: Scene, active = s.active): Uint32Array {
+  const { rowGroups, latents } = s.layout;
+  const words = (rowGroups * latents) / 4;
+  const out = new Uint32Array(MAX_RUNS + 3 * words);
+  out.set(active);
+  const kept = new Float32Array(out.buffer, 4 * (MAX_RUNS + 2 * words)).fill(Number.NaN);
+  for (let at = 0; at < words; at++) {
+    const word = active[MAX_RUNS + at] as number;
+    const bit = 31 - Math.clz32(word & -word);
+    if (bit < 0) continue;
+    const [row, column] = [Math.floor(at / (latents / 4)), at % (latents / 4)];
+    kept[at] = s.u[(4 * row + (bit % 4)) * latents + 4 * column + (bit >> 2)] as number;
+  }
+  return out;
+}
+
 /** The records: the scene's, these second moments, firing counts and first moments (plane 3 is there with the last alone). */
 export function records(s: Scene, state: { v?: Float32Array; fires?: Float32Array; m?: Float32Array } = {}): Float32Array {
   const F = s.layout.latents;

@@ -49,6 +49,12 @@ const CASES: Case[] = [
   },
   { what: 'in slices', specs: SPECS, options: { batch: 16, binding: 64 * 2 * ROW, flopsPerMs: 1e-3 }, segments: [64, 64, 64, 64, 16] },
   {
+    what: 'with rows in registers',
+    specs: SPECS,
+    options: { batch: 16, binding: 64 * 2 * ROW, lanes: 8, registers: true },
+    segments: [64, 64, 64, 64, 16],
+  },
+  {
     what: 'D above 4096',
     specs: [{ arch: 'gated', width: 70, seed: 5 }],
     options: { d: 4101, batch: 3, poolRows: 20, binding: 64 * 2 * 1026 * 16 },

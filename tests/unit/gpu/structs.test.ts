@@ -62,7 +62,7 @@ describe('Params', () => {
       readdirSync(`shaders/${folder}`)
         .filter((file) => file.endsWith('.wgsl'))
         .map((file) => file.replace('.wgsl', ''));
-    const shared = ['architectures', 'common', 'encode', 'encode_x16', 'encode_x32'];
+    const shared = ['architectures', 'common', 'encode', 'encode_x16', 'encode_x32', 'latent', 'registers', 'row'];
     expect([...Object.keys(PARAMS).map(snake), ...shared].sort()).toEqual(files('sae').sort());
     expect([...Object.keys(DENSE_PARAMS).map(snake), 'encode'].sort()).toEqual(files('sae/dense').sort());
     expect(Object.keys(LM_SHADERS).sort()).toEqual(files('lm').sort());
@@ -80,10 +80,10 @@ describe('the sweep’s shared declarations', () => {
   it('constants', () => {
     const common = wgsl('sae/common');
     expect({ MAX_RUNS, STATS }).toEqual({ MAX_RUNS: constant(common, 'MAX_RUNS'), STATS: constant(common, 'STATS') });
-    // A workgroup of latent_update, and what it leaves in `shares`.
-    for (const name of ['latent_update', 'bias_shares']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
-    // All three form u in the same order, so that they agree on f to the bit.
-    for (const name of ['decode', 'latent_update', 'fire_count']) expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
+    // A workgroup of the kernels that update latents, and what it leaves in `shares`.
+    for (const name of ['latent', 'bias_shares']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
+    // All form u in the same order, so that they agree on f to the bit.
+    for (const name of ['decode', 'latent_update', 'fire_count', 'registers']) expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
     const codes = wgsl('sae/architectures');
     for (const { id, code } of Object.values(ARCHITECTURES)) expect(constant(codes, id.toUpperCase()), id).toBe(code);
   });

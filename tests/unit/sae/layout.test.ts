@@ -62,11 +62,39 @@ describe('layoutOf', () => {
       [13, undefined, 32, 1],
     ] as const)
       expect(layoutOf(d, 1, [gated(1)], { ...limits, lanes })).toMatchObject({ workgroup, chunks });
-    const device = (isSoftware: boolean) =>
-      ({ limits: DEFAULT_LIMITS, adapter: { isSoftware } }) as unknown as Parameters<typeof layoutLimits>[0];
+  });
+
+  it('asks of a device what suits it: rows in registers on a processor whose subgroups all have 8 lanes', () => {
+    const device = (isSoftware: boolean, least?: number, most = least) =>
+      ({
+        limits: DEFAULT_LIMITS,
+        adapter: { isSoftware },
+        device: {
+          features: new Set(least === undefined ? [] : ['subgroups']),
+          adapterInfo: { subgroupMinSize: least, subgroupMaxSize: most },
+        },
+      }) as unknown as Parameters<typeof layoutLimits>[0];
     const { maxStorageBufferBindingSize } = DEFAULT_LIMITS;
-    expect(layoutLimits(device(false), 7)).toEqual({ maxStorageBufferBindingSize, flopsPerMs: 7, lanes: 32 });
-    expect(layoutLimits(device(true), 7)).toEqual({ maxStorageBufferBindingSize, flopsPerMs: 7, lanes: 8 });
+    const gpu = { maxStorageBufferBindingSize, flopsPerMs: 7, lanes: 32, registers: false };
+    expect(layoutLimits(device(false, 32), 7)).toEqual(gpu);
+    expect(layoutLimits(device(false, 8), 7)).toEqual(gpu);
+    expect(layoutLimits(device(true, 8), 7)).toEqual({ ...gpu, lanes: 8, registers: true });
+    for (const [least, most] of [[undefined], [4, 4], [4, 8], [8, 16]]) {
+      expect(layoutLimits(device(true, least, most), 7)).toEqual({ ...gpu, lanes: 8 });
+    }
+  });
+
+  it('keeps rows in registers where they fit: 64 vec4s', () => {
+    for (const [d, registers] of [
+      [1, true],
+      [256, true],
+      [257, false],
+    ] as const) {
+      expect(layoutOf(d, 1, [gated(1)], { ...limits, registers: true })).toMatchObject({ registers, chunks: 1 });
+      expect(layoutOf(d, 1, [gated(1)], limits).registers).toBe(false);
+    }
+    // The active set is then half as large again, and may be what is largest.
+    expect(layoutOf(16, 40_000, [baseline(20_000)], { ...limits, registers: true }).segments.length).toBe(5);
   });
 
   it.each([

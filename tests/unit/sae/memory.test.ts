@@ -44,6 +44,11 @@ describe('memory', () => {
     expect(work).toBe(256 * (4 * ROW + 4 + 2 * 32) + (4 * 256 * 5120) / 8);
   });
 
+  it('rows in registers want u of one (row, latent) in 16 beside the active set', () => {
+    const of = (registers: boolean) => gpuMemory(layoutOf(256, 256, [gated(4096)], { ...limits, registers })).total;
+    expect(of(true) - of(false)).toBe((256 * 4096 * 4) / 16);
+  });
+
   it('total is the sum of all buffers, largest the largest of them', () => {
     for (const [momentum, halfX] of [
       [false, false],

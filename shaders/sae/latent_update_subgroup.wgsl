@@ -1,0 +1,147 @@
+// What latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded once,
+// and of each row on which it is active x, e and e_aux once, which serve the dot products and then the gradients. All 8 lanes walk the bits of
+// the latent's column together, so no list is needed, and no barrier. The sums over rows run in the order of the batch.
+//
+// One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded.
+
+struct Params {
+  rows : u32,        // B
+  quads : u32,       // Q, at most 64
+  latents : u32,     // of the segment
+  row_groups : u32,  // ceil(B/4)
+  runs : u32,        // R
+  from_group : u32,  // this dispatch works on the groups [from_group, to_group)
+  to_group : u32,
+  per_row : f32,     // 1/B
+}
+
+@group(0) @binding(0) var<uniform> params : Params;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(subgroup_invocation_id) t : u32) {
+  let g = params.from_group + group.x + group.y * groups.x;
+  if (g >= params.to_group) {
+    return;
+  }
+  let begin = g * GROUP;
+  let r = u32(records[begin].w); // the same for all eight, padding included
+  let run = runs.run[r];
+  if (run.live == 0u || active_set.dense[r] != 0u) {
+    return;
+  }
+  let aux = has_aux(run.arch);
+  let main_ = run.main_slot * params.rows;
+  let second = run.aux_slot * params.rows;
+  let last = min(begin + GROUP, run.first + run.width);
+  let columns = (params.quads + LANES - 1u) / LANES;
+  var shift = Row();
+  for (var c = 0u; c < columns; c++) {
+    shift = with_column(shift, c, shift_at(r, min(c * LANES + t, params.quads - 1u)));
+  }
+  var share = Row();
+  for (var i = begin; i < last; i++) {
+    let row0 = i * params.quads;
+    let latent = records[i];
+    let correction = records[params.latents + i].w;
+    var enc_row = Row();
+    var dec_row = Row();
+    for (var c = 0u; c < columns; c++) {
+      let q = c * LANES + t;
+      if (q < params.quads) {
+        enc_row = with_column(enc_row, c, enc[row0 + q]);
+        dec_row = with_column(dec_row, c, dec[row0 + q]);
+      }
+    }
+    var g_enc = Row();
+    var g_dec = Row();
+    var total = vec4(0.0); // gradients of the scalars (xyz) and of u (w), over B
+    var fires = 0.0;
+    let words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
+    let nibble = 4u * (i % 4u);
+    for (var start = 0u; start < params.row_groups; start += LANES) {
+      // Each lane one word; then together through those that are not 0.
+      var word = 0u;
+      if (start + t < params.row_groups) {
+        word = (active_set.words[words + start + t] >> nibble) & 15u;
+      }
+      var lanes = subgroupBallot(word != 0u).x;
+      while (lanes != 0u) {
+        let lane = firstTrailingBit(lanes);
+        lanes &= lanes - 1u;
+        var bits = subgroupShuffle(word, lane);
+        while (bits != 0u) {
+          let row = 4u * (start + lane) + firstTrailingBit(bits);
+          bits &= bits - 1u;
+          let at = row * params.quads;
+          let e_at = (main_ + row) * params.quads;
+          let aux_at = (second + row) * params.quads;
+          var u4 = vec4(0.0);
+          var we4 = vec4(0.0);
+          var wa4 = vec4(0.0);
+          var x_row = Row();
+          var e_row = Row();
+          for (var c = 0u; c < columns; c++) {
+            let q = c * LANES + t;
+            if (q < params.quads) {
+              let here = x[at + q];
+              let e = errors[e_at + q];
+              let direction = column(dec_row, c);
+              u4 += here * column(enc_row, c);
+              we4 += e * direction;
+              if (aux) {
+                wa4 += errors[aux_at + q] * direction;
+              }
+              x_row = with_column(x_row, c, here);
+              e_row = with_column(e_row, c, e);
+            }
+          }
+          let dots = over_lanes(vec4(dot(u4, vec4(1.0)), dot(we4, vec4(1.0)), dot(wa4, vec4(1.0)), 0.0));
+          let u = dots.x - correction;
+          let f = activate(run.arch, u, latent).f;
+          let p = pull(run.arch, u, latent, f, dots.y, dots.z, run.lambda);
+          let scaled = vec4(p.vectors, p.u) * params.per_row;
+          total += scaled;
+          fires += select(0.0, 1.0, f > 0.0);
+          g_enc = plus(g_enc, scaled.w, x_row);
+          g_dec = plus(g_dec, 2.0 * f * params.per_row, e_row);
+        }
+      }
+    }
+    let s = total.w;
+    share = plus(share, s, enc_row);
+    var dots = vec4(0.0);
+    for (var c = 0u; c < columns; c++) {
+      let w = column(dec_row, c);
+      dots += vec4(dot(w, column(g_dec, c)), dot(w, w), 0.0, 0.0);
+    }
+    let both = over_lanes(dots);
+    let along = both.x / both.y;
+    var square = 0.0;
+    for (var c = 0u; c < columns; c++) {
+      let q = c * LANES + t;
+      if (q < params.quads) {
+        update_enc(run, row0 + q, column(enc_row, c), column(g_enc, c) - s * column(shift, c));
+        let w = column(dec_row, c);
+        let value = update_dec(run, row0 + q, w, column(g_dec, c) - along * w);
+        square += dot(value, value);
+        dec_row = with_column(dec_row, c, value);
+      }
+    }
+    let length = sqrt(over_lanes(vec4(square, 0.0, 0.0, 0.0)).x);
+    for (var c = 0u; c < columns; c++) {
+      let q = c * LANES + t;
+      if (q < params.quads) {
+        dec[row0 + q] = column(dec_row, c) / length;
+      }
+    }
+    if (t == 0u) {
+      update_scalars(run, i, total.xyz, fires);
+    }
+  }
+  for (var c = 0u; c < columns; c++) {
+    let q = c * LANES + t;
+    if (q < params.quads) {
+      shares[g * params.quads + q] = column(share, c);
+    }
+  }
+}
