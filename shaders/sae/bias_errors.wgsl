@@ -1,6 +1,6 @@
 // First half of b_dec's gradient, from the decoder: g_bias[r] = (2/B) sum_b e_b. (The second half: bias_shares.wgsl.)
-// One workgroup of 16 columns x 16 row lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a group of 32
-// consecutive rows, the groups are added in order.
+// One workgroup of 16 columns x LANES invocations, which share 16 row lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a
+// group of 32 consecutive rows, the groups are added in order.
 // The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
 
 struct Params {
@@ -14,11 +14,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, B, Q]
 @group(0) @binding(3) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
 
+override LANES : u32 = 16u;
 const GROUP = 32u;
 
 var<workgroup> lanes : array<vec4<f32>, 256>;
 
-@compute @workgroup_size(16, 16)
+@compute @workgroup_size(16, LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
   let run = runs.run[group.y];
   if (run.live == 0u) {
@@ -28,14 +29,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   let at = group.y * params.quads + q;
   var total = vec4(0.0);
   for (var base = 0u; base < params.rows; base += 16u * GROUP) {
-    var sum = vec4(0.0);
-    if (q < params.quads) {
-      let first = base + t.y * GROUP;
-      for (var row = first; row < min(first + GROUP, params.rows); row++) {
+    for (var lane = t.y; lane < 16u; lane += LANES) {
+      var sum = vec4(0.0);
+      let first = base + lane * GROUP;
+      for (var row = first; row < min(first + GROUP, params.rows) && q < params.quads; row++) {
         sum += errors[(run.main_slot * params.rows + row) * params.quads + q];
       }
+      lanes[lane * 16u + t.x] = sum;
     }
-    lanes[t.y * 16u + t.x] = sum;
     workgroupBarrier();
     if (t.y == 0u) {
       for (var lane = 0u; lane < 16u; lane++) {

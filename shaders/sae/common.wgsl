@@ -24,9 +24,9 @@ struct Run {
   eps : f32,
   main_slot : u32,   // block of `errors` that holds e = x_hat - x
   aux_slot : u32,    // block of `errors` that holds the auxiliary error, when the architecture has one
+  before : u32,      // latents of the run in earlier segments
   spare0 : u32,
   spare1 : u32,
-  spare2 : u32,
 }
 
 struct Runs {

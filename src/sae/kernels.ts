@@ -94,7 +94,7 @@ export const PARAMS = {
     per_row: 'f32',
   }),
   biasErrors: struct({ rows: 'u32', quads: 'u32', scale: 'f32' }),
-  biasShares: struct({ quads: 'u32' }),
+  biasShares: struct({ quads: 'u32', first: 'u32', last: 'u32' }),
   adamBias: struct({ quads: 'u32' }),
   reduceStats: struct({ rows: 'u32', slot_rows: 'u32', runs: 'u32', chunks: 'u32' }),
   fireCount: struct({ rows: 'u32', quads: 'u32', latents: 'u32', row_groups: 'u32', offset: 'u32' }),
@@ -117,9 +117,9 @@ export const RUN = struct({
   eps: 'f32',
   main_slot: 'u32',
   aux_slot: 'u32',
+  before: 'u32',
   spare0: 'u32',
   spare1: 'u32',
-  spare2: 'u32',
 });
 
 /** Most runs that one packed sweep can hold (the length of the run table). */

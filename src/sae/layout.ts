@@ -16,8 +16,8 @@ const SEGMENT_STEP = 64;
 const DENSE_WORK_BYTES = 64 * 2 ** 20;
 /** Largest gradients (both matrices) that the dense form may store beside a training step that can choose it. */
 const DENSE_GRADIENT_BYTES = 256 * 2 ** 20;
-/** Longest estimated time of one of the dense form's dispatches, which are not cut into slices. */
-const DENSE_DISPATCH_MS = 500;
+/** Longest estimated time of one of the dense form's dispatches on a software device, where nothing has to be drawn in between and small row blocks cost. */
+const SOFTWARE_DENSE_MS = 500;
 /** Row blocks of the dense form are multiples of the rows that its kernels sum in one go, so that blocks leave no trace in the bits. */
 const ROW_GROUP = 32;
 /** Rows, latents or columns that a workgroup of the dense form's products owns: 8 invocations of 4. */
@@ -69,6 +69,8 @@ export interface Layout {
   slots: number;
   /** Invocations of the row-wide kernels, a power of two: each owns about four vec4 columns. */
   workgroup: number;
+  /** Invocations that share the 16 lanes of a sum over rows or latents (bias_errors.wgsl, bias_shares.wgsl). */
+  sumLanes: number;
   /** Column chunks of the row-wide kernels. */
   chunks: number;
   /** Rows fit the registers of one subgroup, and the device has such: two of the row-wide kernels are then others (registers.wgsl), and the encoder keeps some of u. */
@@ -87,6 +89,8 @@ export interface LayoutLimits {
   flopsPerMs: number;
   /** Least invocations of a row-wide workgroup: 32, a GPU's subgroup, unless given. A software device is faster with 8, for it pays for every barrier. */
   lanes?: number;
+  /** Longest estimated time of one of the dense form's dispatches, which are not cut into slices but work on row blocks: DISPATCH_MS unless given. */
+  denseMs?: number;
   /** Keep rows in the registers of a subgroup where they fit. For software devices whose subgroups have 8 lanes: measured on those alone. */
   registers?: boolean;
 }
@@ -96,6 +100,7 @@ export const layoutLimits = (gpu: Pick<Gpu, 'limits' | 'adapter' | 'device'>, fl
   maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
   flopsPerMs,
   lanes: gpu.adapter.isSoftware ? 8 : 32,
+  denseMs: gpu.adapter.isSoftware ? SOFTWARE_DENSE_MS : DISPATCH_MS,
   registers: gpu.adapter.isSoftware && hasSubgroupsOf(gpu, REGISTER_LANES),
 });
 
@@ -139,10 +144,9 @@ export function layoutOf(
   }
   if (latents * 4 > binding)
     throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
-  const registers = limits.registers === true && quads <= REGISTER_QUADS;
+  const registers = keepsRows(quads, limits);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum, registers), binding);
-  const workgroup = Math.min(256, Math.max(limits.lanes ?? 32, 2 ** Math.ceil(Math.log2(quads / 4))));
-  const chunks = Math.ceil(quads / (4 * workgroup));
+  const { workgroup, chunks } = rowGeometry(quads, limits);
   const layout: Layout = {
     d,
     quads,
@@ -153,6 +157,8 @@ export function layoutOf(
     segments,
     slots,
     workgroup,
+    // Where every invocation waits its turn at a barrier, one does the work of all.
+    sumLanes: (limits.lanes ?? 32) < 32 ? 1 : 16,
     chunks,
     registers,
     momentum,
@@ -163,36 +169,47 @@ export function layoutOf(
   return dense ? { ...layout, dense } : layout;
 }
 
+function rowGeometry(quads: number, { lanes = 32 }: LayoutLimits): { workgroup: number; chunks: number } {
+  const workgroup = Math.min(256, Math.max(lanes, 2 ** Math.ceil(Math.log2(quads / 4))));
+  return { workgroup, chunks: Math.ceil(quads / (4 * workgroup)) };
+}
+
+const keepsRows = (quads: number, { registers = false }: LayoutLimits): boolean => registers && quads <= REGISTER_QUADS;
+
 /** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, the records, or the active set. */
 export const latentBytes = (quads: number, rowGroups: number, momentum: boolean, registers = false): number =>
   Math.max((momentum ? 3 : 2) * quads * 16, (momentum ? 4 : 3) * 16, (registers ? 3 : 2) * rowGroups + 4);
 
+const mostLatents = (bytesEach: number, binding: number): number => Math.floor(binding / bytesEach / SEGMENT_STEP) * SEGMENT_STEP;
+
 function segmentsOf(latents: number, bytesEach: number, binding: number): Segment[] {
-  const most = Math.floor(binding / bytesEach / SEGMENT_STEP) * SEGMENT_STEP;
+  const most = mostLatents(bytesEach, binding);
   if (most === 0) throw new Error(`${SEGMENT_STEP} latents take ${SEGMENT_STEP * bytesEach} bytes; this device binds at most ${binding}`);
   const segments: Segment[] = [];
   for (let from = 0; from < latents; from += most) segments.push({ from, count: Math.min(most, latents - from) });
   return segments;
 }
 
-function denseLayout(l: Layout, { maxStorageBufferBindingSize, flopsPerMs }: LayoutLimits, form: StepForm): DenseLayout | undefined {
+function denseLayout(l: Layout, limits: LayoutLimits, form: StepForm): DenseLayout | undefined {
+  const { maxStorageBufferBindingSize, flopsPerMs, denseMs = DISPATCH_MS } = limits;
   const gradients = 2 * l.latents * l.quads * 16;
   const possible = form !== 'sparse' && l.segments.length === 1 && l.chunks === 1;
   if (!possible || (form === 'auto' && gradients > DENSE_GRADIENT_BYTES)) return undefined;
   const widest = Math.min(
     Math.min(DENSE_WORK_BYTES, maxStorageBufferBindingSize) / (l.latents * 4),
-    (flopsPerMs * DENSE_DISPATCH_MS) / (4 * l.d * l.latents),
+    (flopsPerMs * denseMs) / (4 * l.d * l.latents),
   );
   const blockRows = Math.min(l.batch, Math.max(ROW_GROUP, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
   if (l.latents * Math.ceil(blockRows / 4) * 16 > maxStorageBufferBindingSize) return undefined;
   return { blockRows, stride: Math.ceil(blockRows / 4) };
 }
 
-/** The part of a run's latents that lies in a segment, in the segment's own count; width 0 when none does. */
-export function clip(run: { first: number; width: number }, segment: Segment): { first: number; width: number } {
+/** The part of a run's latents that lies in a segment, in the segment's own count (width 0 when none does), and how many lie in earlier ones. */
+export function clip(run: { first: number; width: number }, segment: Segment): { first: number; width: number; before: number } {
   const from = Math.max(run.first, segment.from);
   const to = Math.min(run.first + run.width, segment.from + segment.count);
-  return to <= from ? { first: 0, width: 0 } : { first: from - segment.from, width: to - from };
+  const before = Math.min(run.width, Math.max(0, segment.from - run.first));
+  return to <= from ? { first: 0, width: 0, before } : { first: from - segment.from, width: to - from, before };
 }
 
 /**
@@ -210,20 +227,54 @@ export function stepFlops(l: Layout, density: number): number {
   return product * (1 + WALK_COST * 8 * density) + 30 * l.latents * l.d;
 }
 
-/** Splits runs, in order, into packed groups that each respect the run table and the size of `errors` on this device. */
-export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: readonly T[], maxStorageBufferBindingSize: number): T[][] {
-  const most = Math.floor(maxStorageBufferBindingSize / (batch * Math.ceil(d / 4) * 16));
-  const groups: T[][] = [];
-  let slots = Number.POSITIVE_INFINITY;
+/** Runs that are packed together, and how their steps are to be done. */
+export interface RunGroup<T> {
+  runs: T[];
+  form: 'auto' | 'sparse';
+}
+
+/**
+ * Whether the dense form is there to be chosen for so many packed latents. Counted with first moments and the smallest row blocks, so that
+ * neither another run's beta1 nor the device's measured speed decides.
+ */
+function mayBeDense(d: number, batch: number, latents: number, limits: LayoutLimits): boolean {
+  const quads = Math.ceil(d / 4);
+  const { maxStorageBufferBindingSize: binding } = limits;
+  const each = latentBytes(quads, Math.ceil(batch / 4), true, keepsRows(quads, limits));
+  return (
+    rowGeometry(quads, limits).chunks === 1 &&
+    latents <= mostLatents(each, binding) &&
+    latents * quads * 32 <= DENSE_GRADIENT_BYTES &&
+    latents * ROW_GROUP * 4 <= binding
+  );
+}
+
+/**
+ * Splits runs into packed groups that respect the run table and the size of `errors` on this device. Whether a run may take the dense form
+ * depends on the run alone, so that its bits do: those that may are packed for as long as all of them still may, and never with the others.
+ */
+export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: readonly T[], limits: LayoutLimits): RunGroup<T>[] {
+  const most = Math.floor(limits.maxStorageBufferBindingSize / (batch * Math.ceil(d / 4) * 16));
+  const groups: RunGroup<T>[] = [];
+  const open = new Map<RunGroup<T>['form'], { group: RunGroup<T>; slots: number; latents: number }>();
   for (const run of runs) {
-    const last = groups.at(-1);
-    const more = ARCHITECTURES[run.arch].hasAux ? 2 : 1;
-    if (last && last.length < MAX_RUNS && slots + more <= most) {
-      last.push(run);
-      slots += more;
+    const slots = ARCHITECTURES[run.arch].hasAux ? 2 : 1;
+    const latents = roundUp(run.width, LATENT_GROUP);
+    const form = mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
+    const last = open.get(form);
+    if (
+      last &&
+      last.group.runs.length < MAX_RUNS &&
+      last.slots + slots <= most &&
+      (form === 'sparse' || mayBeDense(d, batch, last.latents + latents, limits))
+    ) {
+      last.group.runs.push(run);
+      last.slots += slots;
+      last.latents += latents;
     } else {
-      groups.push([run]);
-      slots = more;
+      const group: RunGroup<T> = { runs: [run], form };
+      groups.push(group);
+      open.set(form, { group, slots, latents });
     }
   }
   return groups;

@@ -22,6 +22,8 @@ export function sharedBytes(l: Layout, halfX = false) {
     totals: l.runs.length * STATS * 4,
     counts: MAX_RUNS * 4,
     fires: l.latents * 4,
+    // Sums of bias_shares between segments, 16 lanes.
+    carry: l.segments.length > 1 ? l.runs.length * 16 * row : 16,
     // The dense form's own.
     ut: block,
     acts: block,

@@ -20,7 +20,7 @@ export async function sparsePasses(context: StepContext, momentum: boolean, dens
     l.registers
       ? saeKernel(gpu, 'latentUpdateSubgroup', { MOMENTUM: momentum ? 1 : 0 })
       : saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }),
-    saeKernel(gpu, 'biasShares'),
+    saeKernel(gpu, 'biasShares', { LANES: l.sumLanes }),
   ]);
   return {
     update: (plan) => {
@@ -53,16 +53,17 @@ export async function sparsePasses(context: StepContext, momentum: boolean, dens
       }
     },
     biasShares: (plan) => {
-      for (const segment of context.segments) {
+      context.segments.forEach((segment, s) => {
+        const [first, last] = [s === 0, s === context.segments.length - 1].map(Number) as [number, number];
         plan.add(
           biasShares,
           {
-            params: context.uniform('biasShares', PARAMS.biasShares, { quads: l.quads }),
-            ...context.pick(segment, 'runs', 'active_set', 'shares', 'g_bias'),
+            params: context.uniform('biasShares', PARAMS.biasShares, { quads: l.quads, first, last }),
+            ...context.pick(segment, 'runs', 'active_set', 'shares', 'g_bias', 'carry'),
           },
           [Math.ceil(l.quads / 16), l.runs.length],
         );
-      }
+      });
     },
   };
 }

@@ -17,6 +17,7 @@ const SHARED_NAMES = {
   totals: 'totals',
   counts: 'counts',
   fires: 'fires',
+  carry: 'carry',
   g_bias: 'gBias',
   ut: 'ut',
   acts: 'acts',

@@ -37,7 +37,7 @@ export async function stepPlan(context: StepContext, options: StepPlanOptions): 
     kernel('correction'),
     decoder(gpu, l),
     kernel('reduceStats'),
-    kernel('biasErrors'),
+    kernel('biasErrors', { LANES: l.sumLanes }),
     kernel('adamBias', { MOMENTUM: momentum ? 1 : 0 }),
   ]);
   const R = l.runs.length;

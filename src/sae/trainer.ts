@@ -240,7 +240,6 @@ export class SweepTrainer {
           aux_slot: place.auxSlot,
           spare0: 0,
           spare1: 0,
-          spare2: 0,
         });
       });
       this.gpu.queue.writeBuffer(segment.buffers.runs, 0, table);

@@ -12,13 +12,20 @@ describe('biasErrors', () =>
   each(
     async (s) => {
       const R = s.runs.length;
-      const { g_bias } = await dispatch('biasErrors', {
-        params: { rows: s.rows, quads: s.layout.quads, scale: 2 / 64 },
-        runs: table(s),
-        inputs: { errors: s.errors },
-        outputs: { g_bias: poison(R * s.width) },
-        grid: [groups(s.layout.quads, 16), R],
-      });
+      const [g_bias, alone] = (await Promise.all(
+        [16, 1].map(async (LANES) => {
+          const out = await dispatch('biasErrors', {
+            params: { rows: s.rows, quads: s.layout.quads, scale: 2 / 64 },
+            runs: table(s),
+            inputs: { errors: s.errors },
+            outputs: { g_bias: poison(R * s.width) },
+            grid: [groups(s.layout.quads, 16), R],
+            constants: { LANES },
+          });
+          return out.g_bias;
+        }),
+      )) as [Float32Array, Float32Array];
+      expect(alone, 'by one invocation').toEqual(g_bias);
       for (let r = 0; r < R; r++) {
         const own = rowOf(s, g_bias, r);
         if (!isLive(s, r)) untouched(own, `run ${r}`);
@@ -29,7 +36,7 @@ describe('biasErrors', () =>
   ));
 
 describe('biasShares', () => {
-  const check = async (s: Scene, dense: number[] = []) => {
+  const check = async (s: Scene, dense: number[] = [], cuts = [s.layout.latents], LANES = 16) => {
     const { latents, quads } = s.layout;
     const R = s.runs.length;
     // s_i of every latent, and what latent_update makes of it: a row a group, padding not counted.
@@ -45,13 +52,23 @@ describe('biasShares', () => {
       }
     });
     const before = randoms(R * s.width, 10);
-    const { g_bias } = await dispatch('biasShares', {
-      params: { quads },
-      runs: table(s),
-      inputs: { active_set: flagged(s, ...dense), shares },
-      outputs: { g_bias: before },
-      grid: [groups(quads, 16), R],
-    });
+    let state = { g_bias: before, carry: poison(R * 16 * s.width) };
+    let from = 0;
+    for (const [k, count] of cuts.entries()) {
+      state = await dispatch('biasShares', {
+        params: { quads, first: k === 0 ? 1 : 0, last: k === cuts.length - 1 ? 1 : 0 },
+        runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }), { from, count }),
+        inputs: {
+          active_set: flagged(s, ...dense),
+          shares: shares.subarray((from / LATENT_GROUP) * s.width, ((from + count) / LATENT_GROUP) * s.width),
+        },
+        outputs: state,
+        grid: [groups(quads, 16), R],
+        constants: { LANES },
+      });
+      from += count;
+    }
+    const { g_bias } = state;
     s.runs.forEach((run, r) => {
       const [actual, kept] = [rowOf(s, g_bias, r), rowOf(s, before, r)];
       if (!isLive(s, r) || dense.includes(r)) expect(actual).toEqual(kept);
@@ -62,12 +79,30 @@ describe('biasShares', () => {
           `run ${r}`,
         );
     });
+    return g_bias;
   };
-  each((s) => check(s), [...SHAPES, { d: 5, rows: 1, runs: [{ arch: 'gated', width: 700 }] }]);
+  each(
+    async (s) => expect(await check(s), 'by one invocation').toEqual(await check(s, [], [s.layout.latents], 1)),
+    [...SHAPES, { d: 5, rows: 1, runs: [{ arch: 'gated', width: 700 }] }],
+  );
 
   it('of the sparse runs alone', async () => {
     const s = scene(SHAPES[4] as SceneSpec);
     for (const dense of [[0], [2], [0, 2]]) await check(s, dense);
+  });
+
+  it('gives the same bits wherever the latents are cut into segments', async () => {
+    const runs = [70, 3, 700, 9].map((width, r) => ({ arch: r % 2 === 0 ? ('gated' as const) : ('baseline' as const), width }));
+    const s = scene({ d: 21, rows: 2, runs });
+    expect(s.layout.latents).toBe(800);
+    const whole = await check(s);
+    for (const cuts of [
+      [64, 736],
+      [128, 64, 64, 512, 32],
+      [768, 32],
+      [...new Array<number>(12).fill(64), 32],
+    ])
+      for (const lanes of [16, 1]) expect(await check(s, [], cuts, lanes), `${cuts}`).toEqual(whole);
   });
 });
 

@@ -4,7 +4,7 @@ import { readFloats, write } from '../../../src/gpu/buffers';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { forward, jumpReluThreshold } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
-import { groupRuns } from '../../../src/sae/layout';
+import { groupRuns, layoutLimits } from '../../../src/sae/layout';
 import { gpuMemory } from '../../../src/sae/memory';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { testGpu } from '../../gpu';
@@ -170,7 +170,7 @@ describe('a step', () => {
     const specs = (['gated', 'baseline'] as const).flatMap((arch) =>
       Array.from({ length: 4 }, () => spec(arch, arch === 'gated' ? 1024 : 1536)),
     );
-    expect(groupRuns(512, 1024, specs, gpu.limits.maxStorageBufferBindingSize)).toHaveLength(1);
+    expect(groupRuns(512, 1024, specs, layoutLimits(gpu, 1e9))).toHaveLength(1);
     const s = await sweep(specs, { d: 512, batch: 1024, poolRows: 50, mean: new Float32Array(512), form: 'auto' });
     expect(s.trainer.layout).toMatchObject({ latents: 10_240, slots: 12 });
     const logs = await (await s.trainer.step(s.slots(0), true)).log;

@@ -35,7 +35,6 @@ export function runTable(
       aux_slot: place.auxSlot,
       spare0: 0,
       spare1: 0,
-      spare2: 0,
     });
   });
   return table;

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { STATS } from '../../../src/sae/kernels';
-import { maxError } from '../../gpu';
 import { COMPILING } from './checks';
-import { bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep, tensorsOf, weightsOf } from './sweep';
+import { bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep, weightsOf } from './sweep';
 
 /** Packed: 0–152, 152–160, 160–232, 232–272. In segments of 64, no run but the second lies in one. */
 const SPECS: RunSpec[] = [
@@ -71,36 +70,16 @@ async function pair({ specs, options, segments }: Case): Promise<[Sweep, Sweep]>
   return [cut, whole];
 }
 
-const relative = (actual: Float32Array, expected: Float32Array) =>
-  maxError(actual, expected) / expected.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
-
 describe.each(CASES)('$what', (given) => {
   it(
-    'trains to the same weights: the first step bit for bit but for b_dec, whose sum goes by segments, then within 1e-5',
+    'trains to the same bits: logs, weights, firing counts',
     async () => {
       const [cut, whole] = await pair(given);
       for (let step = 0; step < 8; step++) {
         const [actual, expected] = await Promise.all([cut, whole].map(async (s) => (await s.trainer.step(s.slots(step), true)).log));
-        for (const [r, log] of (expected ?? []).entries()) {
-          for (const [name, value] of Object.entries(log ?? {})) {
-            const other = Object.entries(actual?.[r] ?? {}).find(([key]) => key === name)?.[1] ?? Number.NaN;
-            if (step === 0) expect(other, `${name} of run ${r}`).toBe(value);
-            else
-              expect(Math.abs(other - value), `${name} of run ${r}, step ${step}`).toBeLessThanOrEqual(
-                1e-5 * Math.max(1e-6, Math.abs(value)),
-              );
-          }
-        }
+        expect(actual, `step ${step}`).toEqual(expected);
         const [now, want] = [await weightsOf(cut.trainer), await weightsOf(whole.trainer)];
-        want.forEach((w, r) => {
-          const tensors = now[r] ? tensorsOf(now[r]) : [];
-          tensorsOf(w).forEach(([name, values], i) => {
-            const got = tensors[i]?.[1] as Float32Array;
-            if (step === 0 && name !== 'bDec')
-              expect(Buffer.from(got.buffer).equals(Buffer.from(values.buffer)), `${name} of run ${r}`).toBe(true);
-            else expect(relative(got, values), `${name} of run ${r}, step ${step}`).toBeLessThan(1e-5);
-          });
-        });
+        expect(now.map(bitsOf), `step ${step}`).toEqual(want.map(bitsOf));
       }
       for (const r of given.specs.keys()) expect([...(await cut.trainer.takeFires(r))]).toEqual([...(await whole.trainer.takeFires(r))]);
       cut.gpu.check();

@@ -75,12 +75,12 @@ describe('layoutOf', () => {
         },
       }) as unknown as Parameters<typeof layoutLimits>[0];
     const { maxStorageBufferBindingSize } = DEFAULT_LIMITS;
-    const gpu = { maxStorageBufferBindingSize, flopsPerMs: 7, lanes: 32, registers: false };
+    const gpu = { maxStorageBufferBindingSize, flopsPerMs: 7, lanes: 32, denseMs: 50, registers: false };
     expect(layoutLimits(device(false, 32), 7)).toEqual(gpu);
     expect(layoutLimits(device(false, 8), 7)).toEqual(gpu);
-    expect(layoutLimits(device(true, 8), 7)).toEqual({ ...gpu, lanes: 8, registers: true });
+    expect(layoutLimits(device(true, 8), 7)).toEqual({ ...gpu, lanes: 8, denseMs: 500, registers: true });
     for (const [least, most] of [[undefined], [4, 4], [4, 8], [8, 16]]) {
-      expect(layoutLimits(device(true, least, most), 7)).toEqual({ ...gpu, lanes: 8 });
+      expect(layoutLimits(device(true, least, most), 7)).toEqual({ ...gpu, lanes: 8, denseMs: 500 });
     }
   });
 
@@ -154,8 +154,9 @@ describe('segments', () => {
         Array.from({ length: run.width }, (_, i) => run.first + i),
       );
     }
-    expect(clip({ first: 0, width: 8 }, { from: 64, count: 64 })).toEqual({ first: 0, width: 0 });
-    expect(clip({ first: 64, width: 8 }, { from: 0, count: 64 })).toEqual({ first: 0, width: 0 });
+    expect(clip({ first: 0, width: 8 }, { from: 64, count: 64 })).toEqual({ first: 0, width: 0, before: 8 });
+    expect(clip({ first: 64, width: 8 }, { from: 0, count: 64 })).toEqual({ first: 0, width: 0, before: 0 });
+    expect(clip({ first: 48, width: 100 }, { from: 128, count: 64 })).toEqual({ first: 0, width: 20, before: 80 });
   });
 });
 
@@ -230,7 +231,7 @@ describe('slices', () => {
 });
 
 describe('groups and work', () => {
-  it('groups runs in order, as many as the errors’ buffer and the run table allow; widths are of no account', () => {
+  it('groups runs in order, as many as the errors’ buffer and the run table allow, and by whether they may take the dense form', () => {
     // A slot of 4096 rows of 512 values: 8 MiB, 16 to a binding.
     const seven = [
       gated(40_000),
@@ -244,14 +245,45 @@ describe('groups and work', () => {
       baseline(11),
       gated(12),
     ];
-    expect(groupRuns(512, 4096, seven, BINDING).map((group) => group.map(({ width }) => width))).toEqual([
-      [40_000, 20_000, 1, 100, 300_000, 8, 9, 10, 11],
-      [12],
+    const widths = (...args: Parameters<typeof groupRuns>) =>
+      groupRuns(...args).map(({ runs, form }) => [form, ...runs.map(({ width }) => width)]);
+    // 134 217 728 bytes hold the errors of 16 slots, and 21 824 latents with both moments: what is wider is packed with its like, in segments.
+    expect(widths(512, 4096, seven, limits)).toEqual([
+      ['sparse', 40_000, 300_000],
+      ['auto', 20_000, 1, 100, 8, 9, 10, 11, 12],
     ]);
     const many = new Array<PackedRun>(130).fill(gated(2));
-    expect(groupRuns(4, 16, many, BINDING).map((group) => group.length)).toEqual([64, 64, 2]);
+    expect(groupRuns(4, 16, many, limits).map(({ runs }) => runs.length)).toEqual([64, 64, 2]);
+    const slots = new Array<PackedRun>(9).fill(gated(8));
+    expect(groupRuns(512, 4096, slots, limits).map(({ runs }) => runs.length)).toEqual([8, 1]);
     // What fits nowhere is a group of its own, for layoutOf to refuse.
-    expect(groupRuns(512, 60_000, [gated(8), gated(9)], BINDING)).toEqual([[gated(8)], [gated(9)]]);
+    expect(widths(512, 60_000, [gated(8), gated(9)], limits)).toEqual([
+      ['auto', 8],
+      ['auto', 9],
+    ]);
+  });
+
+  it('lets a run choose the dense form or not, whatever is packed with it', () => {
+    const widths = [1, 1000, 10_000, 16_384, 21_824, 21_825, 40_000, 65_536, 131_072];
+    for (const d of [4, 64, 256, 512, 768, 4096, 4100]) {
+      for (const own of [
+        limits,
+        { ...limits, maxStorageBufferBindingSize: 2 ** 32 - 4, flopsPerMs: 1e6 },
+        { ...limits, registers: true },
+      ]) {
+        const formOf = (runs: PackedRun[], momentum: boolean) => {
+          const found = new Map<number, boolean>();
+          for (const group of groupRuns(d, 512, runs, own)) {
+            const { dense } = layoutOf(d, 512, group.runs, own, { momentum, form: group.form });
+            for (const { width } of group.runs) found.set(width, dense !== undefined);
+          }
+          return widths.map((width) => found.get(width));
+        };
+        const alone = widths.map((width) => formOf([gated(width)], false)[widths.indexOf(width)]);
+        for (const momentum of [false, true]) expect(formOf(widths.map(gated), momentum), `d ${d}`).toEqual(alone);
+        expect(formOf(widths.toReversed().map(baseline), true), `d ${d}`).toEqual(alone);
+      }
+    }
   });
 
   it('counts the encoder’s work densely', () => {

@@ -69,10 +69,10 @@ describe('memory', () => {
       ...new Array(4).fill('gated 1024'),
       ...new Array(4).fill('baseline 1536'),
     ]);
-    const groups = groupRuns(512, 1024, runs, BINDING);
+    const groups = groupRuns(512, 1024, runs, limits);
     expect(groups.length).toBe(1);
     for (const flopsPerMs of [1e7, 1e10]) {
-      const l = layoutOf(512, 1024, groups[0] ?? [], { ...limits, flopsPerMs }, { momentum: true });
+      const l = layoutOf(512, 1024, groups[0]?.runs ?? [], { ...limits, flopsPerMs }, { momentum: true });
       expect(l.segments.length).toBe(1);
       expect(l.dense).toBeDefined();
       expect(gpuMemory(l).largest).toBeLessThanOrEqual(BINDING);
@@ -91,10 +91,10 @@ describe('memory', () => {
       return false;
     }
     let [bytes, kept] = [0, 0];
-    for (const group of groupRuns(d, c.batch, expand(c), BINDING)) {
-      const l = layoutOf(d, c.batch, group, limits, { momentum: c.beta1 > 0 });
+    for (const { runs, form } of groupRuns(d, c.batch, expand(c), limits)) {
+      const l = layoutOf(d, c.batch, runs, limits, { momentum: c.beta1 > 0, form });
       const { total, largest, state } = gpuMemory(l);
-      expect(largest, `d ${d}, batch ${c.batch}, widths ${group.map(({ width }) => width)}`).toBeLessThanOrEqual(BINDING);
+      expect(largest, `d ${d}, batch ${c.batch}, widths ${runs.map(({ width }) => width)}`).toBeLessThanOrEqual(BINDING);
       bytes += total;
       kept += state;
     }
