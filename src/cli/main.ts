@@ -14,8 +14,8 @@ const USAGE = `npm run lab -- COMMAND [options]        (docs/cli.md says what ea
 
   train    --data PATH... --arch gated|baseline --d-sae N --lambda X --out DIR
            [--steps N] [--batch N] [--lr X] [--seed N] [--init DIR|FILE] [--shuffle none|pool] [--holdout FRACTION]
-           [--normalize none|mean-square] [--lr-warmup N] [--lambda-warmup N] [--lr-decay FRACTION] [--beta1 X]
-           [--b-dec-init mean|zero] [--log-every N] [--model DIR --hook NAME --text FILE]
+           [--normalize none|mean-square|mean-norm] [--lr-warmup N] [--lambda-warmup N] [--lr-decay FRACTION] [--beta1 X]
+           [--x-dtype f32|f16] [--b-dec-init mean|zero] [--log-every N] [--model DIR --hook NAME --text FILE]
            [--context N] [--eval-tokens N] [--train-tokens N] [--tensor NAME] [--words-are-bf16]
            [--drop-masked | --keep-masked] [--drop-bos] [--drop-tokens ID,ID] [--max-norm X|Kx]
   sweep    the same with lists: --arch gated,baseline --lambda 0.01:0.1:6 --d-sae 256,512 --seed 0,1

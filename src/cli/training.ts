@@ -7,8 +7,9 @@ import { loadSae } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
 import type { SweepConfig } from '../lab/protocol';
 import { RateMeter, type TimeShares } from '../lab/rate';
-import { estimate, expand } from '../lab/runSpecs';
+import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { savedRun } from '../lab/saveRun';
+import { experimentOptions } from '../lab/sessionState';
 import { parseSettings, SETTINGS, type SettingKey, type SettingValues } from '../lab/settings';
 import { waits } from '../lab/training';
 import type { Workspace } from '../lab/workspace';
@@ -33,6 +34,7 @@ export const TRAINING_OPTIONS: OptionSpec = {
   shuffle: 'text',
   holdout: 'text',
   normalize: 'text',
+  'x-dtype': 'text',
   'lr-warmup': 'text',
   'lambda-warmup': 'text',
   'lr-decay': 'text',
@@ -70,6 +72,7 @@ const SETTING_OPTIONS: Partial<Record<string, SettingKey>> = {
   seed: 'seeds',
   holdout: 'holdout',
   normalize: 'normalize',
+  'x-dtype': 'xDtype',
   'lr-warmup': 'lrWarmup',
   'lambda-warmup': 'lambdaWarmup',
   'lr-decay': 'lrDecay',
@@ -153,24 +156,19 @@ export async function prepareTraining(
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
   const config = sweepConfig(options, d);
-  const cost = estimate(config, d, { ...bufferLimits(engine), flopsPerMs: engine.flopsPerMs });
+  const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs));
   if (!cost.ok) throw new Error(cost.problems.join('\n'));
   const seed = config.seeds[0] as number;
   const experiment = await Experiment.create(
     engine.gpu,
     await workspace.prepare(seed, config.holdout),
-    { batch: config.batch, seed, shuffle, normalize: config.normalize, bDecInit: config.bDecInit, flopsPerMs: engine.flopsPerMs },
+    { ...experimentOptions(config, seed), shuffle, flopsPerMs: engine.flopsPerMs },
     { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
   );
   const init = options.text('init');
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   return { engine, workspace, config, experiment, runs };
 }
-
-const bufferLimits = ({ gpu }: Engine) => ({
-  maxBufferSize: gpu.limits.maxBufferSize,
-  maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
-});
 
 export function limitsOf(options: Options): {
   context?: number;
@@ -263,6 +261,9 @@ export function runFacts(
     lambda: schedule.lambda,
     steps: run.step,
     seed,
+    normalize: experiment.options.normalize,
+    x_dtype: experiment.options.xDtype,
+    activation_scale: experiment.scale,
     state: run.state,
     ...(run.message === undefined ? {} : { message: run.message }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),

@@ -50,13 +50,15 @@ export interface Profile {
     positions: OutlierPlace[];
     tokens: OutlierPlace[];
   };
+  /** Of the rows that the proposed filter would leave: how many, E‖x‖ and sqrt(E‖x‖²); NaN when none are left. */
+  left: { rows: number; meanNorm: number; rootMeanSquareNorm: number };
   /** What could be asked for. */
   proposal: {
     bos: boolean;
     tokens: number[];
     /** When outliers are left after these. */
     maxNormMedians?: number;
-    /** Factor that makes E‖x‖ = sqrt(d). */
+    /** Factor that makes E‖x‖ = sqrt(d), of all rows: `left` gives it for the filtered ones. */
     scale: number;
   };
 }
@@ -119,6 +121,7 @@ export class ProfileSample {
     const constant = n < 2 ? [] : [...this.low.keys()].filter((c) => this.low[c] === this.high[c]);
     const bound = OUTLIER_MEDIANS * percentiles.p50;
     const isOutlier = norms.map((norm) => norm > bound);
+    const filter = this.propose(isOutlier);
     return {
       rows,
       sampledRows: n + this.bad + this.masked,
@@ -139,8 +142,17 @@ export class ProfileSample {
         positions: places(this.positions, isOutlier).slice(0, LISTED),
         tokens: places(this.tokens, isOutlier).slice(0, LISTED),
       },
-      proposal: { ...this.propose(isOutlier), scale: meanNorm > 0 ? Math.sqrt(d) / meanNorm : 1 },
+      left: this.leftBy(filter, bound),
+      proposal: { ...filter, scale: meanNorm > 0 ? Math.sqrt(d) / meanNorm : 1 },
     };
+  }
+
+  private leftBy({ bos, tokens, maxNormMedians }: Omit<Profile['proposal'], 'scale'>, bound: number): Profile['left'] {
+    const isLeft = (norm: number, i: number) =>
+      !(bos && this.positions[i] === 0) && !tokens.includes(this.tokens[i] as number) && !(maxNormMedians !== undefined && norm > bound);
+    const norms = this.norms.filter(isLeft);
+    const mean = (of: (norm: number) => number) => norms.reduce((sum, norm) => sum + of(norm), 0) / norms.length;
+    return { rows: norms.length, meanNorm: mean((norm) => norm), rootMeanSquareNorm: Math.sqrt(mean((norm) => norm ** 2)) };
   }
 
   /** Leave out a position or a token where at least half of the rows are outliers; bound the norm of what is left. */

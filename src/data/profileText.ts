@@ -36,8 +36,11 @@ export function describeProfile(profile: Profile): string[] {
   }
   const options = filterOptions(profile);
   if (options !== '') lines.push(`to leave them out: ${options}`);
-  if (profile.meanNorm > 0)
-    lines.push(`times ${number(proposal.scale)}, the mean norm is sqrt(d); --normalize mean-square scales to E‖x‖² = 1 in training`);
+  if (profile.meanNorm > 0) {
+    const filtered = scaleOfLeft(profile);
+    const then = options !== '' && filtered !== undefined ? `, times ${number(filtered)} of the rows that are then left` : '';
+    lines.push(`to scale to a mean norm of sqrt(d), times ${number(proposal.scale)} by this sample${then}: --normalize mean-norm`);
+  }
   return lines;
 }
 
@@ -50,4 +53,9 @@ export function filterOptions({ proposal: { bos, tokens, maxNormMedians } }: Pro
   ]
     .filter((option) => option !== '')
     .join(' ');
+}
+
+/** The factor that makes the mean norm sqrt(d) of the rows that the proposed filter leaves; undefined when there are none, or they are zero. */
+export function scaleOfLeft({ d, left }: Profile): number | undefined {
+  return left.meanNorm > 0 ? Math.sqrt(d) / left.meanNorm : undefined;
 }

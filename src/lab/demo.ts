@@ -38,6 +38,7 @@ export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
     lr: 1e-3,
     beta1: 0,
     normalize: 'mean-square',
+    xDtype: 'f32',
     bDecInit: 'mean',
   } as const;
   if (isSoftware) {

@@ -3,7 +3,7 @@
  * pages or command lines: the session and the CLI drive it step by step and listen.
  */
 import { BatchFeeder } from '../data/feeder';
-import { type Moments, sampleMoments } from '../data/moments';
+import type { Moments } from '../data/moments';
 import type { Shuffle } from '../data/sequencer';
 import type { Split } from '../data/split';
 import type { RowSource } from '../data/types';
@@ -17,9 +17,11 @@ import { gpuMemory } from '../sae/memory';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
+import type { Normalize } from './normalizations';
 import type { Origin } from './origin';
 import type { RunState } from './protocol';
 import type { RunSpec } from './runSpecs';
+import { sampleScaling } from './scaling';
 
 export interface ExperimentData {
   sources: readonly RowSource[];
@@ -27,7 +29,7 @@ export interface ExperimentData {
   split: Split;
   evaluation: EvaluationSource;
   /** Facts for saved runs: what the rows are called, and the hook and model they come from where known. */
-  origin: Omit<Origin, 'batch' | 'normalize' | 'activationScale'>;
+  origin: Omit<Origin, 'batch' | 'normalize' | 'xDtype' | 'activationScale'>;
 }
 
 export interface ExperimentOptions {
@@ -35,7 +37,9 @@ export interface ExperimentOptions {
   /** Seed of the data order; each run's own seed is for its weights. */
   seed: number;
   shuffle: Shuffle;
-  normalize: 'none' | 'mean-square';
+  normalize: Normalize;
+  /** What each batch is rounded to, and the encoder reads. */
+  xDtype: 'f32' | 'f16';
   bDecInit: 'mean' | 'zero';
   flopsPerMs: number;
   /** Names the first run of this experiment `r${firstRun}`. */
@@ -117,9 +121,7 @@ export class Experiment {
 
   /** @throws DataError or Error when the data cannot be read or the GPU cannot hold the pool. */
   static async create(gpu: Gpu, data: ExperimentData, options: ExperimentOptions, listener: Listener): Promise<Experiment> {
-    const moments = await sampleMoments(data.sources, data.split.train, { seed: options.seed });
-    const scale = options.normalize === 'mean-square' ? 1 / Math.sqrt(moments.meanSquareNorm) : 1;
-    if (!Number.isFinite(scale)) throw new Error('the sampled activations are all zero: they cannot be scaled to mean square norm 1');
+    const { moments, scale } = await sampleScaling(data.sources, data.split.train, options);
     const mean = Float32Array.from(moments.mean, (value) => value * scale);
     const feeder = await BatchFeeder.create(gpu, data.sources, data.split.train, {
       batch: options.batch,
@@ -147,14 +149,10 @@ export class Experiment {
     const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0 }));
     const made: Group[] = [];
     try {
-      for (const runs of groupRuns(
-        this.data.d,
-        batch,
-        added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width })),
-        limits.maxStorageBufferBindingSize,
-      )) {
+      const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width }));
+      for (const { runs, form } of groupRuns(this.data.d, batch, packed, limits)) {
         const trainer = await SweepTrainer.create(this.gpu, {
-          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.beta1 > 0) }),
+          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.beta1 > 0), form }),
           runs: runs.map(({ run: { spec } }) => ({
             schedule: spec.schedule,
             optimiser: { beta1: spec.beta1, beta2: 0.999, eps: 1e-8 },
@@ -164,6 +162,7 @@ export class Experiment {
           scale: this.scale,
           mean: this.mean,
           flopsPerMs,
+          halfX: this.halfX,
         });
         made.push({ trainer, runs: runs.map(({ run }) => run) });
       }
@@ -176,14 +175,18 @@ export class Experiment {
     return added;
   }
 
+  private get halfX(): boolean {
+    return this.options.xDtype === 'f16';
+  }
+
   /** False when nothing is held out and no language model is there: runs can be trained but not measured. */
   get measurable(): boolean {
     return this.data.evaluation.kind === 'model' || this.data.split.heldOutRows > 0;
   }
 
   get origin(): Origin {
-    const { batch, normalize } = this.options;
-    return { ...this.data.origin, batch, normalize, activationScale: this.scale };
+    const { batch, normalize, xDtype } = this.options;
+    return { ...this.data.origin, batch, normalize, xDtype, activationScale: this.scale };
   }
 
   get training(): boolean {
@@ -201,7 +204,7 @@ export class Experiment {
 
   /** The same by the formula, and of that what the method itself needs: parameters and Adam's moments. */
   get formulaBytes(): { total: number; state: number } {
-    const memories = this.groups.map(({ trainer }) => gpuMemory(trainer.layout));
+    const memories = this.groups.map(({ trainer }) => gpuMemory(trainer.layout, this.halfX));
     return {
       total: memories.reduce((sum, { total }) => sum + total, this.feeder.pool.bytes),
       state: memories.reduce((sum, { state }) => sum + state, 0),

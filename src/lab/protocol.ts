@@ -9,6 +9,7 @@ import type { Profile } from '../data/profile';
 import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId } from '../sae/architectures';
+import type { Normalize } from './normalizations';
 
 export type { FilterRequest } from '../data/filter';
 export type { Profile } from '../data/profile';
@@ -31,7 +32,9 @@ export interface SweepConfig {
   /** Steps over which lambda rises linearly from 0. 0 = none. */
   lambdaWarmup: number;
   beta1: number;
-  normalize: 'none' | 'mean-square';
+  normalize: Normalize;
+  /** What each batch is rounded to, and the encoder reads. */
+  xDtype: 'f32' | 'f16';
   bDecInit: 'mean' | 'zero';
   /** Fraction of the rows held out of training, taken from the seed. */
   holdout: number;
@@ -120,8 +123,19 @@ export interface TextInfo {
   sequenceLength: number;
 }
 
+/** What a person answered where files left a choice. */
+export interface Picked {
+  /** The tensor with the activations, and all those that it was picked from. */
+  tensor?: string;
+  among?: string[];
+  /** 2-byte values are read as bf16. */
+  wordsAreBf16?: boolean;
+}
+
 export interface DataState {
   files: FileReport[];
+  /** Absent when nothing was asked. */
+  picked?: Picked;
   shards?: ShardsInfo;
   model?: ModelInfo;
   text?: TextInfo;
@@ -129,6 +143,8 @@ export interface DataState {
   note?: string;
   /** What was asked to be left out; `shards.filter` says what that came to. */
   filterRequest?: FilterRequest;
+  /** The files are the demo's, perhaps with others added. */
+  isDemo?: boolean;
   /** Changes whenever files were added, chosen from or cleared. */
   revision?: number;
 }
@@ -176,6 +192,9 @@ export interface RunSummary {
   dSae: number;
   lambda: number;
   seed: number;
+  /** How activations were scaled in training, and by what factor: lambda and losses are of the scaled ones, metrics are not. */
+  normalize: Normalize;
+  activationScale: number;
   /** What it was trained on; runs of different data are not compared with each other. */
   data: string;
   steps: number;

@@ -1,6 +1,7 @@
 /** Events on their way to the page, thinned: logs and run lists at most ten times a second, density histograms formed here. */
 import type { StepLog } from '../sae/trainer';
 import type { Experiment, Run } from './experiment';
+import type { Origin } from './origin';
 import { type DensityHistogram, type LabEvent, LOG_COLUMNS, type RunSummary } from './protocol';
 
 export type Emit = (event: LabEvent, transfer?: ArrayBuffer[]) => void;
@@ -26,7 +27,14 @@ export function densityHistogram(fires: ArrayLike<number>, rows: number): Densit
   return { counts, dead, rows };
 }
 
-export function summarise(run: Run, extra: { dIn: number; data: string; paused: boolean; rowsPerSecond?: number | undefined }): RunSummary {
+/** What a run's summary takes from its experiment. */
+export interface SharedFacts extends Pick<Origin, 'data' | 'normalize' | 'activationScale'> {
+  dIn: number;
+  paused: boolean;
+  rowsPerSecond?: number | undefined;
+}
+
+export function summarise(run: Run, extra: SharedFacts): RunSummary {
   const { id, spec, state, step, message, metrics, evaluatedAt } = run;
   const summary: RunSummary = {
     id,
@@ -36,6 +44,8 @@ export function summarise(run: Run, extra: { dIn: number; data: string; paused: 
     dSae: spec.width,
     lambda: spec.schedule.lambda,
     seed: spec.seed,
+    normalize: extra.normalize,
+    activationScale: extra.activationScale,
     steps: spec.schedule.steps,
     step,
     state: state === 'training' && extra.paused ? 'paused' : state,

@@ -48,10 +48,10 @@ export class RunBook {
 
   summaries(experiment: Experiment | undefined, paused: boolean, rowsPerSecond: number): RunSummary[] {
     const present = experiment
-      ? { dIn: experiment.data.d, data: experiment.origin.data, paused, rowsPerSecond: rowsPerSecond || undefined }
+      ? { ...experiment.origin, dIn: experiment.data.d, paused, rowsPerSecond: rowsPerSecond || undefined }
       : undefined;
     return [
-      ...this.past.map(({ run, dIn, origin }) => summarise(run, { dIn, data: origin.data, paused: false })),
+      ...this.past.map(({ run, dIn, origin }) => summarise(run, { ...origin, dIn, paused: false })),
       ...(present ? (experiment?.runs ?? []).map((run) => summarise(run, present)) : []),
     ];
   }

@@ -101,9 +101,9 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   let flops = 0;
   const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };
   try {
-    for (const group of groupRuns(d, config.batch, runs, limitBytes)) {
-      const layout = layoutOf(d, config.batch, group, bounds, { momentum: config.beta1 > 0 });
-      const { total, state } = gpuMemory(layout);
+    for (const group of groupRuns(d, config.batch, runs, bounds)) {
+      const layout = layoutOf(d, config.batch, group.runs, bounds, { momentum: config.beta1 > 0, form: group.form });
+      const { total, state } = gpuMemory(layout, config.xDtype === 'f16');
       gpuBytes += total;
       stateBytes += state;
       flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);

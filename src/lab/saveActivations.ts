@@ -19,7 +19,7 @@ export interface Harvested {
 
 /**
  * The shard as a safetensors file: `activations` and `tokens`, as the command line's `harvest` writes them.
- * @param onProgress fraction of the shard done; may throw to cancel.
+ * @param onProgress fraction of all shards' rows done; may throw to cancel.
  * @throws Error saying what is missing.
  */
 export async function harvestShard(
@@ -54,7 +54,7 @@ export async function harvestShard(
     const stored = dtype === 'f16' ? encodeF16(values) : values;
     const place = (offsets.get('activations') as number) + at * d * bytesPerValue;
     file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), place);
-    onProgress(Math.min(1, (at + stride) / rows));
+    onProgress((start + Math.min(rows, at + stride)) / source.rows);
   }
   const name = `${modelLabel}_${hook}`.replace(/[^\w.-]+/g, '_');
   return {

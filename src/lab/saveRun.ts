@@ -11,7 +11,7 @@ export function savedRun(
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
 ): NamedBytes[] {
-  const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, activationScale } = origin;
+  const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, xDtype, activationScale } = origin;
   return saelensFolder(weights, {
     ...(hookName === undefined ? {} : { hookName }),
     ...(modelName === undefined ? {} : { modelName }),
@@ -23,6 +23,7 @@ export function savedRun(
       seed: spec.seed,
       batch,
       normalize,
+      x_dtype: xDtype,
       activation_scale: activationScale,
       data,
       ...(fingerprint === undefined ? {} : { data_sha256: fingerprint }),

@@ -13,7 +13,7 @@ import { openDevice, textSizes } from './openDevice';
 import type { Command, DeviceInfo, Estimate, HarvestedShard, Phase, ReplyOf, ShardRequest, SweepConfig } from './protocol';
 import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
-import { estimate, expand } from './runSpecs';
+import { costLimits, estimate, expand } from './runSpecs';
 import { harvestShard } from './saveActivations';
 import { changedShared, experimentOptions, sessionState } from './sessionState';
 import { Training } from './training';
@@ -110,7 +110,7 @@ export class Session {
     this.flopsPerMs = flopsPerMs;
     this.gpu = gpu;
     this.device = device;
-    const files = [...(this.workspace?.sources ?? [])];
+    const before = this.workspace;
     this.workspace = new Workspace(gpu, {
       flopsPerMs: this.flopsPerMs,
       modelBatchTokens: gpu.adapter.isSoftware ? 512 : 8192,
@@ -122,7 +122,7 @@ export class Session {
     gpu.lost.then((info) => {
       if (info.reason !== 'destroyed') this.lose(gpu, info.message || 'no reason given');
     });
-    if (files.length > 0) await this.addFiles(files);
+    if (before && before.sources.length > 0) await this.changeData((workspace) => workspace.adopt(before));
     return device;
   }
 
@@ -185,7 +185,7 @@ export class Session {
     if (this.experiment?.training) throw new Error('Runs are training. Stop them first, then save activations.');
     const { phase, note } = this;
     this.harvestIsCancelled = false;
-    this.setPhase('loading', 'computing activations', 0);
+    this.setPhase('loading', 'computing activations');
     try {
       return await harvestShard(this.gpu as Gpu, workspace, request, (fraction) => {
         if (this.harvestIsCancelled) throw new Error('Saving was cancelled.');
@@ -205,12 +205,8 @@ export class Session {
   }
 
   private estimate(config: SweepConfig): Estimate {
-    if (!this.device) throw new Error('The GPU is not open.');
-    return estimate(config, this.workspace?.d, {
-      maxBufferSize: this.device.maxBufferBytes,
-      maxStorageBufferBindingSize: this.device.maxBindingBytes,
-      flopsPerMs: this.flopsPerMs,
-    });
+    if (!this.gpu) throw new Error('The GPU is not open.');
+    return estimate(config, this.workspace?.d, costLimits(this.gpu, this.flopsPerMs));
   }
 
   private async start(config: SweepConfig): Promise<{ runs: string[] }> {

@@ -22,16 +22,17 @@ export function sessionState(shown: SessionState, training: Training | undefined
 }
 
 /** Settings of the data and its batches, which all runs of an experiment share. */
-const SHARED = ['batch', 'normalize', 'bDecInit', 'holdout'] as const;
+const SHARED = ['batch', 'normalize', 'xDtype', 'bDecInit', 'holdout'] as const;
 
 /** Of these, the ones in which a sweep differs from the one in training. */
 export const changedShared = (next: SweepConfig, present: SweepConfig) => SHARED.filter((name) => next[name] !== present[name]);
 
 /** What a sweep says of the experiment that its runs share. */
-export const experimentOptions = ({ batch, normalize, bDecInit }: SweepConfig, seed: number) => ({
+export const experimentOptions = ({ batch, normalize, xDtype, bDecInit }: SweepConfig, seed: number) => ({
   batch,
   seed,
   shuffle: 'pool' as const,
   normalize,
+  xDtype,
   bDecInit,
 });

@@ -5,7 +5,10 @@
  * Lists are `0.1, 0.2` or, for lambda, a range `lo:hi:count` spaced evenly in log. Widths may be multiples of the data's d: `2x`.
  */
 import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { NORMALIZATIONS, NORMALIZE_IDS } from './normalizations';
 import type { SweepConfig } from './protocol';
+
+export { scaleWords } from './normalizations';
 
 export type SettingKind = 'int' | 'number' | 'ints' | 'lambdas' | 'widths' | 'choice' | 'architectures';
 
@@ -30,6 +33,8 @@ export interface Setting {
   min?: number;
   max?: number;
   choices?: readonly string[];
+  /** What each choice does: what then holds, and a sentence. */
+  meanings?: Readonly<Record<string, { holds: string; help: string }>>;
   unit?: string;
   help: string;
 }
@@ -182,8 +187,19 @@ export const SETTINGS: readonly Setting[] = [
     kind: 'choice',
     level: 'all',
     default: 'mean-square',
-    choices: ['mean-square', 'none'],
-    help: 'mean-square: one scalar makes E‖x‖² = 1 in training, so that λ carries over between data sets; it is folded back on saving and in every metric.',
+    choices: NORMALIZE_IDS,
+    meanings: NORMALIZATIONS,
+    help: 'One factor for all rows in training. λ, lr and losses are of the multiplied rows; saved SAEs and every metric are of rows as in the file.',
+  },
+  {
+    key: 'xDtype',
+    label: 'Rows in the encoder',
+    flag: 'x-dtype',
+    kind: 'choice',
+    level: 'all',
+    default: 'f32',
+    choices: ['f32', 'f16'],
+    help: 'f16 rounds each batch to 11 bits, which halves what the encoder reads of it; every sum and all weights stay f32.',
   },
   {
     key: 'bDecInit',
@@ -330,6 +346,7 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
     lambdaWarmup: number('lambdaWarmup'),
     beta1: number('beta1'),
     normalize: choice('normalize'),
+    xDtype: choice('xDtype'),
     bDecInit: choice('bDecInit'),
     holdout: number('holdout'),
     evalEvery: number('evalEvery'),

@@ -19,6 +19,7 @@ import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } fro
 import { type LoadedModel, loadLanguageModel } from './loadedModel';
 import { modelInfo, unusableModel } from './modelInfo';
 import { type Origin, shardsInfo, shardsOrigin } from './origin';
+import { Picks } from './picks';
 import type { DataState, ModelInfo } from './protocol';
 import { type LoadedText, loadTokens, loadWords } from './textInput';
 import { DEFAULT_CONTEXT, DEFAULT_HOOK, DEFAULTS, type WorkspaceOptions } from './workspaceOptions';
@@ -32,7 +33,7 @@ export class Workspace {
   private loadedKey = '';
   private text: LoadedText | undefined;
   private textKey = '';
-  private choices: InspectOptions = {};
+  private picks = new Picks();
   private wantedHook: string | undefined;
   private modelProblem: string | undefined;
   private tokensFile: ByteSource | undefined;
@@ -49,6 +50,8 @@ export class Workspace {
   readonly rows = new RowsInUse();
   /** A sentence shown with the data, about reduced sizes. */
   note: string | undefined;
+  /** What is loaded is the demo's. */
+  isDemo = false;
 
   constructor(
     private readonly gpu: Gpu,
@@ -84,6 +87,14 @@ export class Workspace {
     await this.refresh();
   }
 
+  /** What another workspace was given and asked, read anew: its device is gone. */
+  async adopt({ files, picks, wantedHook, rows, note, isDemo, options: { evalTokens, trainTokens } }: Workspace): Promise<void> {
+    this.configure({ ...(evalTokens !== undefined && { evalTokens }), ...(trainTokens !== undefined && { trainTokens }) });
+    Object.assign(this, { picks, wantedHook, note, isDemo });
+    this.rows.ask(rows.asked);
+    await this.add(files);
+  }
+
   /**
    * Uses this file's token sequences, whatever else the file holds.
    * @throws DataError when it holds none, or the model cannot take them.
@@ -98,7 +109,7 @@ export class Workspace {
 
   /** How files that leave a choice are read. */
   async choose(choices: InspectOptions): Promise<void> {
-    this.choices = { ...this.choices, ...choices };
+    this.picks.answer(choices, this.inspection.reports);
     await this.refresh();
   }
 
@@ -147,7 +158,7 @@ export class Workspace {
     this.loadedKey = '';
     this.text = undefined;
     this.textKey = '';
-    this.choices = {};
+    this.picks = new Picks();
     this.standIns = [];
     this.isStale = false;
     this.changes.length = 0;
@@ -158,6 +169,7 @@ export class Workspace {
     this.modelProblem = undefined;
     this.tokensFile = undefined;
     this.note = undefined;
+    this.isDemo = false;
   }
 
   destroy(): void {
@@ -198,13 +210,13 @@ export class Workspace {
     }
     if (shards.length > 0) {
       const split = splitRows(shards, seed, holdout);
-      const remote = await this.options.reader?.open(this.files, this.choices, shards);
+      const remote = await this.options.reader?.open(this.files, this.picks.options, shards);
       this.standIns.forEach((standIn, index) => remote?.[index] && standIn.readRowsFrom(remote[index]));
       const sources = await this.rows.shardRows();
       const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
       await this.rows.fingerprint();
       this.reading = { shards, standIns: this.standIns, split };
-      return { sources, d, split, evaluation, origin: { ...shardsOrigin(shards), ...this.originOf(evaluation) } };
+      return { sources, d, split, evaluation, origin: { ...shardsOrigin(shards, this.picks.picked), ...this.originOf(evaluation) } };
     }
     this.reading = undefined;
     const { model } = this.loaded as LoadedModel;
@@ -247,11 +259,14 @@ export class Workspace {
     const state: DataState = { files: reports, revision: this.revision };
     if (Object.values(this.rows.asked).some((value) => value !== undefined)) state.filterRequest = this.rows.asked;
     if (this.note) state.note = this.note;
+    if (this.isDemo) state.isDemo = true;
+    const { picked } = this.picks;
+    if (picked) state.picked = picked;
     const model = this.modelInfo();
     if (model) state.model = model;
     const first = shards[0];
     if (first) {
-      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout)), badRows, ...this.facts() };
+      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout), picked), badRows, ...this.facts() };
     } else if (this.loaded && this.text && this.hook) {
       const { heldOut, train } = this.splitText(holdout);
       state.shards = {
@@ -291,7 +306,7 @@ export class Workspace {
   }
 
   private async refresh(): Promise<void> {
-    this.inspection = await inspectFiles(this.files, this.choices);
+    this.inspection = await inspectFiles(this.files, this.picks.options);
     this.standIns = this.inspection.shards.map((shard) => new StandIn(shard));
     this.rows.replace(this.inspection.shards, this.standIns);
     this.revision++;

@@ -1,6 +1,6 @@
 /** Joins worker and store: every event becomes state, every action a command whose failure becomes a notice. */
-import type { Command, LabEvent, ReplyOf, RunSummary, SweepConfig } from '../lab/protocol';
-import { settingsFromConfig } from '../lab/settings';
+import type { Command, DataState, LabEvent, Picked, ReplyOf, RunSummary, SweepConfig } from '../lab/protocol';
+import { type SettingValues, settingsFromConfig } from '../lab/settings';
 import { type LabClient, LabError } from './client';
 import type { Drop, SourceFile } from './drop';
 import { filesBehind, forgetHandles, joined, mayRead, rememberedHandles, rememberHandles } from './folders';
@@ -18,6 +18,9 @@ export class Lab {
   /** Ways back to the files in use, by path, and to what was dropped. */
   private readonly handles = new Map<string, FileSystemFileHandle>();
   private remembered: FileSystemHandle[] = [];
+  /** The person's own files in use, by path, and those that the demo took the place of. */
+  private own = new Map<string, File>();
+  private replaced: Replaced | undefined;
 
   constructor(private readonly client: LabClient) {
     client.subscribe((event) => this.receive(event));
@@ -33,16 +36,50 @@ export class Lab {
     }
   }
 
+  /** What it takes the place of can be put back. */
   async demo(hook: string): Promise<void> {
+    const { data, form } = useLab.getState();
+    const before: Replaced = { files: this.own, data, form };
     const reply = await this.busy({ type: 'demo', hook });
+    if (before.files.size > 0 && useLab.getState().data.isDemo) {
+      this.replaced = before;
+      useLab.setState({ replaced: inWords(before.files) });
+      this.setOwn(new Map());
+    }
     // The form shows what was started, so that runs added next share its batches.
     if (reply) useLab.setState({ form: settingsFromConfig(reply.config) });
+  }
+
+  /** The files that the demo took the place of, as they were read, and the settings of then. */
+  async putBack(): Promise<void> {
+    const { replaced } = this;
+    if (!replaced) return;
+    const { files, form, data } = replaced;
+    if (!(await this.clear())) return;
+    await this.openFiles([...files].map(([path, file]) => ({ path, file, handle: this.handles.get(path) })));
+    if (data.picked) await this.attempt({ type: 'choose', choices: answersOf(data.picked) });
+    if (data.model?.hook) await this.attempt({ type: 'choose-hook', hook: data.model.hook });
+    if (data.filterRequest) await this.attempt({ type: 'filter', request: data.filterRequest });
+    useLab.setState({ form });
+  }
+
+  /** @returns whether the data are gone. */
+  async clear(): Promise<boolean> {
+    await this.busy({ type: 'clear-data' });
+    if (useLab.getState().data.files.length > 0) return false;
+    this.setOwn(new Map());
+    this.replaced = undefined;
+    useLab.setState({ replaced: undefined });
+    return true;
   }
 
   addFiles({ files, handles }: Drop): void {
     if (files.length === 0) return addNotice('warning', 'Nothing readable was dropped. Drop files or folders from your disk.');
     const again = this.inPlaceOfTrouble(files);
-    if (again) return void this.busy({ type: 'retry-file', files: again });
+    if (again) {
+      this.setOwn(withFiles(this.own, again));
+      return void this.busy({ type: 'retry-file', files: again });
+    }
     void this.remember(handles);
     void this.openFiles(files);
   }
@@ -83,15 +120,24 @@ export class Lab {
     } catch (error) {
       return addNotice('error', `${trouble.path} is still not readable: ${messageOf(error)} Put it back and try again, skip it, or stop.`);
     }
+    this.setOwn(withFiles(this.own, files));
     await this.busy({ type: 'retry-file', files });
   }
 
   private async openFiles(files: readonly SourceFile[]): Promise<void> {
+    const { revision } = useLab.getState().data;
     for (const { path, handle } of files) {
       if (handle) this.handles.set(path, handle);
       else this.handles.delete(path);
     }
     await this.busy({ type: 'add-files', files: files.map(({ path, file }) => ({ path, file })) });
+    // The same when they were refused, because runs train.
+    if (useLab.getState().data.revision !== revision) this.setOwn(withFiles(this.own, files));
+  }
+
+  private setOwn(files: Map<string, File>): void {
+    this.own = files;
+    useLab.setState({ own: files.size > 0 ? inWords(files) : undefined });
   }
 
   /** A second drop belongs to the first while its data is there. */
@@ -177,6 +223,23 @@ export class Lab {
     if (selection !== selectedRunId) selectRun(selection);
   }
 }
+
+interface Replaced {
+  files: Map<string, File>;
+  data: DataState;
+  form: SettingValues;
+}
+
+const answersOf = ({ tensor, wordsAreBf16 }: Picked): { tensor?: string; wordsAreBf16?: boolean } => ({
+  ...(tensor !== undefined && { tensor }),
+  ...(wordsAreBf16 !== undefined && { wordsAreBf16 }),
+});
+
+const withFiles = (before: ReadonlyMap<string, File>, files: readonly SourceFile[]): Map<string, File> =>
+  new Map([...before, ...files.map(({ path, file }) => [path, file] as const)]);
+
+const inWords = (files: ReadonlyMap<string, File>): string =>
+  files.size === 1 ? nameOf([...files.keys()][0] ?? '') : `${files.size} files`;
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

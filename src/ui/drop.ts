@@ -7,7 +7,7 @@ export interface SourceFile {
   path: string;
   file: File;
   /** The way back to the file as it will be later, where the browser gives one. */
-  handle?: FileSystemFileHandle;
+  handle?: FileSystemFileHandle | undefined;
 }
 
 /** What was dropped or chosen: its files, and the handles of what was dropped itself. */

@@ -30,6 +30,8 @@ const RUN_KEYS = [
   'dSae',
   'lambda',
   'seed',
+  'normalize',
+  'activationScale',
   'data',
   'steps',
   'step',

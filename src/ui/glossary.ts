@@ -34,7 +34,15 @@ export const GLOSSARY = {
   recoveredMean: { name: 'Loss recovered (mean ablation)', text: 'As loss recovered, with the hook set to its mean instead of zero.' },
   lambda: {
     name: 'λ',
-    text: 'Sparsity coefficient of the training loss. Its scale differs between architectures, so compare at equal L0, not equal λ.',
+    text: 'Sparsity coefficient of the training loss, for rows as they are scaled in training. Its scale differs between architectures, so compare at equal L0, not equal λ.',
+  },
+  scale: {
+    name: 'Scale of the rows',
+    text: 'The one factor by which all rows are multiplied in training, measured on a sample of the training rows. λ, lr and the loss terms are of the multiplied rows. L0 and γ do not depend on it; MSE, R² and saved SAEs are of rows as in the file.',
+  },
+  lossTerms: {
+    name: 'Loss terms',
+    text: 'Of the training batch, before that step’s update, on rows as they are scaled in training: reconstruction is the mean over rows of Σ(x − x̂)², sparsity is λ times the mean over rows of Σ f (Gated: of the gate’s positive part), auxiliary is the gate path’s own reconstruction. They add up to the total.',
   },
   frontier: {
     name: 'Frontier',

@@ -11,7 +11,12 @@ import { ChartScheduler } from './scheduler';
 import { useLab } from './store';
 import './styles/base.css';
 import './styles/layout.css';
-import './styles/panels.css';
+import './styles/start.css';
+import './styles/data.css';
+import './styles/rows.css';
+import './styles/configure.css';
+import './styles/cards.css';
+import './styles/runs.css';
 import './styles/charts.css';
 
 /** Long enough for the first screen to be drawn and read. */

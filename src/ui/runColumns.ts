@@ -1,5 +1,7 @@
 /** Columns of the run table: title, definition, what is shown and what is sorted by. Also the columns of the CSV. */
+
 import type { RunSummary } from '../lab/protocol';
+import { scaleWords } from '../lab/settings';
 import { ARCHITECTURES } from '../sae/architectures';
 import { count, fraction, general, l0, nats, percent, short } from './format';
 import type { TermId } from './glossary';
@@ -89,8 +91,18 @@ const RATE: RunColumn = {
   show: (r) => (r.rowsPerSecond ? short(r.rowsPerSecond) : '–'),
 };
 
-/** These two are shown only when there is more than one. */
+/** These are shown only when there is more than one. */
 const SEED: RunColumn = { key: 'seed', title: 'Seed', value: (r) => r.seed, show: (r) => String(r.seed) };
+/** λ of runs on differently scaled rows are not comparable. */
+const SCALE: RunColumn = {
+  key: 'scale',
+  title: 'Rows scaled',
+  unit: 'λ is of these',
+  term: 'scale',
+  value: (r) => r.activationScale,
+  show: (r) => `× ${general(r.activationScale)}`,
+  explain: (r) => scaleWords(r),
+};
 const DATA: RunColumn = { key: 'data', title: 'Data', value: (r) => r.data, show: (r) => r.data };
 
 const alive = (rowWord: string): RunColumn => ({
@@ -107,7 +119,8 @@ export function runColumns(runs: readonly RunSummary[], rowWord: string): RunCol
   const several = (of: (run: RunSummary) => unknown) => new Set(runs.map(of)).size > 1;
   const seed = several((r) => r.seed) ? [SEED] : [];
   const data = several((r) => r.data) ? [DATA] : [];
-  const common = [...COMMON.slice(0, 1), ...seed, ...COMMON.slice(1)];
+  const scale = several((r) => r.normalize) ? [SCALE] : [];
+  const common = [...COMMON.slice(0, 1), ...seed, ...scale, ...COMMON.slice(1)];
   return measured
     ? [...common, RECOVERED, GAMMA, FVU, alive(rowWord), ...CROSS_ENTROPY, RATE, ...data]
     : [...common, VARIANCE, GAMMA, FVU, alive(rowWord), RATE, ...data];

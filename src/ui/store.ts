@@ -31,6 +31,10 @@ export interface DataSlice {
   data: DataState;
   /** Names of what was dropped on an earlier visit and can be opened again. */
   remembered: readonly string[];
+  /** The person's own files in use, in words. */
+  own?: string;
+  /** What the demo took the place of, in words, while it can be put back. */
+  replaced?: string;
 }
 
 export interface SessionSlice {
@@ -69,6 +73,8 @@ export function initialState(): LabState {
     deviceProblem: undefined,
     data: { files: [] },
     remembered: [],
+    own: undefined,
+    replaced: undefined,
     session: { phase: 'idle', note: '' },
     notices: [],
     deviceLost: undefined,

@@ -108,6 +108,10 @@ journey(
     await until('device', (s) => s.device !== undefined, 30);
     await dropFiles(page, writeShards(2));
     await until('rows', (s) => s.data.shards !== undefined, 30);
+    await page.locator('details.filter > summary').click();
+    await page.getByRole('textbox', { name: /^Norm above/ }).fill('1000');
+    await page.getByRole('textbox', { name: /^Norm above/ }).press('Enter');
+    await until('filter', (s) => s.data.shards?.filter !== undefined, 10);
     await configure(page, { ...SMALL, steps: '100000' });
     await on(page).start.click();
     await until('an evaluation', (s) => s.runs.length === 2 && s.runs.every((run) => run.metrics !== undefined), 60);
@@ -124,6 +128,7 @@ journey(
       .waitFor();
     await page.getByRole('button', { name: 'Open the GPU again' }).click();
     await expect.poll(async () => (await state()).data.shards?.rows, { timeout: 30_000 }).toBe(2 * ROWS);
+    expect((await state()).data.shards?.filter, 'what was asked for still holds').toBe('without rows with a norm above 1000');
     await configure(page, { ...SMALL, steps: '10' });
     await on(page).start.click();
     await expect

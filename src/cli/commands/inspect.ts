@@ -3,7 +3,7 @@ import { type Inspection, inspectFiles } from '../../data/classify';
 import { fingerprintOf } from '../../data/fingerprint';
 import { listFiles } from '../../data/nodeFiles';
 import { type Profile, type Profiles, profileSources } from '../../data/profile';
-import { describeProfile, filterOptions } from '../../data/profileText';
+import { describeProfile, filterOptions, scaleOfLeft } from '../../data/profileText';
 import type { ShardSource } from '../../data/shard';
 import type { FileReport } from '../../lab/protocol';
 import { readOptions, UsageError } from '../args';
@@ -64,6 +64,7 @@ async function describeFiles({ reports, shards }: Inspection, profiles: Profiles
 const profileJson = (profile: Profile): Record<string, unknown> => {
   const { rows, sampledRows, d, dtype, badRows, maskedRows, meanNorm, rootMeanSquareNorm, normPercentiles, outliers, proposal } = profile;
   const options = filterOptions(profile);
+  const filtered = scaleOfLeft(profile);
   return {
     rows,
     sampled_rows: sampledRows,
@@ -80,7 +81,8 @@ const profileJson = (profile: Profile): Record<string, unknown> => {
     ...(profile.constantColumns > 0 && { constant_column_list: profile.constantColumnList }),
     outliers,
     proposed_scale: proposal.scale,
-    ...(options !== '' && { proposed_filter: options }),
+    proposed_normalize: 'mean-norm',
+    ...(options !== '' && { proposed_filter: options, ...(filtered !== undefined && { proposed_scale_filtered: filtered }) }),
   };
 };
 

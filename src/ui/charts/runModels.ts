@@ -1,6 +1,7 @@
 /** The charts of one run: loss terms, L0, γ, dead latents, firing density. Pure functions of its series. */
 import type { Trace } from 'plotly.js-basic-dist-min';
 import type { DensityHistogram, LogColumn, RunSummary } from '../../lab/protocol';
+import { scaleWords } from '../../lab/settings';
 import { decimate } from '../decimate';
 import { count, fraction, general, l0 as l0Text, percent } from '../format';
 import type { Evaluation } from '../metricStore';
@@ -69,11 +70,16 @@ export function lossModel(input: RunInput): ChartModel {
     traces: present.map((t) => line(t.x, t.y, t.name, t.color, { dash: t.dash })),
     layout: layout(
       palette,
-      { xaxis: stepAxis(palette), yaxis: axis(palette, { title: 'Loss per row', ...logAxis(present.flatMap((t) => settled(t))) }) },
+      {
+        xaxis: stepAxis(palette),
+        yaxis: axis(palette, { title: 'Loss per scaled row', ...logAxis(present.flatMap((t) => settled(t))) }),
+      },
       { uirevision: run.id },
     ),
     legend: present.map(({ name, color, dash }) => ({ name, color, dash })),
-    message: total ? `Loss ${last(total)} at step ${count(total.x.at(-1) ?? 0)}: ${parts.join(', ')}.` : 'No training step yet.',
+    message: total
+      ? `Loss ${last(total)} at step ${count(total.x.at(-1) ?? 0)}: ${parts.join(', ')}; of ${scaleWords(run)}.`
+      : 'No training step yet.',
     table: {
       columns: ['Step', ...present.map((t) => t.name)],
       rows: sampleRows(steps, present.length, 40, (i) => present.map((t) => general(nearest(t, steps[i] as number)))),

@@ -113,10 +113,11 @@ function Field({ setting, error }: { setting: Setting; error?: string }) {
   const id = useId();
   const value = useLab((s) => s.form[setting.key]);
   if (setting.kind === 'architectures') return <ArchitectureField setting={setting} value={value} error={error} />;
-  const describedBy = error ? `${id}-error` : undefined;
+  const meaning = setting.meanings?.[value];
+  const describedBy = error ? `${id}-error` : meaning ? `${id}-meaning` : undefined;
   const common = { id, 'aria-invalid': error ? true : undefined, 'aria-describedby': describedBy, title: setting.help } as const;
   return (
-    <div className={`field ${setting.level === 'simple' && !setting.arch ? 'narrow' : ''}`}>
+    <div className={`field ${setting.meanings ? 'wide' : setting.level === 'simple' && !setting.arch ? 'narrow' : ''}`}>
       <label htmlFor={id} title={setting.help}>
         {setting.arch && <Swatch arch={setting.arch} />}
         {setting.label} {setting.unit && <span className="muted unit">{setting.unit}</span>}
@@ -124,7 +125,9 @@ function Field({ setting, error }: { setting: Setting; error?: string }) {
       {setting.kind === 'choice' ? (
         <select {...common} value={value} onChange={(e) => setField(setting.key, e.target.value)}>
           {setting.choices?.map((choice) => (
-            <option key={choice}>{choice}</option>
+            <option key={choice} value={choice}>
+              {[choice, setting.meanings?.[choice]?.holds].filter(Boolean).join(': ')}
+            </option>
           ))}
         </select>
       ) : (
@@ -137,6 +140,11 @@ function Field({ setting, error }: { setting: Setting; error?: string }) {
           value={value}
           onChange={(e) => setField(setting.key, e.target.value)}
         />
+      )}
+      {meaning && (
+        <p id={`${id}-meaning`} className="muted small">
+          {meaning.help}
+        </p>
       )}
       {error && (
         <p id={`${id}-error`} className="problem">

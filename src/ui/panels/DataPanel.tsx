@@ -4,6 +4,7 @@ import { useServices } from '../context';
 import { bytes, count, percent, short } from '../format';
 import { isLive, useLab } from '../store';
 import { Files } from './Files';
+import { Picks } from './Picks';
 
 /** Loaded when there are rows: nothing of it is needed on the first screen. */
 const RowsPanel = lazy(() => import('./RowsPanel'));
@@ -11,20 +12,22 @@ const SaveActivations = lazy(() => import('./SaveActivations'));
 
 export function DataPanel() {
   const { lab } = useServices();
-  const { files, shards, model, text } = useLab((s) => s.data);
+  const { files, shards, model, text, picked } = useLab((s) => s.data);
   const live = useLab(isLive);
   if (files.length === 0 && !shards && !model && !text) return null;
   return (
     <section className="data" aria-labelledby="data-heading">
       <div className="section-head">
         <h2 id="data-heading">Data</h2>
-        <button type="button" className="link" disabled={live} onClick={() => lab.do({ type: 'clear-data' })}>
+        <button type="button" className="link" disabled={live} onClick={() => void lab.clear()}>
           Clear
         </button>
       </div>
+      <Replaced />
+      {picked && <Picks picked={picked} />}
       {shards && (
         <>
-          <ShardsCard shards={shards} />
+          <ShardsCard shards={shards} tensor={picked?.tensor} />
           <Suspense fallback={null}>
             <RowsPanel />
           </Suspense>
@@ -44,11 +47,33 @@ export function DataPanel() {
   );
 }
 
-function ShardsCard({ shards }: { shards: ShardsInfo }) {
+/** Files of the person's own that the demo took the place of. */
+function Replaced() {
+  const { lab } = useServices();
+  const name = useLab((s) => s.replaced);
+  const live = useLab(isLive);
+  if (name === undefined) return null;
+  return (
+    <p className="replaced small">
+      <span className="muted break">The demo, in the place of {name}.</span>{' '}
+      <button
+        type="button"
+        disabled={live}
+        title={live ? 'Stop the runs first; they stay in the table' : 'Your files and settings as they were; the runs stay in the table'}
+        onClick={() => void lab.putBack()}
+      >
+        Back to my files
+      </button>
+    </p>
+  );
+}
+
+function ShardsCard({ shards, tensor }: { shards: ShardsInfo; tensor: string | undefined }) {
   return (
     <dl className="facts">
       <dt>{shards.source === 'harvest' ? 'Harvested' : 'From'}</dt>
-      <dd className="break">{shards.label}</dd>
+      {/* A picked tensor stands above. */}
+      <dd className="break">{tensor === undefined ? shards.label : shards.label.replace(`${tensor} of `, '')}</dd>
       <dt>Rows × d</dt>
       <dd>
         {count(shards.rows)} × {shards.d} {shards.dtype}

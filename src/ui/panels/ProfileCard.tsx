@@ -3,7 +3,8 @@ import type { Profile } from '../../lab/protocol';
 import { useServices } from '../context';
 import { proposalsOf } from '../filterForm';
 import { count, general, percent } from '../format';
-import { setField, useLab } from '../store';
+import { scaleProposal, withScale } from '../scaleForm';
+import { useLab } from '../store';
 import { Term } from '../Term';
 
 type Known = { revision: number; profile: Profile | undefined } | { revision: number; error: string };
@@ -128,9 +129,11 @@ function Figures({ profile }: { profile: Profile }) {
 function Proposals({ profile }: { profile: Profile }) {
   const { lab } = useServices();
   const asked = useLab((s) => s.data.filterRequest);
-  const normalize = useLab((s) => s.form.normalize);
+  const form = useLab((s) => s.form);
   const proposals = proposalsOf(profile, asked ?? {});
-  const scaled = normalize === 'mean-square';
+  // Once the proposed filter is asked for, the scale is of the rows that it leaves.
+  const norms = proposals.length === 0 && profile.left.rows > 0 ? profile.left : profile;
+  const scale = scaleProposal(profile.d, norms, form.normalize);
   return (
     <ul className="proposals" aria-label="Proposed">
       {proposals.map(({ id, text, change }) => (
@@ -141,20 +144,27 @@ function Proposals({ profile }: { profile: Profile }) {
           </button>
         </li>
       ))}
-      <li>
-        {scaled ? (
-          <span className="muted">Scale: rows are normalised in training (mean-square), as proposed.</span>
-        ) : (
-          <>
-            <span>
-              Normalise rows by one factor to mean square norm 1 (now {general(profile.rootMeanSquareNorm ** 2)}), so that λ carries over
+      {norms.meanNorm > 0 && (
+        <li>
+          {scale ? (
+            <>
+              <span>
+                <Term id="scale">Scale</Term> rows × {general(scale.factor)} in training, to a mean norm of √d (now ×{' '}
+                {general(scale.present)}, {form.normalize}), with λ × {general(scale.lambdaFactor)} for the same balance
+                {proposals.length > 0 && '; drop rows first, they count in it'}
+              </span>
+              <button type="button" onClick={() => useLab.setState({ form: withScale(form, scale) })}>
+                Use
+              </button>
+            </>
+          ) : (
+            <span className="muted">
+              <Term id="scale">Scale</Term>: rows × {general(Math.sqrt(profile.d) / norms.meanNorm)} in training, to a mean norm of √d, as
+              proposed
             </span>
-            <button type="button" onClick={() => setField('normalize', 'mean-square')}>
-              Use
-            </button>
-          </>
-        )}
-      </li>
+          )}
+        </li>
+      )}
     </ul>
   );
 }

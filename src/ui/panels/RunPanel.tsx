@@ -1,4 +1,5 @@
 import type { RunSummary } from '../../lab/protocol';
+import { scaleWords } from '../../lab/settings';
 import { ARCHITECTURES } from '../../sae/architectures';
 import { Chart } from '../charts/Chart';
 import type { ChartModel } from '../charts/model';
@@ -39,6 +40,9 @@ function RunHead({ run }: { run: RunSummary }) {
         {count(run.step)} of {count(run.steps)}
       </p>
       <p className="muted small break">{run.data}</p>
+      <p className="muted small">
+        <Term id="scale">λ and loss of {scaleWords(run)}</Term>
+      </p>
       {run.message && <p className="problem">{run.message}</p>}
       <p className="row">
         <button
@@ -121,7 +125,7 @@ function Numbers({ run }: { run: RunSummary }) {
 }
 
 const CHARTS: { id: string; title: string; term?: TermId; model: (input: RunInput) => ChartModel }[] = [
-  { id: 'loss', title: 'Loss terms', model: lossModel },
+  { id: 'loss', title: 'Loss terms', term: 'lossTerms', model: lossModel },
   { id: 'l0', title: 'L0 over steps', term: 'l0', model: l0Model },
   { id: 'gamma', title: 'Reconstruction bias γ', term: 'gamma', model: gammaModel },
   { id: 'density', title: 'Firing density', model: densityModel },

@@ -1,7 +1,7 @@
 import { useId, useRef, useState } from 'react';
 import { useServices } from '../context';
 import { bytes, count } from '../format';
-import { saveActivations } from '../saveActivations';
+import { saveActivations, savedWords } from '../saveActivations';
 import { canPickFolder } from '../saveRun';
 import { addNotice, isLive, useLab } from '../store';
 
@@ -10,12 +10,24 @@ interface PickerWindow {
   showDirectoryPicker?: (options: { mode: 'readwrite' }) => Promise<FileSystemDirectoryHandle>;
 }
 
+/** Undefined when none was chosen. */
+async function pickFolder(): Promise<FileSystemDirectoryHandle | undefined> {
+  const { showDirectoryPicker } = globalThis as PickerWindow;
+  try {
+    return await showDirectoryPicker?.call(globalThis, { mode: 'readwrite' });
+  } catch (error) {
+    const isDismissed = error instanceof DOMException && error.name === 'AbortError';
+    if (!isDismissed) addNotice('error', `The folder cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
 /** The hook's activations on the text as shards that can be dropped here again. Loaded when there are a model and a text. */
 export default function SaveActivations({ hook, width, tokens }: { hook: string; width: number; tokens: number }) {
   const { lab } = useServices();
   const id = useId();
   const live = useLab(isLive);
-  const inShard = useLab((s) => s.session.progress ?? 0);
+  const computed = useLab((s) => s.session.progress ?? 0);
   const [dtype, setDtype] = useState<'f16' | 'f32'>('f16');
   const [limit, setLimit] = useState('');
   const [written, setWritten] = useState<{ done: number; total: number }>();
@@ -24,31 +36,20 @@ export default function SaveActivations({ hook, width, tokens }: { hook: string;
   const isWrong = !(Number.isInteger(typed) && typed > 0);
   const rows = Math.min(tokens, isWrong ? tokens : typed);
   const save = async (pick: boolean) => {
-    const { showDirectoryPicker } = globalThis as PickerWindow;
+    // Asked first: the browser shows its dialog only in answer to the click.
+    const folder = pick ? await pickFolder() : undefined;
+    if (pick && !folder) return;
     cancel.current = new AbortController();
-    try {
-      // Asked first: the browser shows its dialog only in answer to the click.
-      const folder = pick ? await showDirectoryPicker?.call(globalThis, { mode: 'readwrite' }) : undefined;
-      setWritten({ done: 0, total: rows });
-      const names = await saveActivations(lab, {
-        dtype,
-        maxRows: rows,
-        folder,
-        signal: cancel.current.signal,
-        onProgress: (done, total) => setWritten({ done, total }),
-      });
-      const where = folder ? ` in ${folder.name}` : '';
-      addNotice(
-        'info',
-        `Saved ${names.length} ${names.length === 1 ? 'shard' : 'shards'}${where}: ${names[0]}${names.length > 1 ? ', …' : ''}`,
-      );
-    } catch (error) {
-      if (error instanceof DOMException && error.name === 'AbortError') return;
-      const isCancelled = cancel.current.signal.aborted;
-      addNotice(isCancelled ? 'info' : 'error', error instanceof Error ? error.message : String(error));
-    } finally {
-      setWritten(undefined);
-    }
+    setWritten({ done: 0, total: rows });
+    const saved = await saveActivations(lab, {
+      dtype,
+      maxRows: rows,
+      folder,
+      signal: cancel.current.signal,
+      onProgress: (done, total) => setWritten({ done, total }),
+    });
+    setWritten(undefined);
+    addNotice(saved.ended && !saved.ended.wasCancelled ? 'error' : 'info', savedWords(saved, folder?.name));
   };
   const stop = () => {
     cancel.current?.abort();
@@ -92,7 +93,7 @@ export default function SaveActivations({ hook, width, tokens }: { hook: string;
       {isWrong && <p className="problem">A whole number above 0, or nothing for all {count(tokens)}.</p>}
       {written ? (
         <p className="row">
-          <progress value={written.done + inShard * (written.total - written.done)} max={written.total} aria-label="Saving activations" />
+          <progress value={Math.max(written.done / written.total, computed)} aria-label="Saving activations" />
           <span className="muted">
             {count(written.done)} of {count(written.total)} rows written
           </span>

@@ -13,6 +13,7 @@ export function StartPanel() {
   const noGpu = useLab((s) => s.deviceProblem !== undefined);
   const busy = useLab((s) => s.busy);
   const loading = phase === 'loading' || busy === 'demo';
+  const own = useLab((s) => s.own);
   const why = noGpu ? 'The demo trains on a GPU, and none is usable here.' : live ? 'Stop the runs in training first.' : '';
   const demo = (
     <div className="demo">
@@ -21,7 +22,7 @@ export function StartPanel() {
         className={empty ? 'primary big' : ''}
         disabled={!device || loading || live}
         title={why || undefined}
-        aria-describedby={empty ? 'demo-what' : undefined}
+        aria-describedby={empty ? 'demo-what' : own ? 'demo-instead' : undefined}
         onClick={() => void lab.demo(hook)}
       >
         {busy === 'demo' ? 'Loading the demo…' : 'Run the demo'}
@@ -34,6 +35,11 @@ export function StartPanel() {
           ))}
         </select>
       </label>
+      {own && (
+        <p id="demo-instead" className="muted small break">
+          It takes the place of {own}; one click brings that back. Runs in the table stay.
+        </p>
+      )}
       {empty && (
         <p id="demo-what" className="muted small">
           A 1-layer GELU language model and its text (2.6 MB, from this site): activations are harvested here, then Gated and baseline SAEs

@@ -83,57 +83,91 @@ describe('train', () => {
     });
   });
 
-  it('measures on held-out rows what eval measures of the saved folder on the same rows', async () => {
-    const [rows, d] = [400, 10];
-    const data = at('split');
-    writeShardFolder(data, rows, d);
-    const out = at('split-out');
-    const args = ['train', '--data', data, '--arch', 'gated', '--d-sae', 24, '--lambda', 0.1, '--steps', 30, '--batch', 32, '--lr', 2e-3];
-    const { code, json } = await lab(
-      ...args,
-      '--seed',
-      3,
-      '--holdout',
-      0.25,
-      '--normalize',
-      'mean-square',
-      '--log-every',
-      7,
-      '--out',
-      out,
-      '--json',
-    );
-    expect(code).toBe(0);
-    // Every seventh step and the last.
-    expect(lines(join(out, 'metrics.jsonl')).map(({ step }) => step)).toEqual([0, 7, 14, 21, 28, 29]);
-    expect(Object.keys(json)).toEqual(
-      expect.arrayContaining([...METRICS, 'arch', 'd_in', 'd_sae', 'lambda', 'steps', 'seed', 'state', 'rows_per_s', 'adapter']),
-    );
-    expect(LOSSES.filter((name) => name in json)).toEqual([]);
-
-    const sources = await Promise.all(readdirSync(data).map((name) => shard(join(data, name))));
-    const { heldOut, heldOutRows } = splitRows(sources, 3, 0.25);
-    expect(json.tokens).toBe(heldOutRows);
-    const held = new Float32Array(heldOutRows * d);
-    let next = 0;
-    for (const { source, start, rows: n } of heldOut) {
-      held.set(blockToFloats(await (sources[source] as ShardSource).read(start, n)), next * d);
-      next += n;
+  it('--x-dtype f16 trains on rounded rows, says so, and takes their bytes beside the others', async () => {
+    const data = at('half');
+    writeShardFolder(data, 300, 12);
+    const args = ['train', '--data', data, '--arch', 'gated', '--d-sae', 24, '--lambda', 0.1, '--steps', 20, '--batch', 32, '--lr', 2e-3];
+    const outcomes = [];
+    for (const dtype of ['f32', 'f16']) {
+      const out = at(`half-${dtype}`);
+      const { code, json } = await lab(...args, '--x-dtype', dtype, '--out', out, '--json');
+      expect(code).toBe(0);
+      expect(json.x_dtype).toBe(dtype);
+      expect((cfg(out).metadata as Json).gated_sae_lab).toMatchObject({ x_dtype: dtype });
+      outcomes.push(json);
     }
-    writeShard(at('held.safetensors'), heldOutRows, d, held);
-    const measured = await lab('eval', '--sae', out, '--data', at('held.safetensors'), '--json');
-    expect(measured.code).toBe(0);
-    expect(measured.json).toMatchObject({ arch: 'gated', d_in: d, d_sae: 24, adapter: expect.any(String) });
-    for (const name of METRICS) expect(Math.abs((measured.json[name] as number) / (json[name] as number) - 1), name).toBeLessThan(1e-4);
-    const facts = (cfg(out).metadata as Json).gated_sae_lab as Json;
-    expect(facts).toMatchObject({ lambda: 0.1, steps: 30, batch: 32, seed: 3, lr: 2e-3, normalize: 'mean-square' });
-    expect(facts.activation_scale).not.toBe(1);
-
-    // The same command gives the same bytes.
-    await lab(...args, '--seed', 3, '--holdout', 0.25, '--normalize', 'mean-square', '--out', at('again'));
-    const weights = (path: string) => readFileSync(join(path, 'sae_weights.safetensors'));
-    expect(weights(at('again')).equals(weights(out))).toBe(true);
+    const [full, half] = outcomes as [Json, Json];
+    const [a, b] = [full, half].map((json) => json.r2 as number) as [number, number];
+    expect(a).not.toBe(b);
+    expect(Math.abs(a - b)).toBeLessThan(0.01);
+    for (const key of ['gpu_bytes', 'gpu_bytes_formula']) expect((half[key] as number) - (full[key] as number), key).toBe(32 * 12 * 2 - 16);
+    const wrong = await lab(...args, '--x-dtype', 'bf16', '--out', at('half-wrong'));
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/x-dtype.*f32.*f16|f32.*f16/)]);
   });
+
+  it.each(['mean-square', 'mean-norm'])(
+    '%s: measures on held-out rows what eval measures of the saved folder on the same rows',
+    async (normalize) => {
+      const [rows, d] = [400, 10];
+      const data = at('split');
+      writeShardFolder(data, rows, d);
+      const out = at('split-out');
+      const args = ['train', '--data', data, '--arch', 'gated', '--d-sae', 24, '--lambda', 0.1, '--steps', 30, '--batch', 32, '--lr', 2e-3];
+      const { code, json } = await lab(
+        ...args,
+        '--seed',
+        3,
+        '--holdout',
+        0.25,
+        '--normalize',
+        normalize,
+        '--log-every',
+        7,
+        '--out',
+        out,
+        '--json',
+      );
+      expect(code).toBe(0);
+      // Every seventh step and the last.
+      expect(lines(join(out, 'metrics.jsonl')).map(({ step }) => step)).toEqual([0, 7, 14, 21, 28, 29]);
+      expect(Object.keys(json)).toEqual(
+        expect.arrayContaining([...METRICS, 'arch', 'd_in', 'd_sae', 'lambda', 'steps', 'seed', 'state', 'rows_per_s', 'adapter']),
+      );
+      expect(LOSSES.filter((name) => name in json)).toEqual([]);
+
+      const sources = await Promise.all(readdirSync(data).map((name) => shard(join(data, name))));
+      const { train, heldOut, heldOutRows } = splitRows(sources, 3, 0.25);
+      expect(json.tokens).toBe(heldOutRows);
+      const held = new Float32Array(heldOutRows * d);
+      let next = 0;
+      for (const { source, start, rows: n } of heldOut) {
+        held.set(blockToFloats(await (sources[source] as ShardSource).read(start, n)), next * d);
+        next += n;
+      }
+      writeShard(at('held.safetensors'), heldOutRows, d, held);
+      const measured = await lab('eval', '--sae', out, '--data', at('held.safetensors'), '--json');
+      expect(measured.code).toBe(0);
+      expect(measured.json).toMatchObject({ arch: 'gated', d_in: d, d_sae: 24, adapter: expect.any(String) });
+      for (const name of METRICS) expect(Math.abs((measured.json[name] as number) / (json[name] as number) - 1), name).toBeLessThan(1e-4);
+      const facts = (cfg(out).metadata as Json).gated_sae_lab as Json;
+      expect(facts).toMatchObject({ lambda: 0.1, steps: 30, batch: 32, seed: 3, lr: 2e-3, normalize });
+      expect(json).toMatchObject({ normalize, activation_scale: facts.activation_scale });
+      // The factor is of the rows that were trained on, which are all in the sample.
+      const norms: number[] = [];
+      for (const { source, start, rows: n } of train) {
+        const values = blockToFloats(await (sources[source] as ShardSource).read(start, n));
+        for (let r = 0; r < n; r++) norms.push(Math.hypot(...values.subarray(r * d, (r + 1) * d)));
+      }
+      const mean = (of: (norm: number) => number) => norms.reduce((sum, norm) => sum + of(norm), 0) / norms.length;
+      const scale = normalize === 'mean-norm' ? Math.sqrt(d) / mean((norm) => norm) : 1 / Math.sqrt(mean((norm) => norm ** 2));
+      expect((facts.activation_scale as number) / scale).toBeCloseTo(1, 6);
+
+      // The same command gives the same bytes.
+      await lab(...args, '--seed', 3, '--holdout', 0.25, '--normalize', normalize, '--out', at('again'));
+      const weights = (path: string) => readFileSync(join(path, 'sae_weights.safetensors'));
+      expect(weights(at('again')).equals(weights(out))).toBe(true);
+    },
+  );
 
   it('leaves out a truncated shard, and one of another width, by name; the rest trains', async () => {
     const data = at('mixed');

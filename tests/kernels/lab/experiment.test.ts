@@ -42,7 +42,7 @@ async function make(gpu: Gpu, source: ArrayRows, options: Partial<ExperimentOpti
       evaluation,
       origin: { data: 'rows' },
     },
-    { batch: 16, seed: 1, shuffle: 'pool', normalize: 'mean-square', bDecInit: 'mean', flopsPerMs: 1e9, ...options },
+    { batch: 16, seed: 1, shuffle: 'pool', normalize: 'mean-square', xDtype: 'f32', bDecInit: 'mean', flopsPerMs: 1e9, ...options },
     {
       log: (run, log) => logs.set(run, [...(logs.get(run) ?? []), log]),
       changed: (run) => changes.push(`${run.id} ${run.state}`),
@@ -205,25 +205,49 @@ describe('bad rows', () => {
   });
 });
 
-it('weights to start from are for raw activations, and so are those that come back, whatever the scale', async () => {
+it.each(['mean-square', 'mean-norm'] as const)(
+  '%s: weights to start from are for raw activations, and so are those that come back',
+  async (normalize) => {
+    const gpu = await testGpu();
+    const made = await make(gpu, new ArrayRows(values(200), D), { normalize });
+    expect(Math.abs(made.experiment.scale - 1)).toBeGreaterThan(0.3);
+    const start = initialWeights('gated', D, 9, 3, randoms(D, 4));
+    start.vectors.b_gate?.set(randoms(9, 5));
+    // Two steps of learning rate 0.
+    const [run] = await made.experiment.add([spec('gated', { steps: 2, lrWarmup: 1e6, lr: 1e-9 })], start);
+    await toTheEnd(made);
+    const { weights } = await made.experiment.weights(run as Run);
+    for (const name of ['wEnc', 'wDec', 'bDec'] as const) expect(maxError(weights[name], start[name]), name).toBeLessThan(1e-6);
+    expect(maxError(weights.vectors.b_gate ?? [], start.vectors.b_gate ?? [])).toBeLessThan(1e-6);
+    // Metrics are in raw units: those of the twin on the raw held-out rows.
+    const x = Float64Array.from(values(40, 2));
+    const { xHat, acts } = forward(twinOf(start), x);
+    const mse = xHat.reduce((sum, hat, j) => sum + (hat - (x[j] as number)) ** 2, 0) / 40;
+    expect(Math.abs((run?.metrics?.mse as number) / mse - 1)).toBeLessThan(1e-5);
+    expect(run?.metrics?.l0).toBeCloseTo(acts.filter((f) => f > 0).length / 40, 6);
+    made.experiment.destroy();
+  },
+);
+
+it('with λ times the ratio of the scales, a sweep on differently scaled rows has the same loss, in the other units', async () => {
   const gpu = await testGpu();
-  const made = await make(gpu, new ArrayRows(values(200), D));
-  expect(Math.abs(made.experiment.scale - 1)).toBeGreaterThan(0.5);
-  const start = initialWeights('gated', D, 9, 3, randoms(D, 4));
-  start.vectors.b_gate?.set(randoms(9, 5));
-  // Two steps of learning rate 0.
-  const [run] = await made.experiment.add([spec('gated', { steps: 2, lrWarmup: 1e6, lr: 1e-9 })], start);
-  await toTheEnd(made);
-  const { weights } = await made.experiment.weights(run as Run);
-  for (const name of ['wEnc', 'wDec', 'bDec'] as const) expect(maxError(weights[name], start[name]), name).toBeLessThan(1e-6);
-  expect(maxError(weights.vectors.b_gate ?? [], start.vectors.b_gate ?? [])).toBeLessThan(1e-6);
-  // Metrics are in raw units: those of the twin on the raw held-out rows.
-  const x = Float64Array.from(values(40, 2));
-  const { xHat, acts } = forward(twinOf(start), x);
-  const mse = xHat.reduce((sum, hat, j) => sum + (hat - (x[j] as number)) ** 2, 0) / 40;
-  expect(Math.abs((run?.metrics?.mse as number) / mse - 1)).toBeLessThan(1e-5);
-  expect(run?.metrics?.l0).toBeCloseTo(acts.filter((f) => f > 0).length / 40, 6);
-  made.experiment.destroy();
+  const first: StepLog[] = [];
+  const scales: number[] = [];
+  for (const normalize of ['mean-square', 'mean-norm'] as const) {
+    const made = await make(gpu, new ArrayRows(values(200), D), { normalize });
+    scales.push(made.experiment.scale);
+    const [run] = await made.experiment.add([spec('gated', { lambda: 0.1 * (made.experiment.scale / (scales[0] as number)), steps: 1 })]);
+    await toTheEnd(made);
+    first.push(made.logs.get(run as Run)?.[0] as StepLog);
+    made.experiment.destroy();
+  }
+  const [square, norm] = first as [StepLog, StepLog];
+  const ratio = (scales[1] as number) / (scales[0] as number);
+  expect(ratio).toBeGreaterThan(2);
+  for (const term of ['loss', 'mse_loss', 'aux_loss'] as const)
+    expect((norm[term] as number) / (square[term] as number) / ratio ** 2, term).toBeCloseTo(1, 4);
+  expect(norm.sparsity_loss / square.sparsity_loss / ratio).toBeCloseTo(1, 4);
+  expect(norm.l0).toBe(square.l0);
 });
 
 describe('the machine', () => {

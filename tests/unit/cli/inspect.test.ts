@@ -61,6 +61,7 @@ describe('inspect --json', () => {
     expect(files.map((file) => (file.profile as Json).rows)).toEqual([108, 108]);
     expect(Object.keys(profile?.norm_percentiles as Json)).toEqual(['p1', 'p5', 'p50', 'p95', 'p99']);
     expect((profile?.proposed_scale as number) * (profile?.mean_norm as number)).toBeCloseTo(Math.sqrt(20), 9);
+    expect(profile?.proposed_normalize).toBe('mean-norm');
   });
 
   it('takes a choice', async () => {
@@ -82,6 +83,7 @@ describe('inspect', () => {
     expect(out).toMatch(/list_of_prompts\.pt: assumed: the list of 12 tensors/);
     expect(out).toMatch(/bf16_3d\.safetensors: has a mask: masked rows are dropped unless --keep-masked/);
     expect(out).toMatch(/profile of 2 files together\n {2}all 216 rows of width 20\n {2}norm: mean 7\.\d+/);
+    expect(out).toMatch(/to scale to a mean norm of sqrt\(d\), times 0\.\d+ by this sample: --normalize mean-norm\n/);
   });
 
   it('fails when no file has the tensor that was asked for', async () => {

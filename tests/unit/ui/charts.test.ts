@@ -115,6 +115,12 @@ describe('run charts', () => {
     expect(model.message).toMatch(/^Loss 0\.001 at step 999: reconstruction/);
     expect(model.table.rows.length).toBeLessThanOrEqual(40);
   });
+  it('loss says of which rows it is', () => {
+    const words = (over: Partial<RunSummary>) => lossModel(of({ run: run(over) })).message;
+    expect(words({ normalize: 'mean-square', activationScale: 0.02089 })).toMatch(/; of rows × 0\.02089 \(E‖x‖² = 1\)\.$/);
+    expect(words({ normalize: 'mean-norm', activationScale: 1 / 3 })).toMatch(/; of rows × 0\.3333 \(E‖x‖ = √d\)\.$/);
+    expect(words({ normalize: 'none', activationScale: 1 })).toMatch(/; of rows as in the file\.$/);
+  });
   it('γ: band, line at 1 and words', () => {
     expect(gammaModel(of()).layout.shapes).toHaveLength(2);
     expect(gammaWords(0.8)).toMatch(/shrink; scaling them up by 25\u202f%/);

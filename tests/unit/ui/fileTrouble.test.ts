@@ -1,11 +1,13 @@
 /** A file that fails while runs train, seen from the data that they read: nothing is lost, nothing is read twice. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { BlobSource } from '../../../src/data/byteSource';
 import { FileSource } from '../../../src/data/nodeFiles';
 import { BatchSequencer } from '../../../src/data/sequencer';
 import { ShardSource } from '../../../src/data/shard';
 import { splitRows } from '../../../src/data/split';
 import { StandIn } from '../../../src/data/standIn';
-import { DataError, type RowBlock, type RowSource } from '../../../src/data/types';
+import { type ByteSource, DataError, type RowBlock, type RowSource } from '../../../src/data/types';
 import { FileWait } from '../../../src/lab/fileTrouble';
 import { fixturePath } from '../../fixtures';
 import { NumberedRows, wholeRange } from '../data/helpers';
@@ -21,8 +23,13 @@ class Shaky extends NumberedRows {
 
 const OPTIONS = { batch: 8, seed: 1, shuffle: 'pool', capacity: 32 } as const;
 
-/** First values of the rows of so many batches; `between` runs before each. */
-async function served(sources: RowSource[], batches: number, between: (batch: number) => void = () => undefined): Promise<number[]> {
+/** First values of the rows of so many batches; `between` runs before each, `failed` when a read did. */
+async function served(
+  sources: RowSource[],
+  batches: number,
+  between: (batch: number) => void = () => undefined,
+  failed: (error: DataError) => void | Promise<void> = () => undefined,
+): Promise<number[]> {
   const pool = new Map<number, number>();
   const sink = {
     async ingest(block: RowBlock, slots: Uint32Array) {
@@ -37,8 +44,9 @@ async function served(sources: RowSource[], batches: number, between: (batch: nu
     let slots: Uint32Array | undefined;
     for (let tries = 0; !slots; tries++) {
       if (tries > 50) throw new Error('never served');
-      slots = await sequencer.next().catch((error: unknown) => {
+      slots = await sequencer.next().catch(async (error: unknown) => {
         if (!(error instanceof DataError)) throw error;
+        await failed(error);
         for (const source of sources) if (source instanceof Shaky) source.broken = false;
         return undefined;
       });
@@ -68,6 +76,57 @@ describe('a read that fails', () => {
     const late = new Set(rows.slice(70 * OPTIONS.batch));
     expect([...late].sort((x, y) => x - y)).toEqual(Array.from({ length: 64 }, (_, i) => i));
   });
+});
+
+describe('a read that the browser refuses', () => {
+  it.each([
+    ['NotAllowedError', 'The request is not allowed by the user agent.'],
+    ['NotReadableError', 'The file could not be read.'],
+    ['NotFoundError', 'The file was not found.'],
+  ])(
+    '%s in the middle of training: the wait is for that file, and after it the rows are those of a run without it',
+    async (name, message) => {
+      const bytes = readFileSync(fixturePath('formats/good/f32.npy'));
+      const isRefused = { now: false };
+      const blob = new Blob([bytes]);
+      const slice = blob.slice.bind(blob);
+      blob.slice = (from, to) => {
+        const part = slice(from, to);
+        if (isRefused.now) part.arrayBuffer = () => Promise.reject(new DOMException(message, name));
+        return part;
+      };
+      const rowsOf = async (source: ByteSource) => {
+        const shards = [await ShardSource.open(source)];
+        return { shards, standIns: shards.map((shard) => new StandIn(shard)), split: splitRows(shards, 1, 0.2) };
+      };
+      const plain = await rowsOf(new BlobSource('acts/f32.npy', new Blob([bytes])));
+      const expected = await served([...plain.standIns], 40);
+
+      const reading = await rowsOf(new BlobSource('acts/f32.npy', blob));
+      const wait = new FileWait();
+      const met: string[] = [];
+      const rows = await served(
+        [...reading.standIns],
+        40,
+        (batch) => {
+          if (batch % 7 === 3) isRefused.now = true;
+        },
+        async (error) => {
+          expect(wait.begin(error, reading)).toBe(true);
+          met.push(`${wait.trouble?.path}: ${wait.trouble?.message}`);
+          isRefused.now = false;
+          await wait.retry([], {
+            workspace: { sources: [], substitute: () => undefined },
+            experiment: { rowsTrained: 0, data: { origin: {} } },
+          });
+        },
+      );
+      expect(rows).toEqual(expected);
+      expect(met.length).toBeGreaterThan(1);
+      for (const told of met) expect(told).toMatch(/^acts\/f32\.npy: cannot be read any more \(The /);
+      expect(met[0]).toContain(message);
+    },
+  );
 });
 
 describe('the wait for a file', () => {

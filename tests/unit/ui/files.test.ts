@@ -70,6 +70,11 @@ describe('results', () => {
     expect(second.split(',')[columns.indexOf('loss_recovered')]).toBe('');
     expect(second.split(',')[columns.indexOf('l0')]).toBe('');
     expect(second.split(',')).toHaveLength(columns.length);
+    const at = columns.indexOf('lambda');
+    expect([columns.slice(at, at + 4), second.split(',').slice(at, at + 4)]).toEqual([
+      ['lambda', 'seed', 'normalize', 'activationScale'],
+      ['0.1', '1', 'mean-square', '0.5'],
+    ]);
   });
   it('JSON leaves it out', () => {
     const out = JSON.parse(resultsJson(runs, { files: [] }, undefined, new Date(0))) as { runs: RunSummary[]; saved: string };
@@ -84,6 +89,13 @@ describe('run table', () => {
     expect(runColumns([run({ metrics: metrics() })], 'rows').map((c) => c.key)).not.toContain('recovered');
     const keys = runColumns([run({ metrics: metrics({ loss_recovered: 1 }) })], 'rows').map((c) => c.key);
     expect(keys).toEqual(expect.arrayContaining(['recovered', 'ceClean', 'ceSae', 'ceZero', 'ceMean', 'gamma', 'fvu', 'alive', 'rate']));
+  });
+  it('says how rows were scaled where runs differ in it, for their λ are not comparable', () => {
+    const keys = (...runs: RunSummary[]) => runColumns(runs, 'rows').map((c) => c.key);
+    expect(keys(run(), run({ activationScale: 0.4999 }))).not.toContain('scale');
+    const other = run({ normalize: 'mean-norm', activationScale: 2.5 });
+    const columns = runColumns([run(), other], 'rows');
+    expect(columns.find(({ key }) => key === 'scale')?.show(other)).toBe('× 2.5');
   });
   it('sorts naturally, absent values last either way', () => {
     const runs = [

@@ -36,6 +36,7 @@ const profile = (over: Partial<Profile> = {}): Profile => ({
   constantColumns: 0,
   constantColumnList: [],
   outliers: { bound: 20, rows: 12, positions: [{ at: 0, outliers: 9, rows: 10 }], tokens: [] },
+  left: { rows: 88, meanNorm: 2, rootMeanSquareNorm: 2 },
   proposal: { bos: true, tokens: [], maxNormMedians: 10, scale: 1 },
   ...over,
 });

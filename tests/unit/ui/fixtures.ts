@@ -14,6 +14,8 @@ export function run(over: Partial<RunSummary> = {}): RunSummary {
     dSae: 100,
     lambda: 0.1,
     seed: 1,
+    normalize: 'mean-square',
+    activationScale: 0.5,
     data: 'acts',
     steps: 100,
     step: 100,

@@ -1,0 +1,46 @@
+/** The scale that a profile proposes, as a change of the form. */
+import type { Profile } from '../lab/protocol';
+import type { SettingValues } from '../lab/settings';
+
+export interface ScaleProposal {
+  /** Factors by which rows would be and are multiplied in training, by this sample. */
+  factor: number;
+  present: number;
+  /** What λ must be multiplied with for the same balance of the loss: training on s·x with λ is training on x with λ/s. */
+  lambdaFactor: number;
+}
+
+/** Undefined when the form has it already, or all sampled rows are zero. @param norms of the sampled rows that are trained on. */
+export function scaleProposal(
+  d: number,
+  { meanNorm, rootMeanSquareNorm }: Pick<Profile, 'meanNorm' | 'rootMeanSquareNorm'>,
+  normalize: SettingValues['normalize'],
+): ScaleProposal | undefined {
+  if (normalize === 'mean-norm' || !(meanNorm > 0)) return undefined;
+  const factor = Math.sqrt(d) / meanNorm;
+  const present = normalize === 'none' ? 1 : 1 / rootMeanSquareNorm;
+  return { factor, present, lambdaFactor: factor / present };
+}
+
+/** The form with the proposal in it: the normalisation, and the λ of every architecture times the factor. */
+export function withScale(form: SettingValues, { lambdaFactor }: ScaleProposal): SettingValues {
+  const out: SettingValues = { ...form, normalize: 'mean-norm' };
+  for (const key of ['lambdas.baseline', 'lambdas.gated'] as const) out[key] = scaledLambdas(form[key], lambdaFactor);
+  return out;
+}
+
+/** `0.1, 0.2` or `lo:hi:count` times a factor, to three digits; what is no number stays as it is, to be mended where it was typed. */
+export function scaledLambdas(text: string, factor: number): string {
+  const times = (part: string) => {
+    const value = Number(part);
+    return part === '' || !Number.isFinite(value) ? part : String(Number((value * factor).toPrecision(3)));
+  };
+  return text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((part) => {
+      const [lo, hi, ...count] = part.split(':');
+      return [times(lo ?? ''), ...(hi === undefined ? [] : [times(hi)]), ...count].join(':');
+    })
+    .join(', ');
+}

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_VALUES, parseSettings } from '../../../src/lab/settings';
+import { scaledLambdas, scaleProposal, withScale } from '../../../src/ui/scaleForm';
+
+const norms = { meanNorm: 8, rootMeanSquareNorm: 10 };
+
+describe('the scale that a profile proposes', () => {
+  it('is set against the one in use: the same balance of the loss needs λ times their ratio', () => {
+    expect(scaleProposal(16, norms, 'mean-square')).toEqual({ factor: 0.5, present: 0.1, lambdaFactor: 5 });
+    expect(scaleProposal(16, norms, 'none')).toEqual({ factor: 0.5, present: 1, lambdaFactor: 0.5 });
+    expect(scaleProposal(16, norms, 'mean-norm')).toBeUndefined();
+    expect(scaleProposal(16, { ...norms, meanNorm: 0 }, 'none')).toBeUndefined();
+  });
+
+  it('changes the normalisation and every λ, and nothing else of the form', () => {
+    const proposal = scaleProposal(16, norms, 'mean-square');
+    if (!proposal) throw new Error('nothing is proposed');
+    const form = withScale(DEFAULT_VALUES, proposal);
+    expect(form).toEqual({ ...DEFAULT_VALUES, normalize: 'mean-norm', 'lambdas.baseline': '0.25:2:4', 'lambdas.gated': '0.5:4:4' });
+    const [before, after] = [parseSettings(DEFAULT_VALUES, 64).config, parseSettings(form, 64).config];
+    expect(after?.normalize).toBe('mean-norm');
+    for (const [i, lambda] of (before?.lambdas.gated ?? []).entries()) expect(after?.lambdas.gated[i]).toBeCloseTo(5 * lambda, 3);
+  });
+
+  it('reads λ as the form does: lists, ranges, exponents; what is no number is left to be mended', () => {
+    expect(scaledLambdas('0.1, 0.2 3e-2', 10)).toBe('1, 2, 0.3');
+    expect(scaledLambdas('0.01:1:3, 2', 3)).toBe('0.03:3:3, 6');
+    expect(scaledLambdas('0.1234567', 10)).toBe('1.23');
+    expect(scaledLambdas('soon, 1:x:3', 10)).toBe('soon, 10:x:3');
+  });
+});
