@@ -1,4 +1,5 @@
 /** Files of the page: a dropped `File` (or any Blob) read by ranges. The Node counterpart is `nodeFiles.ts`. */
+import { spareBuffers } from './spareBuffers';
 import { type ByteSource, DataError } from './types';
 
 /** Reads ranges with `Blob.slice`, so that only the asked bytes are ever in memory. */
@@ -55,6 +56,14 @@ export function checkRange(source: { path: string; size: number }, offset: numbe
     source.path,
     `bytes ${offset} to ${offset + length} were asked for, but the file has ${source.size} bytes. It is truncated: copy or download it again.`,
   );
+}
+
+/** Fills `target` with the bytes from `offset`. @throws DataError as the source's `read`. */
+export async function readInto(source: ByteSource, target: Uint8Array, offset: number): Promise<void> {
+  if (source.readInto) return source.readInto(target, offset);
+  const bytes = await source.read(offset, target.byteLength);
+  target.set(bytes);
+  spareBuffers.giveBack(bytes);
 }
 
 /** The error for a file that yields fewer bytes than its size promised. */

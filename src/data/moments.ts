@@ -45,6 +45,7 @@ export async function sampleMoments(
     }
     rows += next.block.rows;
     badRows += next.bad;
+    stream.release(next);
   }
   if (rows === 0)
     throw new DataError(

@@ -3,6 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { checkRange, shortRead } from './byteSource';
 import { naturalCompare } from './naturalSort';
+import { spareBuffers } from './spareBuffers';
 import { type ByteSource, DataError } from './types';
 
 /**
@@ -27,18 +28,24 @@ export class FileSource implements ByteSource {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     checkRange(this, offset, length);
+    const bytes = spareBuffers.take(length);
+    await this.readInto(bytes, offset);
+    return bytes;
+  }
+
+  async readInto(bytes: Uint8Array, offset: number): Promise<void> {
+    const length = bytes.byteLength;
+    checkRange(this, offset, length);
     const handle = await open(this.file, 'r').catch((cause: Error) => {
       throw new DataError(this.path, `cannot be opened any more (${cause.message}).`);
     });
     try {
-      const bytes = new Uint8Array(length);
       let done = 0;
       while (done < length) {
         const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
         if (bytesRead === 0) throw shortRead(this.path, offset, length, done);
         done += bytesRead;
       }
-      return bytes;
     } finally {
       await handle.close();
     }

@@ -1,5 +1,5 @@
 /** One entry to every format: a file, or files that belong together, as containers of arrays. Headers only. */
-import { readJson } from './byteSource';
+import { readInto, readJson } from './byteSource';
 import { openHfDataset } from './formats/arrow/hfDataset';
 import type { Container, OpenOptions } from './formats/container';
 import { openRaw } from './formats/raw/raw';
@@ -68,6 +68,10 @@ class KnownHead implements ByteSource {
     const { head } = this;
     if (head && offset >= 0 && length >= 0 && offset + length <= head.byteLength) return head.slice(offset, offset + length);
     return this.source.read(offset, length);
+  }
+
+  readInto(target: Uint8Array, offset: number): Promise<void> {
+    return readInto(this.source, target, offset);
   }
 
   /** A thousand open files must not keep a thousand heads. */

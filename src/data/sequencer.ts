@@ -14,7 +14,7 @@ import { DataError, type RowBlock, type RowRange, type RowSource } from './types
 
 export type Shuffle = 'pool' | 'none';
 
-/** Takes rows into slots of the pool, `slots[i]` for row i. */
+/** Takes rows into slots of the pool, `slots[i]` for row i. When `ingest` resolves, the block's bytes are no longer looked at. */
 export interface RowSink {
   ingest(block: RowBlock, slots: Uint32Array): Promise<void>;
 }
@@ -122,7 +122,9 @@ export class BatchSequencer {
       if (n > 0) await this.sink.ingest(sliceBlock(next.block, this.taken, n), this.book.admit(n));
       this.taken += n;
       this.rowsInEpoch += n;
-      if (this.taken === next.block.rows) this.current = undefined;
+      if (this.taken < next.block.rows) continue;
+      this.stream.release(next);
+      this.current = undefined;
     }
   }
 

@@ -5,6 +5,7 @@ import { decodeFloat8 } from './formats/safetensors/float8';
 import { readIntegers } from './integers';
 import { type Beside, findBeside, named, readMask } from './masks';
 import { type OpenRecipe, openFile } from './open';
+import { spareBuffers } from './spareBuffers';
 import { type ByteSource, DataError, type RowBlock, type RowDtype, type RowSource } from './types';
 
 /** Names under which the usual tools save activations, in order of preference. */
@@ -213,9 +214,11 @@ export class ShardSource implements RowSource {
   private asRows(stored: Uint8Array, count: number): Uint8Array {
     const { dtype } = this.activations;
     if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') return alignedBytes(stored, ROW_DTYPE_BYTES[dtype]);
-    const values = new Float32Array(count);
+    const rows = spareBuffers.take(count * 4);
+    const values = new Float32Array(rows.buffer, 0, count);
     if (dtype === 'f8_e4m3' || dtype === 'f8_e5m2') decodeFloat8(stored, dtype, values);
     else decodeFloats(stored, 'f64', values);
-    return new Uint8Array(values.buffer);
+    spareBuffers.giveBack(stored);
+    return rows;
   }
 }

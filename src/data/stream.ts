@@ -5,6 +5,7 @@
  * is taken. Blocks come in the order asked for, not the order in which reads finish, so timing never changes a result.
  */
 import { removeBadRows } from './badRows';
+import { spareBuffers } from './spareBuffers';
 import { DataError, type RowBlock, type RowRange, type RowSource } from './types';
 
 /** Enough to overlap disk, checking and upload; more would only hold memory. */
@@ -63,6 +64,11 @@ export class BlockStream<R extends RowRange> {
       if (first && !this.closed) this.pending.unshift(first);
       throw cause;
     }
+  }
+
+  /** Says that nobody looks at a block that came any more, nor at parts of it: its memory serves the next reads. */
+  release({ block }: StreamBlock<R>): void {
+    spareBuffers.giveBack(block.bytes);
   }
 
   /** Starts no further read. Reads under way are dropped when they end. */

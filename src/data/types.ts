@@ -7,6 +7,8 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`. @throws when the range cannot be read whole. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The bytes from `offset` that fill `target`, where the source can do so without a copy (`readInto` of byteSource.ts). @throws as `read`. */
+  readInto?(target: Uint8Array, offset: number): Promise<void>;
 }
 
 /** dtypes that travel to the GPU as they are; f64 is narrowed to f32 on reading. */

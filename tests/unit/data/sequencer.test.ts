@@ -124,3 +124,91 @@ describe('BatchSequencer', () => {
     sequencer.close();
   });
 });
+
+/** Rows of 64 zeros, so that blocks are not bounded by the least size of a read. They are told apart by their places. */
+class PlacedRows implements RowSource {
+  readonly label = 'placed';
+  readonly d = 64;
+  readonly dtype = 'f32';
+  readonly hasTokens = false;
+  readonly sequence = 1;
+  readonly bytes: number;
+
+  constructor(readonly rows: number) {
+    this.bytes = rows * 256;
+  }
+
+  async read(start: number, rows: number): Promise<RowBlock> {
+    return { start, rows, d: 64, dtype: 'f32', bytes: new Uint8Array(rows * 256) };
+  }
+}
+
+describe('mixing of data eight times the pool', () => {
+  const [rows, capacity, batch] = [65536, 8192, 512];
+  /** Blocks are an eighth of the pool. */
+  const block = capacity / 8;
+
+  /** The batches of one epoch, as places in the file. */
+  async function epoch(shuffle: 'pool' | 'none'): Promise<number[][]> {
+    const places = new Uint32Array(capacity);
+    const sink = {
+      ingest: async ({ start }: RowBlock, slots: Uint32Array) => {
+        slots.forEach((slot, i) => {
+          places[slot] = start + i;
+        });
+      },
+    };
+    const source = new PlacedRows(rows);
+    const sequencer = new BatchSequencer([source], wholeRange([source]), sink, { seed: 3, shuffle, batch, capacity });
+    const batches: number[][] = [];
+    for (let step = 0; step < rows / batch; step++) batches.push([...(await sequencer.next())].map((slot) => places[slot] as number));
+    sequencer.close();
+    return batches;
+  }
+
+  /** Share of the rows whose neighbour in the file is in the same batch; how often neighbours are drawn one after the other. */
+  function neighbours(batches: number[][]): { together: number; inTurn: number } {
+    let [together, inTurn] = [0, 0];
+    for (const drawn of batches) {
+      const here = new Set(drawn);
+      together += drawn.filter((row) => here.has(row - 1) || here.has(row + 1)).length;
+      inTurn += drawn.filter((row, i) => i > 0 && Math.abs(row - (drawn[i - 1] as number)) === 1).length;
+    }
+    return { together: together / rows, inTurn };
+  }
+
+  it('neighbours in the file meet in a batch as seldom as two rows of the pool do, and each row comes once', async () => {
+    const batches = await epoch('pool');
+    expect(sorted(batches.flat())).toEqual(numbers(rows));
+    // A row in the pool is drawn with probability p = batch / capacity a step. Neighbours enter together; that both leave in one step has
+    // probability p^2 + (1 - p)^2 p^2 + ... = p / (2 - p), for each of a row's two neighbours.
+    const p = batch / capacity;
+    const expected = 1 - (1 - p / (2 - p)) ** 2;
+    const { together, inTurn } = neighbours(batches);
+    // At an epoch's end the pool drains: its last sixteen batches are of fewer and fewer rows and add up to 0.01.
+    expect(together).toBeGreaterThan(0.9 * expected);
+    expect(together).toBeLessThan(1.25 * expected);
+    // Of a batch's pairs of neighbours, 2 / batch are drawn one after the other.
+    const inTurnExpected = together * (rows / batch);
+    expect(inTurn).toBeLessThan(inTurnExpected + 4 * Math.sqrt(inTurnExpected));
+    const uniform = 1 - (1 - batch / rows) ** 2;
+    console.log(
+      `rows with a neighbour in their batch: ${(100 * together).toFixed(2)} %; of the pool ${(100 * expected).toFixed(2)} %, of all rows at random ${(100 * uniform).toFixed(2)} %; in turn ${inTurn} of ${rows}`,
+    );
+    // In file order all are.
+    expect(neighbours(await epoch('none'))).toEqual({ together: 1, inTurn: rows - rows / batch });
+  });
+
+  it('a batch has rows of as many places as the pool has blocks, no block more than its part', async () => {
+    const batches = (await epoch('pool')).slice(0, -capacity / batch);
+    const shares = batches.map((drawn) => {
+      const counts = new Map<number, number>();
+      for (const row of drawn) counts.set(Math.floor(row / block), (counts.get(Math.floor(row / block)) ?? 0) + 1);
+      return { places: counts.size, most: Math.max(...counts.values()) / batch };
+    });
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(Math.min(...shares.map(({ places }) => places))).toBeGreaterThanOrEqual(8);
+    // A block that has just come in whole is an eighth of the pool.
+    expect(mean(shares.map(({ most }) => most))).toBeLessThan(1.25 / 8);
+  });
+});

@@ -5,6 +5,7 @@
 import { alignedBytes } from '../../floats';
 import { type ByteSource, DataError } from '../../types';
 import { type ArrayEntry, STORED_BYTES, type StoredDtype } from '../container';
+import { type Piece, readPieces } from '../pieces';
 import type { BatchHeader } from './messages';
 import type { ColumnPlan } from './schema';
 
@@ -194,7 +195,7 @@ export function entryOf({ name, dtype, rows, sizes, segments }: Column): ArrayEn
     async read(from, count) {
       if (!(from >= 0 && count >= 0 && from + count <= total))
         throw new RangeError(`${name}: values ${from} to ${from + count} of ${total}`);
-      const pieces: Uint8Array[] = [];
+      const pieces: Piece[] = [];
       let at = from;
       for (let i = indexOf(segments, from); at < from + count; i++) {
         const segment = segments[i] as Segment;
@@ -204,10 +205,10 @@ export function entryOf({ name, dtype, rows, sizes, segments }: Column): ArrayEn
           throw cause;
         });
         const take = Math.min(from + count, segment.first + segment.count) - at;
-        pieces.push(await segment.source.read(segment.at + (at - segment.first) * width, take * width));
+        pieces.push({ source: segment.source, at: segment.at + (at - segment.first) * width, length: take * width });
         at += take;
       }
-      return pieces.length === 1 ? (pieces[0] as Uint8Array) : concatenate(pieces);
+      return readPieces(pieces);
     },
   };
 }
@@ -222,14 +223,4 @@ function indexOf(segments: readonly Segment[], value: number): number {
     else high = middle - 1;
   }
   return low;
-}
-
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.byteLength;
-  }
-  return out;
 }

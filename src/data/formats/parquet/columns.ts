@@ -1,8 +1,10 @@
 /** A column across row groups, as an array. All its lists must be full; the levels of every page that is read are looked at. */
+import { spareBuffers } from '../../spareBuffers';
 import { type ByteSource, DataError } from '../../types';
 import { type ArrayEntry, STORED_BYTES, type StoredDtype } from '../container';
 import type { Chunk, Leaf } from './footer';
 import { type ChunkContext, type Decoded, findPages, type Page, type Pages, readDictionary, readPage } from './pages';
+import { allAre, areFullLists } from './runs';
 
 /** Values decoded last: neighbouring reads share a page. */
 const KEPT_PAGES = 2;
@@ -92,11 +94,11 @@ export class ParquetColumn {
     const [perRow = 1] = spans;
     const refuse = (i: number, what: string) =>
       new DataError(source.path, `${this.describe(firstRow + Math.floor((page.first + i) / perRow))}: ${what}`);
-    if (definition) {
+    if (definition && !allAre(definition, maxDefinition)) {
       for (let i = 0; i < page.count; i++)
         if (definition[i] !== maxDefinition) throw refuse(i, 'a null or an empty list. Drop or fill such rows.');
     }
-    if (!repetition) return;
+    if (!repetition || (maxRepetition === 1 && spans.length === 1 && areFullLists(repetition, page.first, perRow))) return;
     for (let i = 0; i < page.count; i++) {
       let expected = 0;
       while (expected < spans.length && (page.first + i) % (spans[expected] as number) !== 0) expected++;
@@ -143,7 +145,8 @@ export class ParquetColumn {
 
   private async read(from: number, count: number): Promise<Uint8Array> {
     const width = STORED_BYTES[this.dtype];
-    const out = new Uint8Array(count * width);
+    // Its pages cover a chunk without gaps (findPages), so that every byte is written.
+    const out = spareBuffers.take(count * width);
     let before = 0;
     for (const chunk of this.chunks) {
       const begin = Math.max(from, before);

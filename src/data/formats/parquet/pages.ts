@@ -5,7 +5,7 @@ import { type ByteSource, DataError } from '../../types';
 import { STORED_BYTES } from '../container';
 import { unpack } from './codecs';
 import type { Chunk, Leaf } from './footer';
-import { readRuns } from './runs';
+import { allAre, readRuns } from './runs';
 import { CutShort, structEnd } from './thrift';
 import { decodeValues } from './values';
 
@@ -177,7 +177,7 @@ async function decodeV2({ leaf, chunk }: ChunkContext, page: Page, stored: Uint8
 
 /** Values that are there: gaps have levels but no bytes. */
 function present({ maxDefinition }: Leaf, { count }: Page, definition: Uint8Array | undefined): number {
-  if (!definition) return count;
+  if (!definition || allAre(definition, maxDefinition)) return count;
   let values = 0;
   for (const level of definition) {
     if (level === maxDefinition) values++;

@@ -62,3 +62,26 @@ function unpackBits(
     have -= bits;
   }
 }
+
+/** Whether all levels are this one: four at a time, for a page has as many levels as values. */
+export function allAre(levels: Uint8Array, level: number): boolean {
+  if (levels.byteOffset % 4 !== 0) return levels.every((found) => found === level);
+  const words = new Int32Array(levels.buffer, levels.byteOffset, levels.length >> 2);
+  const expected = Math.imul(level, 0x01010101);
+  let differ = 0;
+  for (let i = 0; i < words.length; i++) differ |= (words[i] as number) ^ expected;
+  for (let i = levels.length & ~3; i < levels.length; i++) differ |= (levels[i] as number) ^ level;
+  return differ === 0;
+}
+
+/** Whether a level of 0 stands where a list of `length` values begins and 1 everywhere else; the first level is that of value `first`. */
+export function areFullLists(levels: Uint8Array, first: number, length: number): boolean {
+  let differ = 0;
+  let next = (length - (first % length)) % length;
+  for (let i = 0; i < levels.length; ) {
+    for (const end = Math.min(next, levels.length); i < end; i++) differ |= (levels[i] as number) ^ 1;
+    if (i < levels.length) differ |= levels[i++] as number;
+    next += length;
+  }
+  return differ === 0;
+}

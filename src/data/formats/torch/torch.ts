@@ -50,7 +50,7 @@ export async function openTorchZip(archive: ZipArchive): Promise<Container> {
   const isBigEndian = await readByteOrder(path, archive.members.get(`${root}byteorder`));
   if (data.size > LIMITS.bytes)
     throw new DataError(path, `its pickle has ${data.size} bytes; at most ${LIMITS.bytes} are read. ${saveTensors(path)}`);
-  const { found, metadata } = await asData(path, async () => findTensors(readPickle(await data.read(0, data.size))));
+  const { found, metadata } = await asData(path, async () => findTensors(readPickle(await data.readWhole())));
   const { arrays, assumptions } = makeArrays(found, { path, isBigEndian, member: (key) => archive.members.get(`${root}data/${key}`) });
   return { path, format: FORMAT, bytes, arrays, metadata, assumptions };
 }
@@ -63,7 +63,7 @@ const isTorchScript = ({ members }: ZipArchive): boolean =>
 /** "little" or "big"; torch before 2.1 wrote none and meant little. */
 async function readByteOrder(path: string, member: ZipMember | undefined): Promise<boolean> {
   if (!member) return false;
-  const text = member.size <= 16 ? new TextDecoder().decode(await member.read(0, member.size)).trim() : '';
+  const text = member.size <= 16 ? new TextDecoder().decode(await member.readWhole()).trim() : '';
   if (text !== 'little' && text !== 'big')
     throw new DataError(
       path,

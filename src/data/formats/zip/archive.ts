@@ -3,6 +3,7 @@
  * out whole members only, and do not say where the bytes of a stored one lie.
  */
 import { type ByteSource, DataError } from '../../types';
+import { crc32 } from './crc32';
 import { type DirectoryEntry, LOCAL, LOCAL_SIZE, readDirectory, viewOf } from './directory';
 import { Inflater } from './inflater';
 
@@ -15,10 +16,16 @@ export interface ZipMember {
   /**
    * `length` bytes from byte `from`. A stored member is read where it lies. A deflated one is inflated: a range behind the last costs
    * what lies between, any other up to 8 MiB more than itself (where that part was reached before). Its checksum is compared when its end is
-   * read; a stored one's never, for that would need all of it.
+   * read; a stored one's by `readWhole` alone, for that needs all of it.
    * @throws DataError
    */
   read(from: number, length: number): Promise<Uint8Array>;
+  /**
+   * All of it, its checksum compared. The caller bounds the size. A checksum of 0 is one that was not computed, as torch writes it with
+   * `set_crc32_options(False)`.
+   * @throws DataError
+   */
+  readWhole(): Promise<Uint8Array>;
 }
 
 export interface ZipArchive {
@@ -67,6 +74,15 @@ class Member implements ZipMember {
       refuse: (message) => this.refuse(message),
     });
     return this.inflater.read(from, length);
+  }
+
+  async readWhole(): Promise<Uint8Array> {
+    const bytes = await this.read(0, this.size);
+    const { crc } = this.entry;
+    // Of a deflated one it was compared on the way.
+    if (this.method === 'stored' && crc !== 0 && crc32(bytes) !== crc)
+      throw this.refuse('its checksum differs from the one in the archive. The file is damaged: copy or download it again.');
+    return bytes;
   }
 
   private refuse(message: string): DataError {

@@ -4,7 +4,7 @@ import { isTorchZip, looksLikePickle, openTorch } from '../../../../src/data/for
 import { openZip } from '../../../../src/data/formats/zip/archive';
 import { DataError } from '../../../../src/data/types';
 import { counting, entry, fixture, floats, readAll, refusal } from './torchHelpers';
-import { P, pt, ptOf, tensor } from './torchWrite';
+import { archive, P, pt, ptOf, tensor } from './torchWrite';
 
 describe('storages', () => {
   test.each([
@@ -118,6 +118,28 @@ describe('files that are refused', () => {
     expect(await refusal(pt({ pickle, storages, more: [second] }))).toMatch(/is an archive of several: a\/data\.pkl, b\/data\.pkl/);
     expect(await refusal(ptOf(P.dict([P.text('a'), P.int(1)])))).toMatch(/holds no tensors: what was saved is a dict\. Where it was made/);
     expect(await refusal(new MemorySource('b.pt', P.file(P.text('hello'))))).toMatch(/is a bare pickle, not from torch\.save/);
+  });
+
+  test('a pickle or a byte order that does not have the checksum of the archive is refused; a checksum that was not computed is no fault', async () => {
+    const bytes = archive({ pickle: P.file(P.dict([P.text('activations'), tensor({ shape: [2] })])), storages: { 0: counting(2) } });
+    const found = (pattern: string, from = 0) => Buffer.from(bytes).indexOf(pattern, from);
+    const changed = (changes: [at: number, value: number][]) => {
+      const copy = bytes.slice();
+      for (const [at, value] of changes) copy[at] = value;
+      return new MemorySource('a.pt', copy);
+    };
+    expect((await openTorch(changed([]))).arrays.has('activations')).toBe(true);
+    const inPickle = found('activations');
+    expect(await refusal(changed([[inPickle, 'b'.charCodeAt(0)]]))).toMatch(
+      /^a\.pt: member "a\/data\.pkl": its checksum differs from the one in the archive\. .*copy or download it again/,
+    );
+    // "little" with another letter would be refused anyhow; the pickle's checksum is at byte 14 of the header, 16 of the directory's entry.
+    const byteOrder = found('little');
+    expect(await refusal(changed([[byteOrder, 'L'.charCodeAt(0)]]))).toMatch(/member "a\/byteorder": its checksum differs/);
+    const zeros = (at: number) => [0, 1, 2, 3].map((i): [number, number] => [at + i, 0]);
+    const inDirectory = found('PK\x01\x02');
+    const without = changed([...zeros(14), ...zeros(inDirectory + 16), [inPickle, 'b'.charCodeAt(0)]]);
+    expect([...(await openTorch(without)).arrays.keys()]).toEqual(['bctivations']);
   });
 
   test('what a stranger named a file does not get into a command', async () => {

@@ -18,7 +18,8 @@ export const P = {
   none: bytesOf('N'),
   yes: bytesOf(0x88),
   no: bytesOf(0x89),
-  int: (value: number) => (value >= 0 && value < 256 ? bytesOf('K', value) : bytesOf('J', u32(value))),
+  int: (value: number) =>
+    value >= 0 && value < 256 ? bytesOf('K', value) : value < 2 ** 31 ? bytesOf('J', u32(value)) : P.long(BigInt(value)),
   long: (value: bigint) => bytesOf(0x8a, 9, u64(BigInt.asUintN(64, value)), value < 0n ? 255 : 0),
   float: (value: number) => bytesOf('G', new Uint8Array(Float64Array.of(value).buffer).reverse()),
   text: (value: string) => bytesOf('X', u32(new TextEncoder().encode(value).length), value),

@@ -1,0 +1,28 @@
+/** How fast rows come out of a folder in Node, from the page cache, beside a plain sequential read of the same files into one buffer. */
+import { open } from 'node:fs/promises';
+import { inspectFiles } from '../../src/data/classify';
+import { type FileSource, listFiles } from '../../src/data/nodeFiles';
+import { BLOCK_BYTES } from '../../src/data/order';
+import { readRows, type Turns, takeTurns } from './turns';
+
+/** @throws Error when rows are missing. */
+export async function timeFolder(folder: string, rows: number, turns: number): Promise<Turns> {
+  const files = await listFiles([folder]);
+  const { shards } = await inspectFiles(files);
+  const values = files.filter(({ path }) => !path.endsWith('.json'));
+  const timed = await takeTurns(
+    turns,
+    () => readPlainly(values),
+    () => readRows(shards, rows),
+  );
+  return { bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0), ...timed };
+}
+
+async function readPlainly(files: readonly FileSource[]): Promise<void> {
+  const buffer = new Uint8Array(BLOCK_BYTES);
+  for (const { file } of files) {
+    const handle = await open(file);
+    while ((await handle.read(buffer, 0, buffer.length, null)).bytesRead > 0);
+    await handle.close();
+  }
+}
