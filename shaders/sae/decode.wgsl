@@ -163,7 +163,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   for (var column = 0u; column < 4u; column++) {
     let m = select(select(m3, m2, column == 2u), select(m1, m0, column == 0u), column < 2u);
     let a = select(select(a3, a2, column == 2u), select(a1, a0, column == 0u), column < 2u);
-    finish(&all, q0 + column * WIDTH, row, r, run, m, a);
+    finish(&all, q0 + column * WIDTH, row, r, run, params.last != 0u, m, a);
   }
   sums[t] = all;
   workgroupBarrier();

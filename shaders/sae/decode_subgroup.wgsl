@@ -1,11 +1,16 @@
-// What decode.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): x of the row is loaded once, W_dec of each active
-// latent once, W_enc only where the encoder did not keep u, and all 8 lanes walk the bits of the row together, so no list is needed.
+// What decode.wgsl does, for processors (registers.wgsl): a workgroup is one subgroup, whose lanes walk the bits of the row together and keep
+// the list each for itself, so nothing waits at a barrier. W_enc of an active latent is loaded only where the encoder did not keep u.
 //
-// One workgroup, one subgroup, a (row, run); grid (rows of the dispatch, R).
+// One workgroup a (row, run); grid (rows of the dispatch, R). The list holds CAPACITY latents at a time; a longer row goes on from what the
+// pass before left in `errors`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each
+// level of nesting copies them once more. Hence a list first, then its entries.
+
+const CAPACITY = 128u;
+const KNOWN = 0x80000000u; // u of this entry was kept
 
 struct Params {
   rows : u32,       // rows of one slot of `errors`, and of `stats`
-  quads : u32,      // Q, at most 64
+  quads : u32,      // Q
   latents : u32,    // of the segment
   row_groups : u32, // ceil(rows of the buffer/4)
   runs : u32,       // R
@@ -16,6 +21,50 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 
+var<private> listed : array<u32, CAPACITY>; // latent, from the run's first; KNOWN
+var<private> fs : array<f32, CAPACITY>;
+var<private> gates : array<f32, CAPACITY>;
+
+fn word_at(base : u32, k : u32, words : u32) -> u32 {
+  if (k >= words) {
+    return 0u;
+  }
+  return active_set.words[base + k];
+}
+
+// Lists the row's latents [window, window + CAPACITY); returns how many there are in all.
+fn list_row(row : u32, base : u32, words : u32, window : u32, t : u32) -> u32 {
+  var total = 0u;
+  for (var start = 0u; start < words; start += 4u * LANES) {
+    // Each lane four words; then together through those that have a bit of the row.
+    let w0 = word_at(base, start + t, words);
+    let w1 = word_at(base, start + t + LANES, words);
+    let w2 = word_at(base, start + t + 2u * LANES, words);
+    let w3 = word_at(base, start + t + 3u * LANES, words);
+    // No `if`: these drivers execute both of its sides, but end a loop.
+    for (var k = select(4u, 0u, subgroupBallot(row_bits(w0 | w1 | w2 | w3, row) != 0u).x != 0u); k < 4u; k++) {
+      let own = select(select(w3, w2, k == 2u), select(w1, w0, k == 0u), k < 2u);
+      var lanes = subgroupBallot(row_bits(own, row) != 0u).x;
+      while (lanes != 0u) {
+        let lane = firstTrailingBit(lanes);
+        lanes &= lanes - 1u;
+        let word = subgroupShuffle(own, lane);
+        let known = row_bits(word & (~word + 1u), row);
+        var bits = row_bits(word, row);
+        while (bits != 0u) {
+          let bit = bits & (~bits + 1u);
+          bits &= bits - 1u;
+          if (total >= window && total < window + CAPACITY) {
+            listed[total - window] = (4u * (start + k * LANES + lane) + firstTrailingBit(bit) / 4u) | select(0u, KNOWN, bit == known);
+          }
+          total++;
+        }
+      }
+    }
+  }
+  return total;
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_id) t : u32) {
   let row = params.from_row + group.x;
@@ -24,87 +73,102 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   if (run.live == 0u || active_set.dense[r] != 0u) {
     return;
   }
-  let columns = (params.quads + LANES - 1u) / LANES;
+  let end = params.quads - 1u;
+  let words = (run.width + 3u) / 4u;
+  let base = (row / 4u) * (params.latents / 4u) + run.first / 4u;
+  let kept = params.row_groups * (params.latents / 2u) + base;
   let s = (row * params.runs + r) * STATS;
-  var own = Row();
-  var hat = Row();
-  var aux = Row();
   var l1 = 0.0;
   var l0 = 0.0;
-  for (var c = 0u; c < columns; c++) {
-    let q = c * LANES + t;
-    if (q < params.quads) {
-      own = with_column(own, c, x[row * params.quads + q]);
-      if (params.first == 0u) {
-        hat = with_column(hat, c, before(run.main_slot, row, q));
-        aux = with_column(aux, c, before(run.aux_slot, row, q));
-      }
-    }
-  }
   if (params.first == 0u) {
     l1 = stats[s + 2u];
     l0 = stats[s + 3u];
   }
-  let words = (run.width + 3u) / 4u;
-  let base = (row / 4u) * (params.latents / 4u) + run.first / 4u;
-  for (var start = 0u; start < words; start += LANES) {
-    // Each lane one word; then together through those that are not 0.
-    var word = 0u;
-    var first = 0u; // the bit whose u was kept, where it is of this row
-    var kept = 0.0;
-    if (start + t < words) {
-      let all = active_set.words[base + start + t];
-      word = row_bits(all, row);
-      first = row_bits(all & (~all + 1u), row);
+  var all : Sums;
+  var count = 0u;
+  for (var window = 0u; window == 0u || window < count; window += CAPACITY) {
+    count = list_row(row, base, words, window, t);
+    let here = min(CAPACITY, count - window);
+    for (var k = 0u; k < here; k++) {
+      let entry = listed[k];
+      let latent = entry & ~KNOWN;
+      let i = run.first + latent;
+      let is_known = entry != latent;
+      var products = vec4(0.0);
+      for (var q = select(0u, params.quads, is_known); q < params.quads; q += LANES) {
+        if (q + t < params.quads) {
+          products += x[row * params.quads + q + t] * enc[i * params.quads + q + t];
+        }
+      }
+      // One lane loads for all.
+      var u = 0.0;
+      var correction = 0.0;
+      var scalars = vec4(0.0);
+      if (t == 0u) {
+        scalars = records[i];
+        correction = records[params.latents + i].w;
+        if (is_known) {
+          u = bitcast<f32>(active_set.words[kept + latent / 4u]);
+        }
+      }
+      let sums = over_lanes(vec4(dot(products, vec4(1.0)), correction, u, 0.0));
+      let act = activate(run.arch, select(sums.x - sums.y, sums.z, is_known), subgroupBroadcast(scalars, 0u));
+      fs[k] = act.f;
+      gates[k] = act.gate;
+      l1 += act.gate;
+      l0 += select(0.0, 1.0, act.f > 0.0);
     }
-    if (first != 0u) {
-      kept = bitcast<f32>(active_set.words[params.row_groups * (params.latents / 2u) + base + start + t]);
-    }
-    var lanes = subgroupBallot(word != 0u).x;
-    while (lanes != 0u) {
-      let lane = firstTrailingBit(lanes);
-      lanes &= lanes - 1u;
-      var bits = subgroupShuffle(word, lane);
-      let known = subgroupShuffle(first, lane);
-      let kept_u = subgroupShuffle(kept, lane);
-      while (bits != 0u) {
-        let bit = bits & (~bits + 1u);
-        bits &= bits - 1u;
-        let i = run.first + 4u * (start + lane) + firstTrailingBit(bit) / 4u;
-        let at = i * params.quads;
-        var direction = Row();
-        for (var c = 0u; c < columns; c++) {
-          let q = c * LANES + t;
-          if (q < params.quads) {
-            direction = with_column(direction, c, dec[at + q]);
-          }
+    let is_first = params.first != 0u && window == 0u;
+    let is_last = params.last != 0u && window + CAPACITY >= count;
+    for (var q = t; q < params.quads + t; q += 4u * LANES) {
+      var m0 = vec4(0.0);
+      var m1 = vec4(0.0);
+      var m2 = vec4(0.0);
+      var m3 = vec4(0.0);
+      var a0 = vec4(0.0);
+      var a1 = vec4(0.0);
+      var a2 = vec4(0.0);
+      var a3 = vec4(0.0);
+      if (!is_first) {
+        m0 = before(run.main_slot, row, q);
+        m1 = before(run.main_slot, row, q + LANES);
+        m2 = before(run.main_slot, row, q + 2u * LANES);
+        m3 = before(run.main_slot, row, q + 3u * LANES);
+        a0 = before(run.aux_slot, row, q);
+        a1 = before(run.aux_slot, row, q + LANES);
+        a2 = before(run.aux_slot, row, q + 2u * LANES);
+        a3 = before(run.aux_slot, row, q + 3u * LANES);
+      }
+      for (var k = 0u; k < here; k++) {
+        let at = (run.first + (listed[k] & ~KNOWN)) * params.quads;
+        let f = fs[k];
+        let gate = gates[k];
+        let w0 = dec[at + min(q, end)];
+        m0 += f * w0;
+        a0 += gate * w0;
+        if (q + LANES <= end) {
+          let w1 = dec[at + q + LANES];
+          m1 += f * w1;
+          a1 += gate * w1;
         }
-        // No `if`: these drivers execute both of its sides, but end a loop.
-        var products = vec4(0.0);
-        for (var c = 0u; c < select(columns, 0u, bit == known); c++) {
-          let q = c * LANES + t;
-          if (q < params.quads) {
-            products += column(own, c) * enc[at + q];
-          }
+        if (q + 2u * LANES <= end) {
+          let w2 = dec[at + q + 2u * LANES];
+          m2 += f * w2;
+          a2 += gate * w2;
         }
-        var latent = vec4(0.0);
-        var correction = 0.0;
-        if (t == 0u) {
-          latent = records[i];
-          correction = records[params.latents + i].w;
+        if (q + 3u * LANES <= end) {
+          let w3 = dec[at + q + 3u * LANES];
+          m3 += f * w3;
+          a3 += gate * w3;
         }
-        let formed = over_lanes(vec4(dot(products, vec4(1.0)) - correction, 0.0, 0.0, 0.0)).x;
-        let act = activate(run.arch, select(formed, kept_u, bit == known), subgroupBroadcast(latent, 0u));
-        l1 += act.gate;
-        l0 += select(0.0, 1.0, act.f > 0.0);
-        hat = plus(hat, act.f, direction);
-        aux = plus(aux, act.gate, direction);
+      }
+      // One copy of `finish` in the program: compilers copy a function wherever it is called.
+      for (var column = 0u; column < 4u; column++) {
+        let m = select(select(m3, m2, column == 2u), select(m1, m0, column == 0u), column < 2u);
+        let a = select(select(a3, a2, column == 2u), select(a1, a0, column == 0u), column < 2u);
+        finish(&all, q + column * LANES, row, r, run, is_last, m, a);
       }
     }
-  }
-  var all : Sums;
-  for (var c = 0u; c < columns; c++) {
-    finish(&all, c * LANES + t, row, r, run, column(hat, c), column(aux, c));
   }
   let sums = over_lanes(vec4(all.e, all.aux, all.hat, all.cross));
   let self_ = over_lanes(vec4(all.self_, 0.0, 0.0, 0.0)).x;

@@ -1,8 +1,12 @@
 // What latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded once,
 // and of each row on which it is active x, e and e_aux once, which serve the dot products and then the gradients. All 8 lanes walk the bits of
-// the latent's column together, so no list is needed, and no barrier. The sums over rows run in the order of the batch.
+// the latent's column together and keep the list each for itself, CAPACITY rows at a time, so nothing waits at a barrier. The sums over rows
+// run in the order of the batch.
 //
-// One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded.
+// One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded. Loops that carry rows of registers along copy
+// them once more for each level of nesting: hence a list first, then its entries.
+
+const CAPACITY = 128u;
 
 struct Params {
   rows : u32,        // B
@@ -16,6 +20,46 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
+
+var<private> listed : array<u32, CAPACITY>;
+
+// Bits of one latent on four rows.
+fn nibble_at(words : u32, k : u32, nibble : u32) -> u32 {
+  if (k >= params.row_groups) {
+    return 0u;
+  }
+  return (active_set.words[words + k] >> nibble) & 15u;
+}
+
+// Lists the rows [window, window + CAPACITY) of a latent's column; returns how many there are in all.
+fn list_rows(words : u32, nibble : u32, window : u32, t : u32) -> u32 {
+  var total = 0u;
+  for (var start = 0u; start < params.row_groups; start += 4u * LANES) {
+    // Each lane four words; then together through those that have a bit of the latent.
+    let w0 = nibble_at(words, start + t, nibble);
+    let w1 = nibble_at(words, start + t + LANES, nibble);
+    let w2 = nibble_at(words, start + t + 2u * LANES, nibble);
+    let w3 = nibble_at(words, start + t + 3u * LANES, nibble);
+    // No `if`: these drivers execute both of its sides, but end a loop.
+    for (var k = select(4u, 0u, subgroupBallot((w0 | w1 | w2 | w3) != 0u).x != 0u); k < 4u; k++) {
+      let own = select(select(w3, w2, k == 2u), select(w1, w0, k == 0u), k < 2u);
+      var lanes = subgroupBallot(own != 0u).x;
+      while (lanes != 0u) {
+        let lane = firstTrailingBit(lanes);
+        lanes &= lanes - 1u;
+        var bits = subgroupShuffle(own, lane);
+        while (bits != 0u) {
+          if (total >= window && total < window + CAPACITY) {
+            listed[total - window] = 4u * (start + k * LANES + lane) + firstTrailingBit(bits);
+          }
+          total++;
+          bits &= bits - 1u;
+        }
+      }
+    }
+  }
+  return total;
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(subgroup_invocation_id) t : u32) {
@@ -57,54 +101,44 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     var total = vec4(0.0); // gradients of the scalars (xyz) and of u (w), over B
     var fires = 0.0;
     let words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
-    let nibble = 4u * (i % 4u);
-    for (var start = 0u; start < params.row_groups; start += LANES) {
-      // Each lane one word; then together through those that are not 0.
-      var word = 0u;
-      if (start + t < params.row_groups) {
-        word = (active_set.words[words + start + t] >> nibble) & 15u;
-      }
-      var lanes = subgroupBallot(word != 0u).x;
-      while (lanes != 0u) {
-        let lane = firstTrailingBit(lanes);
-        lanes &= lanes - 1u;
-        var bits = subgroupShuffle(word, lane);
-        while (bits != 0u) {
-          let row = 4u * (start + lane) + firstTrailingBit(bits);
-          bits &= bits - 1u;
-          let at = row * params.quads;
-          let e_at = (main_ + row) * params.quads;
-          let aux_at = (second + row) * params.quads;
-          var u4 = vec4(0.0);
-          var we4 = vec4(0.0);
-          var wa4 = vec4(0.0);
-          var x_row = Row();
-          var e_row = Row();
-          for (var c = 0u; c < columns; c++) {
-            let q = c * LANES + t;
-            if (q < params.quads) {
-              let here = x[at + q];
-              let e = errors[e_at + q];
-              let direction = column(dec_row, c);
-              u4 += here * column(enc_row, c);
-              we4 += e * direction;
-              if (aux) {
-                wa4 += errors[aux_at + q] * direction;
-              }
-              x_row = with_column(x_row, c, here);
-              e_row = with_column(e_row, c, e);
+    var count = 0u;
+    for (var window = 0u; window == 0u || window < count; window += CAPACITY) {
+      count = list_rows(words, 4u * (i % 4u), window, t);
+      let here = min(CAPACITY, count - window);
+      for (var k = 0u; k < here; k++) {
+        let row = listed[k];
+        let at = row * params.quads;
+        let e_at = (main_ + row) * params.quads;
+        let aux_at = (second + row) * params.quads;
+        var u4 = vec4(0.0);
+        var we4 = vec4(0.0);
+        var wa4 = vec4(0.0);
+        var x_row = Row();
+        var e_row = Row();
+        for (var c = 0u; c < columns; c++) {
+          let q = c * LANES + t;
+          if (q < params.quads) {
+            let value = x[at + q];
+            let e = errors[e_at + q];
+            let direction = column(dec_row, c);
+            u4 += value * column(enc_row, c);
+            we4 += e * direction;
+            if (aux) {
+              wa4 += errors[aux_at + q] * direction;
             }
+            x_row = with_column(x_row, c, value);
+            e_row = with_column(e_row, c, e);
           }
-          let dots = over_lanes(vec4(dot(u4, vec4(1.0)), dot(we4, vec4(1.0)), dot(wa4, vec4(1.0)), 0.0));
-          let u = dots.x - correction;
-          let f = activate(run.arch, u, latent).f;
-          let p = pull(run.arch, u, latent, f, dots.y, dots.z, run.lambda);
-          let scaled = vec4(p.vectors, p.u) * params.per_row;
-          total += scaled;
-          fires += select(0.0, 1.0, f > 0.0);
-          g_enc = plus(g_enc, scaled.w, x_row);
-          g_dec = plus(g_dec, 2.0 * f * params.per_row, e_row);
         }
+        let dots = over_lanes(vec4(dot(u4, vec4(1.0)), dot(we4, vec4(1.0)), dot(wa4, vec4(1.0)), 0.0));
+        let u = dots.x - correction;
+        let f = activate(run.arch, u, latent).f;
+        let p = pull(run.arch, u, latent, f, dots.y, dots.z, run.lambda);
+        let scaled = vec4(p.vectors, p.u) * params.per_row;
+        total += scaled;
+        fires += select(0.0, 1.0, f > 0.0);
+        g_enc = plus(g_enc, scaled.w, x_row);
+        g_dec = plus(g_dec, 2.0 * f * params.per_row, e_row);
       }
     }
     let s = total.w;

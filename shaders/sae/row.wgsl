@@ -1,5 +1,5 @@
 // Bindings of the decoders (decode.wgsl, decode_subgroup.wgsl), and what becomes of one vec4 column of a row when its latents are added up.
-// `params` is the kernel's own; of it rows (of one slot), quads (Q), runs (R) and last (1: last segment) are used here.
+// `params` is the kernel's own; of it rows (of one slot), quads (Q) and runs (R) are used here.
 
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
@@ -19,14 +19,14 @@ struct Sums {
   self_ : f32,
 }
 
-// Errors and statistics of one vec4 column.
-fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, main_ : vec4<f32>, aux : vec4<f32>) {
+// Errors and statistics of one vec4 column, or (not is_last) the sums so far, for `before`.
+fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_last : bool, main_ : vec4<f32>, aux : vec4<f32>) {
   if (q >= params.quads) {
     return;
   }
   let at = (run.main_slot * params.rows + row) * params.quads + q;
   let at_aux = (run.aux_slot * params.rows + row) * params.quads + q;
-  if (params.last == 0u) {
+  if (!is_last) {
     errors[at] = main_;
     if (has_aux(run.arch)) {
       errors[at_aux] = aux;
@@ -51,7 +51,7 @@ fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, mai
   }
 }
 
-// What the segments before left of one column: of the main path, or (slot) of the auxiliary one.
+// What was left of one column: of the main path, or (slot) of the auxiliary one.
 fn before(slot : u32, row : u32, q : u32) -> vec4<f32> {
   return errors[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
 }
