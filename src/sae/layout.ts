@@ -14,7 +14,7 @@ export const LATENT_GROUP = 8;
 const SEGMENT_STEP = 64;
 /** The dense form's work buffers that grow with rows x latents stay below this, by working in row blocks. */
 const DENSE_WORK_BYTES = 64 * 2 ** 20;
-/** Largest gradients (both matrices) that the dense form may store beside a training step that can choose it. */
+/** Largest gradients of one run (both matrices) that the dense form may store beside a training step that can choose it. */
 const DENSE_GRADIENT_BYTES = 256 * 2 ** 20;
 /** Longest estimated time of one of the dense form's dispatches on a software device, where nothing has to be drawn in between and small row blocks cost. */
 const SOFTWARE_DENSE_MS = 500;
@@ -192,17 +192,20 @@ function segmentsOf(latents: number, bytesEach: number, binding: number): Segmen
 
 function denseLayout(l: Layout, limits: LayoutLimits, form: StepForm): DenseLayout | undefined {
   const { maxStorageBufferBindingSize, flopsPerMs, denseMs = DISPATCH_MS } = limits;
-  const gradients = 2 * l.latents * l.quads * 16;
+  const widest = Math.max(...l.runs.map(({ width }) => width));
   const possible = form !== 'sparse' && l.segments.length === 1 && l.chunks === 1;
-  if (!possible || (form === 'auto' && gradients > DENSE_GRADIENT_BYTES)) return undefined;
-  const widest = Math.min(
+  if (!possible || (form === 'auto' && gradientBytes(l.quads, widest) > DENSE_GRADIENT_BYTES)) return undefined;
+  const most = Math.min(
     Math.min(DENSE_WORK_BYTES, maxStorageBufferBindingSize) / (l.latents * 4),
     (flopsPerMs * denseMs) / (4 * l.d * l.latents),
   );
-  const blockRows = Math.min(l.batch, Math.max(ROW_GROUP, Math.floor(widest / ROW_GROUP) * ROW_GROUP));
+  const blockRows = Math.min(l.batch, Math.max(ROW_GROUP, Math.floor(most / ROW_GROUP) * ROW_GROUP));
   if (l.latents * Math.ceil(blockRows / 4) * 16 > maxStorageBufferBindingSize) return undefined;
   return { blockRows, stride: Math.ceil(blockRows / 4) };
 }
+
+/** Both matrices of so many latents. */
+const gradientBytes = (quads: number, latents: number): number => 2 * latents * quads * 16;
 
 /** The part of a run's latents that lies in a segment, in the segment's own count (width 0 when none does), and how many lie in earlier ones. */
 export function clip(run: { first: number; width: number }, segment: Segment): { first: number; width: number; before: number } {
@@ -234,19 +237,14 @@ export interface RunGroup<T> {
 }
 
 /**
- * Whether the dense form is there to be chosen for so many packed latents. Counted with first moments and the smallest row blocks, so that
+ * Whether the dense form has room for so many packed latents: one segment of them. Counted with first moments and the smallest row blocks, so that
  * neither another run's beta1 nor the device's measured speed decides.
  */
 function mayBeDense(d: number, batch: number, latents: number, limits: LayoutLimits): boolean {
   const quads = Math.ceil(d / 4);
   const { maxStorageBufferBindingSize: binding } = limits;
   const each = latentBytes(quads, Math.ceil(batch / 4), true, keepsRows(quads, limits));
-  return (
-    rowGeometry(quads, limits).chunks === 1 &&
-    latents <= mostLatents(each, binding) &&
-    latents * quads * 32 <= DENSE_GRADIENT_BYTES &&
-    latents * ROW_GROUP * 4 <= binding
-  );
+  return rowGeometry(quads, limits).chunks === 1 && latents <= mostLatents(each, binding) && latents * ROW_GROUP * 4 <= binding;
 }
 
 /**
@@ -260,7 +258,8 @@ export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: r
   for (const run of runs) {
     const slots = ARCHITECTURES[run.arch].hasAux ? 2 : 1;
     const latents = roundUp(run.width, LATENT_GROUP);
-    const form = mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
+    const isSmall = gradientBytes(Math.ceil(d / 4), run.width) <= DENSE_GRADIENT_BYTES;
+    const form = isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
     const last = open.get(form);
     if (
       last &&

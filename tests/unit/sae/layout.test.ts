@@ -164,7 +164,7 @@ describe('the dense form', () => {
   const dense = (d: number, batch: number, runs: PackedRun[], flopsPerMs: number, options?: LayoutOptions) =>
     layoutOf(d, batch, runs, { ...limits, flopsPerMs }, options).dense;
 
-  it('is there where matrices fit a binding, rows 4096 values and gradients 256 MiB; never when sparse is asked for', () => {
+  it('is there where matrices fit a binding, rows 4096 values and gradients of each run 256 MiB; never when sparse is asked for', () => {
     expect(dense(4096, 8, [gated(100)], 1e10)).toBeDefined();
     expect(dense(4097, 8, [gated(100)], 1e10)).toBeUndefined();
     expect(dense(512, 64, [gated(32_768)], 1e10)).toBeDefined();
@@ -173,8 +173,10 @@ describe('the dense form', () => {
     const large = { maxStorageBufferBindingSize: 2 ** 31, flopsPerMs: 1e10 };
     const twice = [gated(65_536), gated(8)];
     expect(layoutOf(512, 64, twice.slice(0, 1), large).dense).toBeDefined();
-    expect(layoutOf(512, 64, twice, large).dense).toBeUndefined();
-    expect(layoutOf(512, 64, twice, large, { form: 'dense' }).dense).toBeDefined();
+    expect(layoutOf(512, 64, twice, large).dense).toBeDefined();
+    const wider = [gated(65_537), gated(8)];
+    expect(layoutOf(512, 64, wider, large).dense).toBeUndefined();
+    expect(layoutOf(512, 64, wider, large, { form: 'dense' }).dense).toBeDefined();
   });
 
   it('works in row blocks of a multiple of 32 when the whole batch would take too long or too much', () => {
@@ -254,6 +256,9 @@ describe('groups and work', () => {
     ]);
     const many = new Array<PackedRun>(130).fill(gated(2));
     expect(groupRuns(4, 16, many, limits).map(({ runs }) => runs.length)).toEqual([64, 64, 2]);
+    // Eight of the paper's wider ones are one group where 4 GiB can be bound.
+    const wide = { ...limits, maxStorageBufferBindingSize: 2 ** 32 - 4 };
+    expect(widths(768, 4096, new Array<PackedRun>(8).fill(gated(24_576)), wide)).toEqual([['auto', ...new Array<number>(8).fill(24_576)]]);
     const slots = new Array<PackedRun>(9).fill(gated(8));
     expect(groupRuns(512, 4096, slots, limits).map(({ runs }) => runs.length)).toEqual([8, 1]);
     // What fits nowhere is a group of its own, for layoutOf to refuse.
