@@ -5,9 +5,6 @@
 // pass before left in `errors`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each
 // level of nesting copies them once more. Hence a list first, then its entries.
 
-const CAPACITY = 128u;
-const KNOWN = 0x80000000u; // u of this entry was kept
-
 struct Params {
   rows : u32,       // rows of one slot of `errors`, and of `stats`
   quads : u32,      // Q
@@ -21,49 +18,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 
-var<private> listed : array<u32, CAPACITY>; // latent, from the run's first; KNOWN
 var<private> fs : array<f32, CAPACITY>;
 var<private> gates : array<f32, CAPACITY>;
-
-fn word_at(base : u32, k : u32, words : u32) -> u32 {
-  if (k >= words) {
-    return 0u;
-  }
-  return active_set.words[base + k];
-}
-
-// Lists the row's latents [window, window + CAPACITY); returns how many there are in all.
-fn list_row(row : u32, base : u32, words : u32, window : u32, t : u32) -> u32 {
-  var total = 0u;
-  for (var start = 0u; start < words; start += 4u * LANES) {
-    // Each lane four words; then together through those that have a bit of the row.
-    let w0 = word_at(base, start + t, words);
-    let w1 = word_at(base, start + t + LANES, words);
-    let w2 = word_at(base, start + t + 2u * LANES, words);
-    let w3 = word_at(base, start + t + 3u * LANES, words);
-    // No `if`: these drivers execute both of its sides, but end a loop.
-    for (var k = select(4u, 0u, subgroupBallot(row_bits(w0 | w1 | w2 | w3, row) != 0u).x != 0u); k < 4u; k++) {
-      let own = select(select(w3, w2, k == 2u), select(w1, w0, k == 0u), k < 2u);
-      var lanes = subgroupBallot(row_bits(own, row) != 0u).x;
-      while (lanes != 0u) {
-        let lane = firstTrailingBit(lanes);
-        lanes &= lanes - 1u;
-        let word = subgroupShuffle(own, lane);
-        let known = row_bits(word & (~word + 1u), row);
-        var bits = row_bits(word, row);
-        while (bits != 0u) {
-          let bit = bits & (~bits + 1u);
-          bits &= bits - 1u;
-          if (total >= window && total < window + CAPACITY) {
-            listed[total - window] = (4u * (start + k * LANES + lane) + firstTrailingBit(bit) / 4u) | select(0u, KNOWN, bit == known);
-          }
-          total++;
-        }
-      }
-    }
-  }
-  return total;
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_id) t : u32) {
@@ -74,8 +30,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
     return;
   }
   let end = params.quads - 1u;
-  let words = (run.width + 3u) / 4u;
   let base = (row / 4u) * (params.latents / 4u) + run.first / 4u;
+  // The row's latents, counted from the run's first; u of the first of each word was kept.
+  let walk = Walk(base, (run.width + 3u) / 4u, row % 4u, 0x1111u, 2u);
   let kept = params.row_groups * (params.latents / 2u) + base;
   let s = (row * params.runs + r) * STATS;
   var l1 = 0.0;
@@ -87,11 +44,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   var all : Sums;
   var count = 0u;
   for (var window = 0u; window == 0u || window < count; window += CAPACITY) {
-    count = list_row(row, base, words, window, t);
+    count = list_entries(walk, window, t);
     let here = min(CAPACITY, count - window);
     for (var k = 0u; k < here; k++) {
       let entry = listed[k];
-      let latent = entry & ~KNOWN;
+      let latent = entry & ~FIRST;
       let i = run.first + latent;
       let is_known = entry != latent;
       var products = vec4(0.0);
@@ -140,7 +97,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
         a3 = before(run.aux_slot, row, q + 3u * LANES);
       }
       for (var k = 0u; k < here; k++) {
-        let at = (run.first + (listed[k] & ~KNOWN)) * params.quads;
+        let at = (run.first + (listed[k] & ~FIRST)) * params.quads;
         let f = fs[k];
         let gate = gates[k];
         let w0 = dec[at + min(q, end)];

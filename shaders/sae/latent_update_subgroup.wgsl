@@ -6,8 +6,6 @@
 // One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded. Loops that carry rows of registers along copy
 // them once more for each level of nesting: hence a list first, then its entries.
 
-const CAPACITY = 128u;
-
 struct Params {
   rows : u32,        // B
   quads : u32,       // Q, at most 64
@@ -20,46 +18,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-
-var<private> listed : array<u32, CAPACITY>;
-
-// Bits of one latent on four rows.
-fn nibble_at(words : u32, k : u32, nibble : u32) -> u32 {
-  if (k >= params.row_groups) {
-    return 0u;
-  }
-  return (active_set.words[words + k] >> nibble) & 15u;
-}
-
-// Lists the rows [window, window + CAPACITY) of a latent's column; returns how many there are in all.
-fn list_rows(words : u32, nibble : u32, window : u32, t : u32) -> u32 {
-  var total = 0u;
-  for (var start = 0u; start < params.row_groups; start += 4u * LANES) {
-    // Each lane four words; then together through those that have a bit of the latent.
-    let w0 = nibble_at(words, start + t, nibble);
-    let w1 = nibble_at(words, start + t + LANES, nibble);
-    let w2 = nibble_at(words, start + t + 2u * LANES, nibble);
-    let w3 = nibble_at(words, start + t + 3u * LANES, nibble);
-    // No `if`: these drivers execute both of its sides, but end a loop.
-    for (var k = select(4u, 0u, subgroupBallot((w0 | w1 | w2 | w3) != 0u).x != 0u); k < 4u; k++) {
-      let own = select(select(w3, w2, k == 2u), select(w1, w0, k == 0u), k < 2u);
-      var lanes = subgroupBallot(own != 0u).x;
-      while (lanes != 0u) {
-        let lane = firstTrailingBit(lanes);
-        lanes &= lanes - 1u;
-        var bits = subgroupShuffle(own, lane);
-        while (bits != 0u) {
-          if (total >= window && total < window + CAPACITY) {
-            listed[total - window] = 4u * (start + k * LANES + lane) + firstTrailingBit(bits);
-          }
-          total++;
-          bits &= bits - 1u;
-        }
-      }
-    }
-  }
-  return total;
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(subgroup_invocation_id) t : u32) {
@@ -100,13 +58,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     var g_dec = Row();
     var total = vec4(0.0); // gradients of the scalars (xyz) and of u (w), over B
     var fires = 0.0;
-    let words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
+    let at_words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
+    let walk = Walk(at_words, params.row_groups, 4u * (i % 4u), 15u, 0u);
     var count = 0u;
     for (var window = 0u; window == 0u || window < count; window += CAPACITY) {
-      count = list_rows(words, 4u * (i % 4u), window, t);
+      count = list_entries(walk, window, t);
       let here = min(CAPACITY, count - window);
       for (var k = 0u; k < here; k++) {
-        let row = listed[k];
+        let row = listed[k] & ~FIRST;
         let at = row * params.quads;
         let e_at = (main_ + row) * params.quads;
         let aux_at = (second + row) * params.quads;

@@ -66,3 +66,64 @@ fn over_lanes(value : vec4<f32>) -> vec4<f32> {
   sum += subgroupBroadcast(value, 6u);
   return sum + subgroupBroadcast(value, 7u);
 }
+
+// The bits of one row or of one latent: those of `words` words from `at` on that are left of (word >> shift) & mask. A bit of word k stands
+// for entry 4k + (its place >> apart).
+struct Walk {
+  at : u32,
+  words : u32,
+  shift : u32,
+  mask : u32,
+  apart : u32,
+}
+
+const CAPACITY = 128u;
+const FIRST = 0x80000000u; // set in an entry that is the lowest bit of its whole word
+
+// Each lane keeps the list for itself.
+var<private> listed : array<u32, CAPACITY>;
+
+fn word_at(walk : Walk, k : u32) -> u32 {
+  if (k >= walk.words) {
+    return 0u;
+  }
+  return active_set.words[walk.at + k];
+}
+
+fn bits_of(walk : Walk, word : u32) -> u32 {
+  return (word >> walk.shift) & walk.mask;
+}
+
+// Lists the entries [window, window + CAPACITY) of a walk; returns how many there are in all.
+fn list_entries(walk : Walk, window : u32, t : u32) -> u32 {
+  var total = 0u;
+  for (var start = 0u; start < walk.words; start += 4u * LANES) {
+    // Each lane four words; then together through those that have a bit.
+    let w0 = word_at(walk, start + t);
+    let w1 = word_at(walk, start + t + LANES);
+    let w2 = word_at(walk, start + t + 2u * LANES);
+    let w3 = word_at(walk, start + t + 3u * LANES);
+    // No `if`: these drivers execute both of its sides, but end a loop.
+    for (var k = select(4u, 0u, subgroupBallot(bits_of(walk, w0 | w1 | w2 | w3) != 0u).x != 0u); k < 4u; k++) {
+      let own = select(select(w3, w2, k == 2u), select(w1, w0, k == 0u), k < 2u);
+      var lanes = subgroupBallot(bits_of(walk, own) != 0u).x;
+      while (lanes != 0u) {
+        let lane = firstTrailingBit(lanes);
+        lanes &= lanes - 1u;
+        let word = subgroupShuffle(own, lane);
+        let lowest = bits_of(walk, word & (~word + 1u));
+        var bits = bits_of(walk, word);
+        while (bits != 0u) {
+          let bit = bits & (~bits + 1u);
+          bits &= bits - 1u;
+          if (total >= window && total < window + CAPACITY) {
+            let entry = 4u * (start + k * LANES + lane) + (firstTrailingBit(bit) >> walk.apart);
+            listed[total - window] = entry | select(0u, FIRST, bit == lowest);
+          }
+          total++;
+        }
+      }
+    }
+  }
+  return total;
+}

@@ -1,4 +1,4 @@
-/** What is measured of the data before training (mean, mean square norm), and the held-out rows for evaluation. */
+/** What is measured of the data before training (mean, mean norm, mean square norm), and the held-out rows for evaluation. */
 import { BadRowCount } from './badRows';
 import { blockToFloats } from './floats';
 import { blockRows, cutBlocks } from './order';
@@ -6,9 +6,10 @@ import { Rng } from './rng';
 import { BlockStream } from './stream';
 import { DataError, type RowBlock, type RowRange, type RowSource } from './types';
 
-/** Moments of a sample of rows x: mean `E x` `[d]` and `E ‖x‖²` (not centred). */
+/** Moments of a sample of rows x: mean `E x` `[d]`, `E ‖x‖` and `E ‖x‖²` (not centred). */
 export interface Moments {
   mean: Float64Array;
+  meanNorm: number;
   meanSquareNorm: number;
   /** Rows measured, and rows left out for NaN or Inf. */
   rows: number;
@@ -19,7 +20,7 @@ export interface Moments {
 const SAMPLE_ROWS = 512;
 
 /**
- * Mean and mean square norm of about `maxRows` rows, taken in blocks spaced evenly over the training ranges from a seeded offset.
+ * Mean, mean norm and mean square norm of about `maxRows` rows, taken in blocks spaced evenly over the training ranges from a seeded offset.
  * @throws DataError when a file cannot be read or all sampled rows are bad.
  */
 export async function sampleMoments(
@@ -30,6 +31,7 @@ export async function sampleMoments(
   const sample = spacedBlocks(ranges, maxRows, seed);
   const d = sources[0]?.d ?? 0;
   const mean = new Float64Array(d);
+  let norms = 0;
   let squares = 0;
   let rows = 0;
   let badRows = 0;
@@ -37,11 +39,14 @@ export async function sampleMoments(
   for (let next = await stream.next(); next; next = await stream.next()) {
     const values = blockToFloats(next.block);
     for (let r = 0, i = 0; r < next.block.rows; r++) {
+      let square = 0;
       for (let c = 0; c < d; c++, i++) {
         const value = values[i] as number;
         mean[c] = (mean[c] as number) + value;
         squares += value * value;
+        square += value * value;
       }
+      norms += Math.sqrt(square);
     }
     rows += next.block.rows;
     badRows += next.bad;
@@ -53,7 +58,7 @@ export async function sampleMoments(
       badRows > 0 ? `all ${badRows} sampled rows hold NaN or Inf. Write the activations again.` : 'there are no rows to train on.',
     );
   for (let c = 0; c < d; c++) mean[c] = (mean[c] as number) / rows;
-  return { mean, meanSquareNorm: squares / rows, rows, badRows };
+  return { mean, meanNorm: norms / rows, meanSquareNorm: squares / rows, rows, badRows };
 }
 
 /** Every k-th of equal blocks, so that about `maxRows` rows are covered. */
