@@ -110,6 +110,8 @@ export function journey(name: string, options: JourneyOptions, act: (lab: Journe
         }
         expect(faults).toEqual([]);
       } finally {
+        // A script that is still on its way through `hideWebGpu` would find its response gone.
+        await context.unrouteAll({ behavior: 'wait' });
         await context.close();
         await own?.close();
       }
