@@ -2,7 +2,7 @@
  * What the cases share. Neither they nor this file know whether they run in Node or in a page's worker: what differs is in Platform
  * (node/platform.ts, page/platform.ts).
  */
-import type { ByteSource } from '../src/data/types';
+import type { ByteSource } from '../src/data/bytes/types';
 import type { Gpu } from '../src/gpu/device';
 import type { ArchitectureId } from '../src/sae/architectures';
 import type { Figure } from './figures';

@@ -1,8 +1,9 @@
 /** Inputs of a training step with a known sparsity, the same for every contender. */
-import { Rng } from '../src/data/rng';
+
 import { ARCHITECTURES, type ArchitectureId } from '../src/sae/architectures';
 import { initialWeights } from '../src/sae/init';
 import type { SaeWeights } from '../src/sae/weights';
+import { Rng } from '../src/util/rng';
 
 export const LAMBDA = 0.05;
 export const BETA2 = 0.999;

@@ -1,5 +1,7 @@
 /** Runs the chosen cases one after another, in Node and in the page alike. */
+
 import type { Gpu } from '../src/gpu/device';
+import { messageOf } from '../src/util/errors';
 import { CASES, LETTERS, type Letter } from './cases';
 import type { CaseResult, Context, Platform } from './context';
 import type { Effort } from './measure';
@@ -83,7 +85,7 @@ export async function runSuite(bench: Bench, choice: Choice, listener: Listener,
       },
       problem(what, cause) {
         failed.add(what);
-        problems.push({ what, why: cause instanceof Error ? cause.message : String(cause) });
+        problems.push({ what, why: messageOf(cause) });
       },
       failed,
       keep(result) {

@@ -6,18 +6,19 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { ROOT } from './lib/project.mjs';
 
-const MIDDLE = ['sae/', 'data/', 'lm/', 'metrics/', 'interop/'];
+const MIDDLE = ['sae/', 'data/', 'lm/', 'metrics/', 'interop/', 'util/'];
 /** What may run in the page's thread besides its own files: plain values and functions. */
-const PURE = ['lab/protocol', 'lab/settings', 'metrics/', 'sae/architectures'];
+const PURE = ['lab/protocol', 'lab/settings', 'metrics/', 'sae/architectures', 'util/'];
 
 /**
  * What the files of each folder may import when the code runs, as beginnings of paths under src. Types may come from
  * anywhere, for they leave nothing behind; cycles count them too. A missing folder may import only itself.
  */
 const ARROWS = {
-  gpu: [],
-  // Names, tables and loading, which the language models' own fixtures check; never the mathematics of a kernel.
-  reference: ['sae/architectures', 'lm/config', 'lm/hooks', 'lm/rope', 'lm/weights'],
+  util: [],
+  gpu: ['util/'],
+  // Names and tables; never the mathematics of a kernel.
+  reference: ['sae/architectures', 'util/'],
   sae: [...MIDDLE, 'gpu/'],
   data: [...MIDDLE, 'gpu/'],
   lm: [...MIDDLE, 'gpu/'],
@@ -33,10 +34,14 @@ const ARROWS = {
 /** Files that only some may import, with who may. Tests are outside src and may import anything. */
 const KEPT_APART = [
   { target: /^reference\//, by: /^(reference\/|lab\/selfTest\.)/, why: 'the float64 reference is for tests and lab/selfTest.ts' },
-  { target: /^(gpu\/node|data\/node[A-Z]\w*)\./, by: /^(cli\/|data\/node)/, why: 'this file needs Node; only cli may import it' },
+  {
+    target: /^(gpu\/node|data\/[\w/]*\bnode[A-Z]\w*)\./,
+    by: /^(cli\/|data\/[\w/]*\bnode[A-Z])/,
+    why: 'this file needs Node; only cli may import it',
+  },
 ];
 /** Files that may use Node's own modules. */
-const NODE_FILES = /^(cli\/|gpu\/node\.|data\/node[A-Z])/;
+const NODE_FILES = /^(cli\/|gpu\/node\.|data\/[\w/]*\bnode[A-Z])/;
 
 const STATEMENT =
   /(?:^|[;\n])\s*(?:import|export)\s+(type\s)?([^'"`;()]*?)\s*(?:\bfrom\s*)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;

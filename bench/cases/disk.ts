@@ -1,9 +1,10 @@
 /** (f) From bytes on disk to rows trained: a safetensors file in the page cache, through BatchFeeder, into a gated step. */
-import { BatchFeeder } from '../../src/data/feeder';
-import { encodeF16 } from '../../src/data/floats';
-import { writeSafetensors } from '../../src/data/safetensorsWrite';
-import { ShardSource } from '../../src/data/shard';
-import type { ByteSource } from '../../src/data/types';
+
+import type { ByteSource } from '../../src/data/bytes/types';
+import { encodeF16 } from '../../src/data/formats/floats';
+import { writeSafetensors } from '../../src/data/formats/safetensors/write';
+import { BatchFeeder } from '../../src/data/pool/feeder';
+import { ShardSource } from '../../src/data/rows/shard';
 import { InFlight } from '../../src/gpu/plan';
 import { layoutLimits, layoutOf } from '../../src/sae/layout';
 import { SweepTrainer } from '../../src/sae/trainer';

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileSource } from '../../src/data/nodeFiles';
+import { FileSource } from '../../src/data/bytes/nodeFiles';
 import { nodeGpu } from '../../src/gpu/node';
 import type { Platform } from '../context';
 import { noting } from '../peers/devices';

@@ -1,5 +1,7 @@
 /** The benchmark's platform in a page's worker: the browser's WebGPU, no clock of processor time, the origin-private file system. */
-import { BlobSource } from '../../src/data/byteSource';
+
+import { BlobSource } from '../../src/data/bytes/byteSource';
+import { messageOf } from '../../src/util/errors';
 import type { Platform, StoredFile } from '../context';
 import { noting } from '../peers/devices';
 import { browserName } from './browserName';
@@ -42,7 +44,7 @@ export const pagePlatform: Platform = {
     try {
       return await storePrivately(bytes);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
       return { source: new BlobSource(FILE, blob), where: `memory (no private file system: ${why})`, remove: async () => {} };
     }

@@ -1,6 +1,8 @@
 /** The benchmark in the page: a worker of its own with a GPU device of its own, so that neither the page nor the lab is part of what is timed. */
+
 import { GpuUnavailableError, openGpu } from '../../src/gpu/device';
 import { calibrate } from '../../src/sae/calibrate';
+import { messageOf } from '../../src/util/errors';
 import { CASES, LETTERS } from '../cases';
 import { adapterText, figureInfos, fullJson, markdown, type Report, settingText } from '../report';
 import { type Bench, type PeerCache, runSuite } from '../suite';
@@ -51,7 +53,7 @@ scope.onmessage = async ({ data: { letters, quick, compare } }) => {
     emit({ type: 'done' });
   } catch (error) {
     bench = undefined;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     emit({ type: 'failed', message, ...(error instanceof GpuUnavailableError ? { reason: error.reason } : {}) });
   }
 };

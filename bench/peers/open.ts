@@ -1,4 +1,5 @@
 /** Starts the libraries that the lab is measured against. They are loaded only now, each by itself. */
+import { messageOf } from '../../src/util/errors';
 import type { Platform } from '../context';
 import type { Peer } from './peer';
 
@@ -25,7 +26,7 @@ export async function openPeers(platform: Platform): Promise<{ peers: Peer[]; pr
     try {
       peers.push(await open());
     } catch (cause) {
-      problems.push({ what: name, why: cause instanceof Error ? cause.message : String(cause) });
+      problems.push({ what: name, why: messageOf(cause) });
     }
   }
   return { peers, problems };

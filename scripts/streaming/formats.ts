@@ -1,7 +1,7 @@
 /** Every format whose values are read by ranges, written as its own tools write it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { layoutSafetensors } from '../../src/data/safetensorsWrite';
+import { layoutSafetensors } from '../../src/data/formats/safetensors/write';
 import { batchMessage, END, none, schemaMessage, type TestField, type TestType } from '../../tests/unit/data/formats/arrowWrite';
 import { P, tensor } from '../../tests/unit/data/formats/torchWrite';
 import { writeParquet } from './parquet';

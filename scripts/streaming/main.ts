@@ -10,9 +10,9 @@ import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BLOCK_BYTES } from '../../src/data/order';
-import { uploadBytes } from '../../src/data/pool';
-import { READS_IN_FLIGHT } from '../../src/data/stream';
+import { uploadBytes } from '../../src/data/pool/pool';
+import { BLOCK_BYTES } from '../../src/data/rows/order';
+import { READS_IN_FLIGHT } from '../../src/data/rows/stream';
 import { WRITERS } from './formats';
 import { type Trained, trainOn } from './memory';
 import { denseRows, type Rows, rowBytes, sparseRows } from './rows';

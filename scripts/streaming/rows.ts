@@ -1,6 +1,6 @@
 /** The activations that are written: mostly zeros for memory, all random for speed. */
-import { encodeF16 } from '../../src/data/floats';
-import { Rng } from '../../src/data/rng';
+import { encodeF16 } from '../../src/data/formats/floats';
+import { Rng } from '../../src/util/rng';
 import type { Segment } from './sparseFile';
 
 export interface Rows {

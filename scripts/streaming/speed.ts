@@ -1,8 +1,8 @@
 /** How fast rows come out of a folder in Node, from the page cache, beside a plain sequential read of the same files into one buffer. */
 import { open } from 'node:fs/promises';
-import { inspectFiles } from '../../src/data/classify';
-import { type FileSource, listFiles } from '../../src/data/nodeFiles';
-import { BLOCK_BYTES } from '../../src/data/order';
+import { type FileSource, listFiles } from '../../src/data/bytes/nodeFiles';
+import { inspectFiles } from '../../src/data/dropped/classify';
+import { BLOCK_BYTES } from '../../src/data/rows/order';
 import { readRows, type Turns, takeTurns } from './turns';
 
 /** @throws Error when rows are missing. */

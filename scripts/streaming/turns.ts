@@ -1,7 +1,7 @@
 /** Reading all rows of a set, turn about with a plain read. In Node and in the page. */
-import { blockRows, cutBlocks, epochOrder } from '../../src/data/order';
-import { BlockStream } from '../../src/data/stream';
-import type { RowSource } from '../../src/data/types';
+import { blockRows, cutBlocks, epochOrder } from '../../src/data/rows/order';
+import { BlockStream } from '../../src/data/rows/stream';
+import type { RowSource } from '../../src/data/rows/types';
 
 /** Seconds of each turn. */
 export interface Turns {

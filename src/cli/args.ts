@@ -1,5 +1,7 @@
 /** Command-line options: strict, typed by Node's own parser; lists may be given as `--data a b c`. */
+
 import { parseArgs } from 'node:util';
+import { messageOf } from '../util/errors';
 
 /** A wrong command line: printed with the usage, exit code 2. */
 export class UsageError extends Error {
@@ -53,7 +55,7 @@ export function readOptions(args: readonly string[], spec: OptionSpec, positiona
       strict: true,
     }));
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
+    throw new UsageError(messageOf(cause));
   }
   const text = (name: string) => values[name] as string | undefined;
   const number = (name: string, fallback: number) => {

@@ -1,14 +1,16 @@
 /** The engine in Node: one device, one workspace, files from paths. */
-import type { InspectOptions } from '../data/classify';
-import { describeDrops, type FilterRequest } from '../data/filter';
-import { listFiles } from '../data/nodeFiles';
-import type { ShardSource } from '../data/shard';
-import type { ByteSource } from '../data/types';
+
+import { listFiles } from '../data/bytes/nodeFiles';
+import type { ByteSource } from '../data/bytes/types';
+import type { InspectOptions } from '../data/dropped/classify';
+import { describeDrops, type FilterRequest } from '../data/rows/filter';
+import type { ShardSource } from '../data/rows/shard';
 import { type Gpu, openGpu } from '../gpu/device';
 import { nodeGpu } from '../gpu/node';
 import type { FileReport } from '../lab/protocol';
 import { Workspace, type WorkspaceOptions } from '../lab/workspace';
 import { calibrate } from '../sae/calibrate';
+import { baseName } from '../util/paths';
 import { type OptionSpec, type Options, UsageError } from './args';
 import { progress, say } from './output';
 
@@ -141,7 +143,7 @@ const refusals = (reports: readonly FileReport[]): string =>
 /** The files of a model folder that make the model: texts and dumps that lie beside them are not dropped with it. */
 export async function modelFiles(folder: string): Promise<ByteSource[]> {
   const files = await listFiles([folder]);
-  const name = ({ path }: ByteSource) => path.slice(path.lastIndexOf('/') + 1);
+  const name = ({ path }: ByteSource) => baseName(path);
   const weights = files.filter((file) => /^(model|pytorch_model).*\.safetensors(\.index\.json)?$/.test(name(file)));
   const rest = files.filter((file) => /^(config|tokenizer|tokenizer_config)\.json$/.test(name(file)));
   return [...rest, ...(weights.length > 0 ? weights : files.filter((file) => name(file).endsWith('.safetensors')))];

@@ -1,4 +1,5 @@
 /** The lab without a page: the same engine in Node, through Dawn. Keys of the JSON results: docs/cli.md. */
+import { messageOf } from '../util/errors';
 import { UsageError } from './args';
 import { evaluateSae } from './commands/eval';
 import { harvest } from './commands/harvest';
@@ -49,7 +50,7 @@ export async function main(args: string[]): Promise<number> {
       return 2;
     }
     if (error instanceof Error && 'reason' in error && error.reason === 'no-adapter') throw error;
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${name}: ${messageOf(error)}\n`);
     if (process.env.LAB_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return 1;
   }

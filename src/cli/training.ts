@@ -2,7 +2,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listFiles } from '../data/nodeFiles';
+import { listFiles } from '../data/bytes/nodeFiles';
 import { loadSae } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
 import type { SweepConfig } from '../lab/protocol';

@@ -4,6 +4,7 @@
  * Limits are requested deliberately: `max(default, need)` and no more, so that a configuration which works here also
  * works on a machine with the same numbers; what was asked and what the adapter offers is kept for messages.
  */
+import { messageOf } from '../util/errors';
 import { KernelCache } from './kernel';
 
 /** The limits a configuration may need beyond WebGPU's defaults; bytes. */
@@ -110,7 +111,7 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
     const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
     device = await adapter.requestDevice({ label: 'lab', requiredLimits, requiredFeatures });
   } catch (cause) {
-    throw new GpuUnavailableError('device', `The GPU refused to open: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new GpuUnavailableError('device', `The GPU refused to open: ${messageOf(cause)}`);
   }
   let firstError: string | undefined;
   let lossMessage: string | undefined;

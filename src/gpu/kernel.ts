@@ -4,6 +4,7 @@
  * The WGSL file is the single source of truth for bindings: their names, numbers and access are read from its
  * declarations, so a host call and a shader cannot disagree silently. All bindings live in group 0.
  */
+import { messageOf } from '../util/errors';
 
 /** Text and tunables of one kernel. `code` is complete WGSL (any shared prelude already in front). */
 export interface KernelSource {
@@ -108,6 +109,6 @@ async function compile(device: GPUDevice, { name, code, constants }: KernelSourc
     });
     return new Kernel(device, name, pipeline, layout, slots);
   } catch (cause) {
-    throw new Error(`${name}: no pipeline: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new Error(`${name}: no pipeline: ${messageOf(cause)}`);
   }
 }

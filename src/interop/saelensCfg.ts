@@ -1,6 +1,8 @@
 /** SAELens' cfg.json, of any age, as the few facts that decide what the weights mean. */
-import { DataError } from '../data/types';
+
+import { DataError } from '../data/bytes/types';
 import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { isFields } from '../util/json';
 
 export interface SaelensCfg {
   arch: ArchitectureId;
@@ -11,9 +13,6 @@ export interface SaelensCfg {
   needsScale: boolean;
   hookName?: string;
 }
-
-type Fields = Record<string, unknown>;
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The lab's architecture by SAELens' name. @throws DataError listing those that are read. */
 export function architectureOf(path: string, name: unknown): ArchitectureId {

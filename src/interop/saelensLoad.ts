@@ -1,10 +1,12 @@
 /** Reading a SAE that SAELens (or the lab) saved: a folder with cfg.json, or the weights file alone. */
-import { readJson } from '../data/byteSource';
-import { isSaelensWeights } from '../data/saeFiles';
-import { readHeader, readTensorF32, type SafetensorsFile, tensor } from '../data/safetensors';
-import { type ByteSource, DataError } from '../data/types';
+
+import { readJson } from '../data/bytes/byteSource';
+import { type ByteSource, DataError } from '../data/bytes/types';
+import { isSaelensWeights } from '../data/dropped/saeFiles';
+import { readHeader, readTensorF32, type SafetensorsFile, tensor } from '../data/formats/safetensors/header';
 import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
+import { baseName } from '../util/paths';
 import { foldFeatureFactors, foldInputBias, foldScale, transpose } from './fold';
 import { parseCfg, type SaelensCfg } from './saelensCfg';
 
@@ -17,7 +19,6 @@ export interface LoadedSae extends SaeWeights {
   notes: string[];
 }
 
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const named = (sources: readonly ByteSource[], name: string): ByteSource | undefined => sources.find((s) => baseName(s.path) === name);
 
 /**

@@ -1,5 +1,5 @@
 /** Saving a SAE as the folder that SAELens 6 loads: cfg.json and sae_weights.safetensors. */
-import { writeSafetensors } from '../data/safetensorsWrite';
+import { writeSafetensors } from '../data/formats/safetensors/write';
 import { ARCHITECTURES } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
 import { transpose } from './fold';

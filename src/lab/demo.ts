@@ -2,8 +2,8 @@
  * The embedded demo: which files it consists of, and a sweep sized for the device. On a GPU the sweep is that of the reference
  * figures (public/demo/README.md); on a software adapter a reduced one whose curve still moves within seconds.
  */
-import { BlobSource } from '../data/byteSource';
-import type { ByteSource } from '../data/types';
+import { BlobSource } from '../data/bytes/byteSource';
+import type { ByteSource } from '../data/bytes/types';
 import type { SweepConfig } from './protocol';
 import type { WorkspaceOptions } from './workspace';
 

@@ -5,8 +5,9 @@
  * Runs between training steps on the sweep's own work buffers. Language-model batches are bounded, every await lets the session
  * answer commands.
  */
-import { blockToFloats } from '../data/floats';
-import type { RowBlock } from '../data/types';
+
+import { blockToFloats } from '../data/formats/floats';
+import type { RowBlock } from '../data/rows/types';
 import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from '../lm/model';
@@ -16,6 +17,7 @@ import type { Metrics } from '../metrics/types';
 import { ForwardPass } from '../sae/forwardPass';
 import { STATS } from '../sae/kernels';
 import type { SweepTrainer } from '../sae/trainer';
+import { messageOf } from '../util/errors';
 
 /** Reconstructions kept for splicing at once, bytes. */
 const SPLICE_BYTES = 64 * 2 ** 20;
@@ -136,7 +138,7 @@ export class Evaluator {
         try {
           results.set(run.id, { metrics: metricsOf(run.sums, variance, fires, scale, model && { sae: run.ce.mean, model }) });
         } catch (cause) {
-          results.set(run.id, { problem: cause instanceof Error ? cause.message : String(cause) });
+          results.set(run.id, { problem: messageOf(cause) });
         }
       }
     }

@@ -2,11 +2,11 @@
  * An experiment: runs trained in lockstep on the batches of one data set, and evaluated on its held-out part. Knows nothing of
  * pages or command lines: the session and the CLI drive it step by step and listen.
  */
-import { BatchFeeder } from '../data/feeder';
-import type { Moments } from '../data/moments';
-import type { Shuffle } from '../data/sequencer';
-import type { Split } from '../data/split';
-import type { RowSource } from '../data/types';
+import { BatchFeeder } from '../data/pool/feeder';
+import type { Shuffle } from '../data/pool/sequencer';
+import type { Moments } from '../data/rows/moments';
+import type { Split } from '../data/rows/split';
+import type { RowSource } from '../data/rows/types';
 import type { Gpu } from '../gpu/device';
 import { InFlight } from '../gpu/plan';
 import { foldScale } from '../interop/fold';

@@ -2,12 +2,14 @@
  * A file that changes, shrinks, disappears or may no longer be read while runs train: the runs wait, and a person says whether it is read
  * again (opened anew where there is a new file), left out from now on, or all is stopped.
  */
-import { openRecipe } from '../data/open';
-import { ShardSource } from '../data/shard';
-import { withoutPath } from '../data/sniff';
-import type { Split } from '../data/split';
-import type { StandIn } from '../data/standIn';
-import { type ByteSource, DataError, type RowRange } from '../data/types';
+
+import { type ByteSource, DataError } from '../data/bytes/types';
+import { openRecipe } from '../data/formats/open';
+import { withoutPath } from '../data/formats/sniff';
+import { ShardSource } from '../data/rows/shard';
+import type { Split } from '../data/rows/split';
+import type { StandIn } from '../data/rows/standIn';
+import type { RowRange } from '../data/rows/types';
 import type { FileTrouble } from './protocol';
 
 /** What an experiment reads: shards, what stands in for each, and which rows are used. */

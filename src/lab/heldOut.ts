@@ -1,7 +1,7 @@
 /** What is kept from training and measured on: held-out rows, held-out sequences of a text, the shards' own held-out sequences. */
-import { heldOutBlocks } from '../data/moments';
-import type { Split } from '../data/split';
-import type { RowSource } from '../data/types';
+import { heldOutBlocks } from '../data/rows/moments';
+import type { Split } from '../data/rows/split';
+import type { RowSource } from '../data/rows/types';
 import type { EvaluationSource, Sequences } from './evaluation';
 
 export const rowsEvaluation = (sources: readonly RowSource[], split: Split): EvaluationSource => ({

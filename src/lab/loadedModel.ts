@@ -1,6 +1,6 @@
 /** A language model from its files: weights on the GPU, its configuration and, where there is one, its tokenizer. */
-import type { ModelFiles } from '../data/modelFolder';
-import { TensorSet } from '../data/tensorSet';
+import type { ModelFiles } from '../data/dropped/modelFolder';
+import { TensorSet } from '../data/formats/safetensors/tensorSet';
 import type { Gpu } from '../gpu/device';
 import { type LmConfig, parseConfig } from '../lm/config';
 import { LanguageModel } from '../lm/model';

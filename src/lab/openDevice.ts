@@ -1,6 +1,8 @@
 /** The GPU with what is measured of it at start. */
+
 import { type Gpu, openGpu } from '../gpu/device';
 import { calibrate } from '../sae/calibrate';
+import { messageOf } from '../util/errors';
 import type { DeviceInfo } from './protocol';
 import type { Emit } from './reporter';
 import { selfTest } from './selfTest';
@@ -18,7 +20,7 @@ export async function openDevice(entry: GPU | undefined, emit: Emit): Promise<Op
   try {
     await selfTest(gpu, flopsPerMs);
   } catch (error) {
-    emit({ type: 'notice', level: 'error', message: `Self-test failed: ${error instanceof Error ? error.message : String(error)}` });
+    emit({ type: 'notice', level: 'error', message: `Self-test failed: ${messageOf(error)}` });
   }
   const device: DeviceInfo = {
     adapter: gpu.adapter,

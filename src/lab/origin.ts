@@ -1,6 +1,6 @@
 /** Where a run's activations came from. */
-import type { ShardSource } from '../data/shard';
-import type { Split } from '../data/split';
+import type { ShardSource } from '../data/rows/shard';
+import type { Split } from '../data/rows/split';
 import type { Normalize } from './normalizations';
 import type { Picked, ShardsInfo } from './protocol';
 

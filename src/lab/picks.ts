@@ -1,6 +1,6 @@
 /** What a person answered where files left a choice, and what there was to choose from, so that it can be answered anew. */
-import type { InspectOptions } from '../data/classify';
-import { naturalCompare } from '../data/naturalSort';
+import type { InspectOptions } from '../data/dropped/classify';
+import { naturalCompare } from '../util/naturalSort';
 import type { FileReport, Picked } from './protocol';
 
 export class Picks {

@@ -4,15 +4,15 @@
  *
  * Slow state (data, runs, phase) travels as whole immutable values; time series travel as transferred Float32Arrays.
  */
-import type { FilterRequest } from '../data/filter';
-import type { Profile } from '../data/profile';
+import type { FilterRequest } from '../data/rows/filter';
+import type { Profile } from '../data/rows/profile';
 import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId } from '../sae/architectures';
 import type { Normalize } from './normalizations';
 
-export type { FilterRequest } from '../data/filter';
-export type { Profile } from '../data/profile';
+export type { FilterRequest } from '../data/rows/filter';
+export type { Profile } from '../data/rows/profile';
 
 /** A sweep as the form and the CLI describe it: the product of its lists, one run each. */
 export interface SweepConfig {

@@ -5,6 +5,7 @@ import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
 import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
+import { messageOf } from '../util/errors';
 import type { Estimate, SweepConfig } from './protocol';
 
 export interface RunSpec {
@@ -109,7 +110,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
       flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);
     }
   } catch (cause) {
-    found.push(`${cause instanceof Error ? cause.message : String(cause)}.`);
+    found.push(`${messageOf(cause)}.`);
   }
   const parameters = runs.reduce((sum, { arch, width }) => sum + width * (2 * d + ARCHITECTURES[arch].vectors.length) + d, 0);
   return {

@@ -1,6 +1,6 @@
 /** Harvest to disk from the page, a shard of whole windows at a time: memory is bounded by one shard, whatever the text's length. */
-import { blockToFloats, encodeF16 } from '../data/floats';
-import { layoutSafetensors } from '../data/safetensorsWrite';
+import { blockToFloats, encodeF16 } from '../data/formats/floats';
+import { layoutSafetensors } from '../data/formats/safetensors/write';
 import type { Gpu } from '../gpu/device';
 import { HarvestSource } from '../lm/harvest';
 import type { LanguageModel } from '../lm/model';

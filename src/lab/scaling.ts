@@ -2,8 +2,8 @@
  * By what factor activations are multiplied before the SAEs see them. The factor is folded out of saved weights and of every metric; λ, lr
  * and losses are of the multiplied rows.
  */
-import { type Moments, sampleMoments } from '../data/moments';
-import type { RowRange, RowSource } from '../data/types';
+import { type Moments, sampleMoments } from '../data/rows/moments';
+import type { RowRange, RowSource } from '../data/rows/types';
 import type { Normalize } from './normalizations';
 
 export interface Scaling {

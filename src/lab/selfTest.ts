@@ -2,7 +2,7 @@
  * Start-up self-test: two training steps of a tiny packed sweep on this very device against the float64 twin. Drivers do
  * compute wrong results now and then (docs/testing.md); better said at once than found in a figure.
  */
-import { Rng } from '../data/rng';
+
 import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { adamStep, gradients, type TwinParams, zeroMoments } from '../reference/sae';
@@ -11,6 +11,7 @@ import { layoutLimits, layoutOf } from '../sae/layout';
 import { padRows } from '../sae/packing';
 import { SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
+import { Rng } from '../util/rng';
 
 const D = 10;
 const BATCH = 20;

@@ -2,10 +2,12 @@
  * The session behind the page: owns the device, the workspace and the experiment; commands in, events out. One turn at a time:
  * a training step, an evaluation or a command, so that none sees the others half done.
  */
-import { BlobSource } from '../data/byteSource';
-import type { ReaderClient } from '../data/readerClient';
-import type { ByteSource } from '../data/types';
+
+import { BlobSource } from '../data/bytes/byteSource';
+import type { ByteSource } from '../data/bytes/types';
+import type { ReaderClient } from '../data/reader/client';
 import type { Gpu } from '../gpu/device';
+import { messageOf } from '../util/errors';
 import { Experiment, type Run } from './experiment';
 import { FileWait } from './fileTrouble';
 import { loadDemo } from './loadDemo';
@@ -289,7 +291,7 @@ export class Session {
     this.training?.pause();
     if (this.waitForFile(error)) return;
     this.setPhase('paused', 'paused after an error');
-    this.emit({ type: 'notice', level: 'error', message: error instanceof Error ? error.message : String(error) });
+    this.emit({ type: 'notice', level: 'error', message: messageOf(error) });
   }
 
   /** When the error is about a file in use, the runs wait and the page is asked what to do. */

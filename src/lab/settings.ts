@@ -4,7 +4,9 @@
  * Values are text, as people type them; `parseSettings` turns a set of texts into a SweepConfig or says what is wrong.
  * Lists are `0.1, 0.2` or, for lambda, a range `lo:hi:count` spaced evenly in log. Widths may be multiples of the data's d: `2x`.
  */
+
 import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { messageOf } from '../util/errors';
 import { NORMALIZATIONS, NORMALIZE_IDS } from './normalizations';
 import type { SweepConfig } from './protocol';
 
@@ -314,7 +316,7 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
     try {
       return parse(setting, (values[key] ?? setting.default).trim());
     } catch (error) {
-      errors[key] = error instanceof Error ? error.message : String(error);
+      errors[key] = messageOf(error);
       return fallback;
     }
   };

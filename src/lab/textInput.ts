@@ -1,7 +1,7 @@
 /** The text that a language model reads: token sequences as they were saved, or words turned into windows of tokens. */
-import { readText } from '../data/byteSource';
-import { readTokens } from '../data/tokensFile';
-import { type ByteSource, DataError } from '../data/types';
+import { readText } from '../data/bytes/byteSource';
+import { type ByteSource, DataError } from '../data/bytes/types';
+import { readTokens } from '../data/dropped/tokensFile';
 import type { LmConfig } from '../lm/config';
 import { type Tokeniser, textToWindows } from '../lm/tokenise';
 import type { Sequences } from './evaluation';

@@ -2,7 +2,7 @@
  * The training loop of a session: steps, evaluations when they are due, pause, single steps, stops. Every piece of work takes a turn,
  * so that commands come in between two steps and never see one half done.
  */
-import { DataError } from '../data/types';
+import { DataError } from '../data/bytes/types';
 import { type Experiment, hasEnded, type Run } from './experiment';
 import type { Phase } from './protocol';
 import { RateMeter } from './rate';

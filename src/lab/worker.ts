@@ -2,7 +2,9 @@
  * The session in a dedicated worker: owns the GPU, the files and the training loop, so that the page never waits. Shards are read in
  * a worker of its own.
  */
-import { ReaderClient } from '../data/readerClient';
+
+import { ReaderClient } from '../data/reader/client';
+import { messageOf } from '../util/errors';
 import type { Envelope, LabEvent, Replies } from './protocol';
 import { Session } from './session';
 
@@ -18,7 +20,9 @@ const emit = (event: LabEvent, transfer: ArrayBuffer[] = []) => scope.postMessag
 
 // The built worker lies in assets/, the demo beside that folder; the dev server serves it from the root.
 const demoBase = new URL(import.meta.env.DEV ? '/demo/' : '../demo/', import.meta.url).href;
-const reader = new ReaderClient(() => new Worker(new URL('../data/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }));
+const reader = new ReaderClient(
+  () => new Worker(new URL('../data/reader/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }),
+);
 const session = new Session(scope.navigator.gpu, emit, demoBase, reader);
 
 scope.onmessage = async ({ data: { id, command } }: MessageEvent<Envelope>) => {
@@ -27,7 +31,7 @@ scope.onmessage = async ({ data: { id, command } }: MessageEvent<Envelope>) => {
     const transfer = value && 'files' in value ? value.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
     emit({ type: 'reply', id, ok: true, value: value as Replies[keyof Replies] | undefined }, transfer);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const reason = error instanceof Error && 'reason' in error ? (error.reason as never) : undefined;
     emit({ type: 'reply', id, ok: false, error: message, ...(reason === undefined ? {} : { reason }) });
   }

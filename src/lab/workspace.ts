@@ -2,16 +2,19 @@
  * What is loaded: activation shards, a language model, text; and what can be trained and measured with it. Files only ever add to
  * it; a bad file is reported and changes nothing.
  */
-import { CachedSource } from '../data/cachedSource';
-import { type Inspection, type InspectOptions, inspectFiles } from '../data/classify';
-import type { FilterRequest } from '../data/filter';
-import { RowsInUse } from '../data/filterShards';
-import { type Split, splitRows } from '../data/split';
-import { StandIn } from '../data/standIn';
-import { type ByteSource, DataError, type RowSource } from '../data/types';
+
+import { type ByteSource, DataError } from '../data/bytes/types';
+import { type Inspection, type InspectOptions, inspectFiles } from '../data/dropped/classify';
+import { CachedSource } from '../data/rows/cachedSource';
+import type { FilterRequest } from '../data/rows/filter';
+import { RowsInUse } from '../data/rows/filterShards';
+import { type Split, splitRows } from '../data/rows/split';
+import { StandIn } from '../data/rows/standIn';
+import type { RowSource } from '../data/rows/types';
 import type { Gpu } from '../gpu/device';
 import { HarvestSource } from '../lm/harvest';
 import type { LanguageModel } from '../lm/model';
+import { messageOf } from '../util/errors';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
 import type { Reading } from './fileTrouble';
@@ -334,7 +337,7 @@ export class Workspace {
     try {
       this.loaded = await loadLanguageModel(this.gpu, files, this.setting('modelBatchTokens'), this.options.flopsPerMs);
     } catch (cause) {
-      this.modelProblem = cause instanceof Error ? cause.message : String(cause);
+      this.modelProblem = messageOf(cause);
       this.blame(files.weights[0]?.path, this.modelProblem);
     }
   }

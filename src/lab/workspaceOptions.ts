@@ -1,5 +1,5 @@
 /** What a workspace is told once, and what holds without it. */
-import type { ReaderClient } from '../data/readerClient';
+import type { ReaderClient } from '../data/reader/client';
 
 export interface WorkspaceOptions {
   flopsPerMs: number;

@@ -1,5 +1,5 @@
 /** Typed, checked access to the keys of a model's `config.json`. Every refusal names the file, the key and what was found. */
-import { DataError } from '../data/types';
+import { DataError } from '../data/bytes/types';
 
 const show = (value: unknown): string => JSON.stringify(value) ?? String(value);
 

@@ -1,6 +1,6 @@
 /** Activations of a language model as a row source: text windows in, rows of one hook out. */
 
-import type { RowBlock, RowSource } from '../data/types';
+import type { RowBlock, RowSource } from '../data/rows/types';
 import { readBytes } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from './model';

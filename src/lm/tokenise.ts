@@ -1,8 +1,11 @@
 /**
  * Text to token ids. The work is `@huggingface/tokenizers`'; this file decides where documents begin and what goes in front.
  */
+
 import { Tokenizer } from '@huggingface/tokenizers';
-import { DataError } from '../data/types';
+import { DataError } from '../data/bytes/types';
+import { messageOf } from '../util/errors';
+import { type Fields, isFields } from '../util/json';
 
 export interface Tokeniser {
   /** Ids of a text, without special tokens around it. */
@@ -23,14 +26,12 @@ export interface Tokeniser {
 /** The separator of GPT-2's data, which text files use whatever their tokenizer. */
 const END_OF_TEXT = '<|endoftext|>';
 
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const same = (a: number[], b: number[]): boolean => a.length === b.length && a.every((id, i) => id === b[i]);
 
 /** A special token's text: a string, or an object with `content` in older files. */
-function specialText(config: Json, key: string): string | undefined {
+function specialText(config: Fields, key: string): string | undefined {
   const value = config[key];
-  const text = isObject(value) ? value.content : value;
+  const text = isFields(value) ? value.content : value;
   return typeof text === 'string' && text !== '' ? text : undefined;
 }
 
@@ -44,16 +45,16 @@ export function loadTokeniser(
   tokenizerConfig: unknown = {},
   model: { bosTokenId?: number; eosTokenId?: number } = {},
 ): Tokeniser {
-  if (!isObject(tokenizerJson) || !isObject(tokenizerJson.model))
+  if (!isFields(tokenizerJson) || !isFields(tokenizerJson.model))
     throw new DataError('tokenizer.json', 'has no "model"; expected the tokenizer.json of a Hugging Face model folder');
-  if (!isObject(tokenizerConfig)) throw new DataError('tokenizer_config.json', 'is not a JSON object');
+  if (!isFields(tokenizerConfig)) throw new DataError('tokenizer_config.json', 'is not a JSON object');
   let tokenizer: Tokenizer;
   let vocabulary: Map<string, number>;
   try {
     tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig);
     vocabulary = tokenizer.get_vocab();
   } catch (cause) {
-    throw new DataError('tokenizer.json', `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new DataError('tokenizer.json', `cannot be used: ${messageOf(cause)}`);
   }
   for (const [id, { content }] of tokenizer.get_added_tokens_decoder()) vocabulary.set(content, id);
   let vocab = 0;

@@ -5,7 +5,7 @@
  * here), and projections of the same input are stacked (q, k, v; gate, up), so that one linear kernel serves all. Where
  * the numbers go is the caller's `Store`: the GPU model uploads each tensor as it is read, the float64 twin keeps it.
  */
-import { DataError } from '../data/types';
+import { DataError } from '../data/bytes/types';
 import type { LmConfig } from './config';
 
 /** A checkpoint: named tensors, read whole and widened to f32. */

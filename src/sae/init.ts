@@ -2,7 +2,7 @@
  * Initial weights: random unit decoder rows, W_enc = W_decᵀ (both `[F, D]` here, so simply equal), vectors zero, b_dec at the
  * data mean or zero. The paper doesn't state its own; this is dictionary_learning's, with Rajamanoharan's later advice.
  */
-import { Rng } from '../data/rng';
+import { Rng } from '../util/rng';
 import { ARCHITECTURES, type ArchitectureId } from './architectures';
 import type { SaeWeights } from './weights';
 

@@ -1,4 +1,5 @@
 import { Component, type ErrorInfo, type ReactNode } from 'react';
+import { messageOf } from '../util/errors';
 
 interface Props {
   /** What failed, for the message: "Run table". */
@@ -21,7 +22,7 @@ export class ErrorBoundary extends Component<Props, { error?: unknown }> {
   override render() {
     const { error } = this.state;
     if (error === undefined) return this.props.children;
-    const words = error instanceof Error ? error.message : String(error);
+    const words = messageOf(error);
     return (
       <div className="failed-panel" role="alert">
         <p>

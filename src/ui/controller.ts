@@ -1,6 +1,9 @@
 /** Joins worker and store: every event becomes state, every action a command whose failure becomes a notice. */
+
 import type { Command, DataState, LabEvent, Picked, ReplyOf, RunSummary, SweepConfig } from '../lab/protocol';
 import { type SettingValues, settingsFromConfig } from '../lab/settings';
+import { messageOf } from '../util/errors';
+import { baseName } from '../util/paths';
 import { type LabClient, LabError } from './client';
 import type { Drop, SourceFile } from './drop';
 import { filesBehind, forgetHandles, joined, mayRead, rememberedHandles, rememberHandles } from './folders';
@@ -152,7 +155,7 @@ export class Lab {
   private inPlaceOfTrouble(files: readonly SourceFile[]): { path: string; file: File }[] | undefined {
     const wanted = useLab.getState().session.trouble?.files ?? [];
     const found = wanted.flatMap((path) => {
-      const same = files.find((file) => nameOf(file.path) === nameOf(path));
+      const same = files.find((file) => baseName(file.path) === baseName(path));
       return same ? [{ path, file: same.file }] : [];
     });
     return found.length > 0 ? found : undefined;
@@ -239,10 +242,4 @@ const withFiles = (before: ReadonlyMap<string, File>, files: readonly SourceFile
   new Map([...before, ...files.map(({ path, file }) => [path, file] as const)]);
 
 const inWords = (files: ReadonlyMap<string, File>): string =>
-  files.size === 1 ? nameOf([...files.keys()][0] ?? '') : `${files.size} files`;
-
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+  files.size === 1 ? baseName([...files.keys()][0] ?? '') : `${files.size} files`;

@@ -2,7 +2,9 @@
  * What was dropped, remembered between visits: handles to files and folders (Chromium only), never their contents. The browser asks
  * again before they are read. Where there are no handles, or no storage, nothing is kept and nothing fails.
  */
+
 import { createStore, del, get, set } from 'idb-keyval';
+import { messageOf } from '../util/errors';
 import { type SourceFile, tidy, walkHandle } from './drop';
 
 /** The part of File System Access that TypeScript's library leaves out. */
@@ -71,9 +73,7 @@ export async function filesBehind(handles: readonly FileSystemHandle[]): Promise
     try {
       await walkHandle(handle, '', files);
     } catch (cause) {
-      throw new Error(
-        `${handle.name} cannot be read (${cause instanceof Error ? cause.message : String(cause)}). Was it moved or deleted?`,
-      );
+      throw new Error(`${handle.name} cannot be read (${messageOf(cause)}). Was it moved or deleted?`);
     }
   }
   return tidy(files);

@@ -1,4 +1,5 @@
 /** Activations of the model on the text to disk, shard by shard: into a folder where the browser can, else as downloads. */
+import { messageOf } from '../util/errors';
 import type { Lab } from './controller';
 import { download } from './download';
 import { count } from './format';
@@ -43,7 +44,7 @@ export async function saveActivations(lab: Lab, { dtype, maxRows, folder, signal
       if (!folder) await new Promise((resolve) => setTimeout(resolve, 150));
     }
   } catch (cause) {
-    const why = signal.aborted ? 'Saving was cancelled.' : cause instanceof Error ? cause.message : String(cause);
+    const why = signal.aborted ? 'Saving was cancelled.' : messageOf(cause);
     return { ...saved, ended: { why: why.replace(/([^.])$/, '$1.'), wasCancelled: signal.aborted } };
   }
 }
@@ -81,7 +82,7 @@ async function writeTo(
     await stream?.abort().catch(() => undefined);
     await folder.removeEntry(name).catch(() => undefined);
     if (signal.aborted) throw cause;
-    throw new Error(`${name} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new Error(`${name} could not be written: ${messageOf(cause)}`);
   }
 }
 

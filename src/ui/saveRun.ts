@@ -1,4 +1,5 @@
 /** One run as a SAELens folder: into a folder of the person's choice where the browser can, else as two downloads. */
+import { messageOf } from '../util/errors';
 import type { Lab } from './controller';
 import { download } from './download';
 import { addNotice } from './store';
@@ -40,6 +41,6 @@ export async function saveRunToFolder(lab: Lab, run: string): Promise<void> {
     addNotice('info', `Saved ${saved.files.map((f) => f.name).join(' and ')} in ${parent.name}/${saved.folder}.`);
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    addNotice('error', `The run was not saved: ${error instanceof Error ? error.message : String(error)}`);
+    addNotice('error', `The run was not saved: ${messageOf(error)}`);
   }
 }

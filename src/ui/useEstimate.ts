@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { Estimate, SweepConfig } from '../lab/protocol';
+import { messageOf } from '../util/errors';
 import { useServices } from './context';
 
 const SETTLE_MS = 150;
@@ -16,7 +17,7 @@ export function useEstimate(config: SweepConfig | undefined, dataKey: string | u
     const timer = setTimeout(() => {
       lab.ask({ type: 'estimate', config }).then(
         (estimate) => current && setAnswer({ key, estimate }),
-        (error: unknown) => current && setAnswer({ key, error: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => current && setAnswer({ key, error: messageOf(error) }),
       );
     }, SETTLE_MS);
     return () => {

@@ -1,8 +1,8 @@
 /** In the page: rows through the reader's worker as training asks for them, and a plain read of the same files, turn about. */
-import { BlobSource } from '../../../src/data/byteSource';
-import { inspectFiles } from '../../../src/data/classify';
-import { BLOCK_BYTES } from '../../../src/data/order';
-import { ReaderClient } from '../../../src/data/readerClient';
+import { BlobSource } from '../../../src/data/bytes/byteSource';
+import { inspectFiles } from '../../../src/data/dropped/classify';
+import { ReaderClient } from '../../../src/data/reader/client';
+import { BLOCK_BYTES } from '../../../src/data/rows/order';
 import { readRows, type Turns, takeTurns } from '../turns';
 
 /** The page's window. */
@@ -12,7 +12,7 @@ export type AsksPage = Window & {
 };
 
 const reader = new ReaderClient(
-  () => new Worker(new URL('../../../src/data/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }),
+  () => new Worker(new URL('../../../src/data/reader/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }),
 );
 
 async function readPlainly(files: readonly File[]): Promise<void> {

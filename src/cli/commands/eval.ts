@@ -1,6 +1,7 @@
 /** `eval`: a saved SAE measured on held-out text through its language model, or on activations. */
-import { heldOutBlocks } from '../../data/moments';
-import { listFiles } from '../../data/nodeFiles';
+
+import { listFiles } from '../../data/bytes/nodeFiles';
+import { heldOutBlocks } from '../../data/rows/moments';
 import { loadSae } from '../../interop/saelens';
 import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
 import { layoutLimits, layoutOf } from '../../sae/layout';

@@ -1,8 +1,8 @@
 /** `harvest`: activations of a language model on a text, written as safetensors shards with `activations` and `tokens`. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blockToFloats, encodeF16 } from '../../data/floats';
-import { ShardWriter } from '../../data/nodeShardWriter';
+import { blockToFloats, encodeF16 } from '../../data/formats/floats';
+import { ShardWriter } from '../../data/formats/safetensors/nodeShardWriter';
 import { HarvestSource } from '../../lm/harvest';
 import { readOptions, UsageError } from '../args';
 import { loadWorkspace, openEngine } from '../engine';

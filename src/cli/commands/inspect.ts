@@ -1,10 +1,11 @@
 /** `inspect`: what each file was recognised as, or why it was refused; what was assumed; on request what the activations are like. No GPU. */
-import { type Inspection, inspectFiles } from '../../data/classify';
-import { fingerprintOf } from '../../data/fingerprint';
-import { listFiles } from '../../data/nodeFiles';
-import { type Profile, type Profiles, profileSources } from '../../data/profile';
-import { describeProfile, filterOptions, scaleOfLeft } from '../../data/profileText';
-import type { ShardSource } from '../../data/shard';
+
+import { fingerprintOf } from '../../data/bytes/fingerprint';
+import { listFiles } from '../../data/bytes/nodeFiles';
+import { type Inspection, inspectFiles } from '../../data/dropped/classify';
+import { type Profile, type Profiles, profileSources } from '../../data/rows/profile';
+import { describeProfile, filterOptions, scaleOfLeft } from '../../data/rows/profileText';
+import type { ShardSource } from '../../data/rows/shard';
 import type { FileReport } from '../../lab/protocol';
 import { readOptions, UsageError } from '../args';
 import { checkTensor, READING_OPTIONS, readingOf } from '../engine';

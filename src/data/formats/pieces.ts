@@ -1,7 +1,7 @@
 /** One range of values out of places that lie apart in files: large pieces are read where they belong, small ones many at a time. */
-import { readInto } from '../byteSource';
-import { spareBuffers } from '../spareBuffers';
-import type { ByteSource } from '../types';
+import { readInto } from '../bytes/byteSource';
+import { spareBuffers } from '../bytes/spareBuffers';
+import type { ByteSource } from '../bytes/types';
 
 /** `length` bytes from byte `at` of a file. */
 export interface Piece {

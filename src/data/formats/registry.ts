@@ -1,11 +1,12 @@
 /** The formats of single files that are read, told apart by their first bytes; a name decides only where bytes cannot. */
-import { looksLikeSafetensors } from '../safetensors';
-import { DataError } from '../types';
+
+import { DataError } from '../bytes/types';
 import { openArrow } from './arrow/arrow';
 import type { OpenFile } from './container';
 import { looksLikeNpy } from './npy/header';
 import { openNpy } from './npy/npy';
 import { openNpzZip } from './npy/npz';
+import { looksLikeSafetensors } from './safetensors/header';
 import { openSafetensors } from './safetensors/safetensors';
 import { isTorchZip, looksLikePickle, openTorch, openTorchZip } from './torch/torch';
 import { openZip } from './zip/archive';

@@ -2,8 +2,10 @@
  * The benchmark's state and its worker. It lives as long as the page, so that a run goes on and its results stay while the lab is looked at.
  * Loaded with the view; what is timed is loaded into the worker.
  */
+
 import { create } from 'zustand';
 import type { BenchEvent, CaseInfo, FigureInfo, Letter, Progress, Results, RunCommand } from '../../../bench/page/protocol';
+import { messageOf } from '../../util/errors';
 import type { Lab } from '../controller';
 import { addNotice, type LabState, useLab } from '../store';
 
@@ -113,7 +115,7 @@ export async function run(lab: Lab): Promise<void> {
   try {
     if (labWork(useLab.getState()) === 'training') await pauseLab(lab);
   } catch (error) {
-    return end(error instanceof Error ? error.message : String(error));
+    return end(messageOf(error));
   }
   // Cancelled while it waited.
   if (!useBench.getState().running) return;

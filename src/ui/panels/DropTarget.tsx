@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
 import { collectDrop } from '../drop';
 import { addNotice, useLab } from '../store';
@@ -26,7 +27,7 @@ export function DropTarget() {
       useLab.setState({ view: 'lab' });
       collectDrop(event.dataTransfer).then(
         (drop) => lab.addFiles(drop),
-        (error: unknown) => addNotice('error', `The drop could not be read: ${error instanceof Error ? error.message : String(error)}`),
+        (error: unknown) => addNotice('error', `The drop could not be read: ${messageOf(error)}`),
       );
     };
     addEventListener('dragover', onOver);

@@ -1,4 +1,5 @@
 import { type ChangeEvent, useRef } from 'react';
+import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
 import { collectInput } from '../drop';
 import { filesBehind } from '../folders';
@@ -36,7 +37,7 @@ export function DropZone() {
       lab.addFiles({ files: await filesBehind([handle]), handles: [handle] });
     } catch (error) {
       if (error instanceof DOMException && error.name === 'AbortError') return;
-      addNotice('error', `The folder could not be read: ${error instanceof Error ? error.message : String(error)}`);
+      addNotice('error', `The folder could not be read: ${messageOf(error)}`);
     }
   };
   return (

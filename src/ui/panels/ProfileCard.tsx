@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { Profile } from '../../lab/protocol';
+import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
 import { proposalsOf } from '../filterForm';
 import { count, general, percent } from '../format';
@@ -17,7 +18,7 @@ export function ProfileCard({ revision }: { revision: number }) {
     let isOld = false;
     lab.ask({ type: 'profile' }).then(
       ({ profile }) => !isOld && setKnown({ revision, profile }),
-      (error: unknown) => !isOld && setKnown({ revision, error: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => !isOld && setKnown({ revision, error: messageOf(error) }),
     );
     return () => {
       isOld = true;

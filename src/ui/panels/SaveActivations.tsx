@@ -1,4 +1,5 @@
 import { useId, useRef, useState } from 'react';
+import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
 import { bytes, count } from '../format';
 import { saveActivations, savedWords } from '../saveActivations';
@@ -17,7 +18,7 @@ async function pickFolder(): Promise<FileSystemDirectoryHandle | undefined> {
     return await showDirectoryPicker?.call(globalThis, { mode: 'readwrite' });
   } catch (error) {
     const isDismissed = error instanceof DOMException && error.name === 'AbortError';
-    if (!isDismissed) addNotice('error', `The folder cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    if (!isDismissed) addNotice('error', `The folder cannot be used: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
 import { main } from '../../../src/cli/main';
-import { FileSource } from '../../../src/data/nodeFiles';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { ShardSource } from '../../../src/data/shard';
+import { FileSource } from '../../../src/data/bytes/nodeFiles';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { ShardSource } from '../../../src/data/rows/shard';
 import { randoms } from '../../gpu';
 
 export const folder = mkdtempSync(join(tmpdir(), 'lab-cli-'));

@@ -1,8 +1,8 @@
 /** `lm`, `harvest`, `eval` and `inspect` on files. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { blockToFloats, encodeF16 } from '../../../src/data/floats';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
+import { blockToFloats, encodeF16 } from '../../../src/data/formats/floats';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { readJson } from '../../fixtures';
 import { maxError, randoms } from '../../gpu';
 import { openTensors } from '../lm/safetensors';

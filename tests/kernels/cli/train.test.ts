@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { blockToFloats } from '../../../src/data/floats';
-import type { ShardSource } from '../../../src/data/shard';
-import { splitRows } from '../../../src/data/split';
+import { blockToFloats } from '../../../src/data/formats/floats';
+import type { ShardSource } from '../../../src/data/rows/shard';
+import { splitRows } from '../../../src/data/rows/split';
 import { readF32, readJson } from '../../fixtures';
 import { randoms } from '../../gpu';
 import { openTensors } from '../lm/safetensors';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { BatchFeeder } from '../../../src/data/feeder';
-import { FileSource } from '../../../src/data/nodeFiles';
-import { defaultPoolRows } from '../../../src/data/pool';
-import { ShardSource } from '../../../src/data/shard';
-import { splitRows } from '../../../src/data/split';
+import { FileSource } from '../../../src/data/bytes/nodeFiles';
+import { BatchFeeder } from '../../../src/data/pool/feeder';
+import { defaultPoolRows } from '../../../src/data/pool/pool';
+import { ShardSource } from '../../../src/data/rows/shard';
+import { splitRows } from '../../../src/data/rows/split';
 import { readFloats } from '../../../src/gpu/buffers';
 import { testGpu } from '../../gpu';
 import { FORMATS, readNpy } from '../../unit/data/helpers';

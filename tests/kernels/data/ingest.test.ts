@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ROW_DTYPE_BYTES } from '../../../src/data/floats';
-import { GpuPool, IngestParams, poolStride } from '../../../src/data/pool';
-import { Rng } from '../../../src/data/rng';
-import type { RowBlock, RowDtype } from '../../../src/data/types';
+import { ROW_DTYPE_BYTES } from '../../../src/data/formats/floats';
+import { GpuPool, IngestParams, poolStride } from '../../../src/data/pool/pool';
+import type { RowBlock, RowDtype } from '../../../src/data/rows/types';
 import { readFloats, write } from '../../../src/gpu/buffers';
-import { ingest } from '../../../src/reference/data/ingest';
+import { Rng } from '../../../src/util/rng';
 import { poison, testGpu } from '../../gpu';
+import { ingest } from '../../reference/data/ingest';
 
 const gpu = await testGpu();
 const pools: GpuPool[] = [];

@@ -1,6 +1,6 @@
 /** Data in memory, SAEs with known answers, and language models from folders, for the tests of the lab. */
-import { MemorySource } from '../../../src/data/byteSource';
-import type { RowBlock, RowSource } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import type { RowBlock, RowSource } from '../../../src/data/rows/types';
 import type { Gpu } from '../../../src/gpu/device';
 import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
 import { parseConfig } from '../../../src/lm/config';

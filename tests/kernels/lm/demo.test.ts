@@ -6,8 +6,8 @@ import { HarvestSource } from '../../../src/lm/harvest';
 import { LanguageModel } from '../../../src/lm/model';
 import { Splicer } from '../../../src/lm/splice';
 import { loadTokeniser, textToWindows } from '../../../src/lm/tokenise';
-import { ReferenceModel } from '../../../src/reference/lm/model';
 import { maxError, testGpu } from '../../gpu';
+import { ReferenceModel } from '../../reference/lm/model';
 import { openTensors, readJson } from './safetensors';
 
 const FOLDER = 'public/demo';

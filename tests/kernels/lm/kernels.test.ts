@@ -9,11 +9,11 @@ import { type Grid, Plan } from '../../../src/gpu/plan';
 import { ACTIVATIONS } from '../../../src/lm/config';
 import { LM_SHADERS, type LmShader, lmKernel } from '../../../src/lm/kernels';
 import { ropeFrequencies, ropeTable } from '../../../src/lm/rope';
-import { attention, rope } from '../../../src/reference/lm/attention';
-import { unembedCrossEntropy } from '../../../src/reference/lm/cross-entropy';
-import { activation, add, embed, layernorm, linear, rmsnorm } from '../../../src/reference/lm/layers';
-import { columnSums, spliceValue } from '../../../src/reference/lm/splice';
 import { matmulTolerance, maxError, poison, randoms, testGpu } from '../../gpu';
+import { attention, rope } from '../../reference/lm/attention';
+import { unembedCrossEntropy } from '../../reference/lm/cross-entropy';
+import { activation, add, embed, layernorm, linear, rmsnorm } from '../../reference/lm/layers';
+import { columnSums, spliceValue } from '../../reference/lm/splice';
 
 type Input = Float32Array | Uint32Array;
 type ParamsOf<S extends LmShader> = Parameters<(typeof LM_SHADERS)[S]['params']['pack']>[0];

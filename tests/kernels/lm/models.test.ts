@@ -4,8 +4,8 @@ import { Arena, readFloats } from '../../../src/gpu/buffers';
 import { parseConfig } from '../../../src/lm/config';
 import { LanguageModel, type LoadOptions } from '../../../src/lm/model';
 import { type SpliceMode, Splicer, spliceValue } from '../../../src/lm/splice';
-import { ReferenceModel } from '../../../src/reference/lm/model';
 import { maxError, testGpu } from '../../gpu';
+import { ReferenceModel } from '../../reference/lm/model';
 import { openTensors, readJson } from './safetensors';
 
 const FIXTURES = ['gpt2', 'gpt2-gelu-untied', 'llama'];

@@ -1,10 +1,10 @@
 /** latent_update, backward pass and optimiser of each latent, against its float64 twin. */
 import { describe, expect, it } from 'vitest';
 import { fold } from '../../../src/gpu/plan';
-import * as twin from '../../../src/reference/saeKernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
 import { canKeepRows, poison, randoms, testGpu } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { close, each, errorsOf, groups, isLive, largest, untouched } from './checks';
 import { dispatch } from './dispatch';
 import { flagged, joined, LONG, PATTERNS, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';

@@ -1,9 +1,9 @@
 /** The gradient of b_dec, from the decoder and through the encoder, and its Adam, against their float64 twins. */
 import { describe, expect, it } from 'vitest';
-import * as twin from '../../../src/reference/saeKernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
 import { poison, randoms } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { close, each, errorsOf, groups, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
 import { flagged, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';

@@ -1,9 +1,9 @@
 /** The sparse decoder against its float64 twin: any active set, rows in column chunks, latents in segments. */
 import { describe, expect, it } from 'vitest';
-import * as twin from '../../../src/reference/saeKernels';
 import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
 import type { Segment } from '../../../src/sae/layout';
 import { canKeepRows, maxError, poison, testGpu } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { closeOrUntouched, each, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
 import { flagged, LONG, PATTERNS, part, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';

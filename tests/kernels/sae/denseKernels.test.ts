@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_MATMUL, matmulGrid } from '../../../src/gpu/matmul';
 import { fold } from '../../../src/gpu/plan';
-import * as twin from '../../../src/reference/saeKernels';
 import { denseEncodeSource, ENCODE_PARAMS } from '../../../src/sae/encoder';
 import { STATS } from '../../../src/sae/kernels';
 import { DENSE_TILE } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
 import { matmulTolerance, poison, randoms, testGpu } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { close, closeOrUntouched, each, errorsOf, groups, isLive } from './checks';
 import { dispatchDense, execute } from './dispatch';
 import { flagged, joined, PATTERNS, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';

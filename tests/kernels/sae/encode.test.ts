@@ -1,14 +1,14 @@
 /** The encoder: the active set of a packed sweep, bit by bit, on every matmul core; how it is counted, and what is chosen from that. */
 import { describe, expect, it } from 'vitest';
-import { encodeF16 } from '../../../src/data/floats';
+import { encodeF16 } from '../../../src/data/formats/floats';
 import type { Gpu } from '../../../src/gpu/device';
 import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid, supportsMatmul } from '../../../src/gpu/matmul';
-import * as twin from '../../../src/reference/saeKernels';
 import { ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
 import { DENSE_SHARE } from '../../../src/sae/stepPlan';
 import { matmulTolerance, testGpu } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { subgroupGpu } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
 import { dispatch, execute, words } from './dispatch';

@@ -1,11 +1,11 @@
 /** The kernels from the pool to the batch, of statistics, and of evaluation, against their float64 twins. */
 import { describe, expect, it } from 'vitest';
-import { decodeFloats } from '../../../src/data/floats';
+import { decodeFloats } from '../../../src/data/formats/floats';
 import { fold } from '../../../src/gpu/plan';
-import * as twin from '../../../src/reference/saeKernels';
 import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
 import { padRows } from '../../../src/sae/packing';
 import { poison, randoms } from '../../gpu';
+import * as twin from '../../reference/saeKernels';
 import { close, each, groups, halfBound, isLive, table, untouched } from './checks';
 import { dispatch, words } from './dispatch';
 import { PATTERNS, records, rowOf, type Scene, SHAPES, scene, slot } from './scene';

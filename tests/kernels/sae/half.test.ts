@@ -1,6 +1,6 @@
 /** Training and evaluation on a batch rounded to f16: exactly those of the rounded rows, against the float64 twin. */
 import { describe, expect, it } from 'vitest';
-import { decodeFloats } from '../../../src/data/floats';
+import { decodeFloats } from '../../../src/data/formats/floats';
 import { readBytes, readFloats, write } from '../../../src/gpu/buffers';
 import { adamStep, forward, gradients, loss, zeroMoments } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';

@@ -1,10 +1,11 @@
 /** Random packed sweeps for the kernel tests: what the step's kernels find in their buffers, and what the twin makes of it. */
-import { activeList, activeSet, encode, type TwinAdam, type TwinEntry, type TwinRun } from '../../../src/reference/saeKernels';
+
 import { ARCHITECTURES } from '../../../src/sae/architectures';
 import { MAX_RUNS, RUN } from '../../../src/sae/kernels';
 import { clip, type Layout, layoutOf, type PackedRun, type Segment } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
 import { matmulTolerance, randoms } from '../../gpu';
+import { activeList, activeSet, encode, type TwinAdam, type TwinEntry, type TwinRun } from '../../reference/saeKernels';
 
 export interface RunValues extends Partial<TwinAdam> {
   live?: boolean;

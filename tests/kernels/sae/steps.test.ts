@@ -5,11 +5,11 @@
 import { describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
 import { adamStep, forward, gradients, loss, type TwinGradients, type TwinParams, zeroMoments } from '../../../src/reference/sae';
-import { decoderGradient } from '../../../src/reference/saeKernels';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { cutRows } from '../../../src/sae/packing';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { maxError } from '../../gpu';
+import { decoderGradient } from '../../reference/saeKernels';
 import { batchOf, bitsOf, normError, type RunSpec, SCHEDULE, type Sweep, type SweepOptions, sweep, twinOf } from './sweep';
 
 const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;

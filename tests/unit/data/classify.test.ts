@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
-import { inspectFiles } from '../../../src/data/classify';
-import { naturalCompare } from '../../../src/data/naturalSort';
-import { FileSource, listFiles } from '../../../src/data/nodeFiles';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { readTokens } from '../../../src/data/tokensFile';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { FileSource, listFiles } from '../../../src/data/bytes/nodeFiles';
+import { inspectFiles } from '../../../src/data/dropped/classify';
+import { readTokens } from '../../../src/data/dropped/tokensFile';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { naturalCompare } from '../../../src/util/naturalSort';
 import { archive, P, tensor } from './formats/torchWrite';
 import { FORMATS, shard } from './helpers';
 

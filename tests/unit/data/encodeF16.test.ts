@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeFloats, encodeF16 } from '../../../src/data/floats';
+import { decodeFloats, encodeF16 } from '../../../src/data/formats/floats';
 
 it('every f16 value survives f32 and back', () => {
   const patterns = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((b) => (b & 0x7c00) !== 0x7c00);

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { blockToFloats } from '../../../src/data/formats/floats';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { BatchSequencer } from '../../../src/data/pool/sequencer';
 import {
   addDrops,
   describeDrops,
@@ -11,18 +14,15 @@ import {
   noDrops,
   type RowFilter,
   resolveFilter,
-} from '../../../src/data/filter';
-import { RowsInUse } from '../../../src/data/filterShards';
-import { blockToFloats } from '../../../src/data/floats';
-import { heldOutBlocks, sampleMoments } from '../../../src/data/moments';
-import { cutBlocks } from '../../../src/data/order';
-import { Rng } from '../../../src/data/rng';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { BatchSequencer } from '../../../src/data/sequencer';
-import { ShardSource } from '../../../src/data/shard';
-import { splitRows } from '../../../src/data/split';
-import { BlockStream } from '../../../src/data/stream';
-import type { RowBlock } from '../../../src/data/types';
+} from '../../../src/data/rows/filter';
+import { RowsInUse } from '../../../src/data/rows/filterShards';
+import { heldOutBlocks, sampleMoments } from '../../../src/data/rows/moments';
+import { cutBlocks } from '../../../src/data/rows/order';
+import { ShardSource } from '../../../src/data/rows/shard';
+import { splitRows } from '../../../src/data/rows/split';
+import { BlockStream } from '../../../src/data/rows/stream';
+import type { RowBlock } from '../../../src/data/rows/types';
+import { Rng } from '../../../src/util/rng';
 import { NumberedRows, wholeRange } from './helpers';
 
 /**

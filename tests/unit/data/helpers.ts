@@ -1,8 +1,8 @@
 /** Small data sets in memory for the tests of the data layer. */
 import { readFileSync } from 'node:fs';
-import { MemorySource } from '../../../src/data/byteSource';
-import { type TensorData, writeSafetensors } from '../../../src/data/safetensorsWrite';
-import type { RowBlock, RowRange, RowSource } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import type { RowBlock, RowRange, RowSource } from '../../../src/data/rows/types';
 
 export const FORMATS = 'tests/fixtures/formats';
 

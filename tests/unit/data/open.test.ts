@@ -1,15 +1,15 @@
 /** Every format through the one entry: what is dropped comes out as rows, or a sentence says why not. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
-import { inspectFiles } from '../../../src/data/classify';
-import { blockToFloats } from '../../../src/data/floats';
-import { listFiles } from '../../../src/data/nodeFiles';
-import { openRecipe } from '../../../src/data/open';
-import { type TensorData, writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { ShardSource } from '../../../src/data/shard';
-import { readTokens } from '../../../src/data/tokensFile';
-import { DataError } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { listFiles } from '../../../src/data/bytes/nodeFiles';
+import { DataError } from '../../../src/data/bytes/types';
+import { inspectFiles } from '../../../src/data/dropped/classify';
+import { readTokens } from '../../../src/data/dropped/tokensFile';
+import { blockToFloats } from '../../../src/data/formats/floats';
+import { openRecipe } from '../../../src/data/formats/open';
+import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { ShardSource } from '../../../src/data/rows/shard';
 import { FORMATS, readNpy } from './helpers';
 
 interface Wanted {

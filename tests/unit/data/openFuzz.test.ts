@@ -4,11 +4,11 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
-import { type Inspection, inspectFiles } from '../../../src/data/classify';
-import { Rng } from '../../../src/data/rng';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { DataError } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { DataError } from '../../../src/data/bytes/types';
+import { type Inspection, inspectFiles } from '../../../src/data/dropped/classify';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { Rng } from '../../../src/util/rng';
 import { npyFile, npyHeader, zipFile } from './formats/npyHelpers';
 import { archive, P, tensor } from './formats/torchWrite';
 import { FORMATS, rawSafetensors } from './helpers';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
-import { fingerprintOf } from '../../../src/data/fingerprint';
-import { type Profile, ProfileSample, profileSources, spacedPieces } from '../../../src/data/profile';
-import { describeProfile, filterOptions } from '../../../src/data/profileText';
-import { Rng } from '../../../src/data/rng';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { ShardSource } from '../../../src/data/shard';
-import type { RowSource } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import { fingerprintOf } from '../../../src/data/bytes/fingerprint';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { type Profile, ProfileSample, profileSources, spacedPieces } from '../../../src/data/rows/profile';
+import { describeProfile, filterOptions } from '../../../src/data/rows/profileText';
+import { ShardSource } from '../../../src/data/rows/shard';
+import type { RowSource } from '../../../src/data/rows/types';
+import { Rng } from '../../../src/util/rng';
 import { NumberedRows } from './helpers';
 
 const [SEQUENCES, LENGTH, D] = [60, 16, 8];

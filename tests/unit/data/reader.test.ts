@@ -2,15 +2,16 @@ import { mkdtempSync, openAsBlob, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BlobSource } from '../../../src/data/byteSource';
-import { inspectFiles } from '../../../src/data/classify';
-import { blockToFloats } from '../../../src/data/floats';
-import { cutBlocks } from '../../../src/data/order';
-import type { Numbered, ReaderReply, ReaderRequest } from '../../../src/data/reader';
-import { ReaderClient, type ReaderPort } from '../../../src/data/readerClient';
-import { ReaderServer } from '../../../src/data/readerServer';
-import { BlockStream, type StreamBlock } from '../../../src/data/stream';
-import { DataError, type RowRange, type RowSource } from '../../../src/data/types';
+import { BlobSource } from '../../../src/data/bytes/byteSource';
+import { DataError } from '../../../src/data/bytes/types';
+import { inspectFiles } from '../../../src/data/dropped/classify';
+import { blockToFloats } from '../../../src/data/formats/floats';
+import { ReaderClient, type ReaderPort } from '../../../src/data/reader/client';
+import type { Numbered, ReaderReply, ReaderRequest } from '../../../src/data/reader/messages';
+import { ReaderServer } from '../../../src/data/reader/server';
+import { cutBlocks } from '../../../src/data/rows/order';
+import { BlockStream, type StreamBlock } from '../../../src/data/rows/stream';
+import type { RowRange, RowSource } from '../../../src/data/rows/types';
 import { FORMATS, shard, wholeRange } from './helpers';
 
 const blobOf = (path: string, name = path): BlobSource => new BlobSource(name, new Blob([readFileSync(`${FORMATS}/${path}`)]));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Rng } from '../../../src/data/rng';
+import { Rng } from '../../../src/util/rng';
 
 const take = (n: number, draw: () => number): number[] => Array.from({ length: n }, draw);
 

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BlobSource, MemorySource } from '../../../src/data/byteSource';
-import { blockToFloats } from '../../../src/data/floats';
-import { FileSource } from '../../../src/data/nodeFiles';
-import { Rng } from '../../../src/data/rng';
-import { readHeader, readTensorF32, tensor } from '../../../src/data/safetensors';
-import { writeSafetensors } from '../../../src/data/safetensorsWrite';
-import { ShardSource } from '../../../src/data/shard';
-import { DataError } from '../../../src/data/types';
+import { BlobSource, MemorySource } from '../../../src/data/bytes/byteSource';
+import { FileSource } from '../../../src/data/bytes/nodeFiles';
+import { DataError } from '../../../src/data/bytes/types';
+import { blockToFloats } from '../../../src/data/formats/floats';
+import { readHeader, readTensorF32, tensor } from '../../../src/data/formats/safetensors/header';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { ShardSource } from '../../../src/data/rows/shard';
+import { Rng } from '../../../src/util/rng';
 import { FORMATS, rawSafetensors, readNpy } from './helpers';
 
 const expected = readNpy(`${FORMATS}/expected_rows.npy`);

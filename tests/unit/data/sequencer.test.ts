@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { BatchSequencer, type SequencerOptions } from '../../../src/data/sequencer';
-import type { RowBlock, RowRange, RowSource } from '../../../src/data/types';
-import { DataError } from '../../../src/data/types';
+import { DataError } from '../../../src/data/bytes/types';
+import { BatchSequencer, type SequencerOptions } from '../../../src/data/pool/sequencer';
+import type { RowBlock, RowRange, RowSource } from '../../../src/data/rows/types';
 import { NumberedRows, wholeRange } from './helpers';
 
 /** Stands for the GPU: remembers which row is in which slot, and watches that no slot of a lent batch is overwritten. */

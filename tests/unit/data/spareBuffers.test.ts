@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MemorySource, readInto } from '../../../src/data/byteSource';
+import { MemorySource, readInto } from '../../../src/data/bytes/byteSource';
+import { FileSource } from '../../../src/data/bytes/nodeFiles';
+import { SpareBuffers, spareBuffers } from '../../../src/data/bytes/spareBuffers';
 import { type Piece, readPieces } from '../../../src/data/formats/pieces';
-import { FileSource } from '../../../src/data/nodeFiles';
-import { SpareBuffers, spareBuffers } from '../../../src/data/spareBuffers';
 import { numbered } from './formats/npyHelpers';
 
 const MIB = 2 ** 20;

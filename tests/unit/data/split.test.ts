@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { blockRows, cutBlocks, epochOrder } from '../../../src/data/order';
-import { MAX_HELD_OUT, splitRows } from '../../../src/data/split';
-import type { RowRange } from '../../../src/data/types';
+import { blockRows, cutBlocks, epochOrder } from '../../../src/data/rows/order';
+import { MAX_HELD_OUT, splitRows } from '../../../src/data/rows/split';
+import type { RowRange } from '../../../src/data/rows/types';
 
 const rowsOf = (ranges: RowRange[]): string[] =>
   ranges.flatMap((r) => Array.from({ length: r.rows }, (_, i) => `${r.source}:${r.start + i}`));

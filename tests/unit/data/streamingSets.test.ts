@@ -8,10 +8,10 @@ import { main } from '../../../scripts/streaming/main';
 import { denseRows, type Rows, rowBytes, sparseRows } from '../../../scripts/streaming/rows';
 import { bytesOnDisk, crcOf, crcOfZeros, lengthOf } from '../../../scripts/streaming/sparseFile';
 import { writeStoredZip } from '../../../scripts/streaming/zip';
-import { inspectFiles } from '../../../src/data/classify';
+import { FileSource, listFiles } from '../../../src/data/bytes/nodeFiles';
+import { inspectFiles } from '../../../src/data/dropped/classify';
 import { openZip } from '../../../src/data/formats/zip/archive';
 import { crc32 } from '../../../src/data/formats/zip/crc32';
-import { FileSource, listFiles } from '../../../src/data/nodeFiles';
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'lab-'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Uploads, uploadBytes } from '../../../src/data/pool';
+import { Uploads, uploadBytes } from '../../../src/data/pool/pool';
 
 const MiB = 2 ** 20;
 

@@ -1,7 +1,7 @@
 /** Uniform structs and constants: what the host packs against what each WGSL file declares, field by field. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { IngestParams } from '../../../src/data/pool';
+import { IngestParams } from '../../../src/data/pool/pool';
 import { declaredBindings } from '../../../src/gpu/kernel';
 import { MATMUL_VARIANTS } from '../../../src/gpu/matmul';
 import { type Scalar, type Struct, struct } from '../../../src/gpu/struct';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../src/data/byteSource';
-import { readHeader } from '../../../src/data/safetensors';
-import { type TensorData, writeSafetensors } from '../../../src/data/safetensorsWrite';
-import type { ByteSource } from '../../../src/data/types';
+import { MemorySource } from '../../../src/data/bytes/byteSource';
+import type { ByteSource } from '../../../src/data/bytes/types';
+import { readHeader } from '../../../src/data/formats/safetensors/header';
+import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { foldInputBias } from '../../../src/interop/fold';
 import { foldScale, loadSae, saelensFolder } from '../../../src/interop/saelens';
 import type { SaeWeights } from '../../../src/sae/weights';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ProfileSample } from '../../../src/data/profile';
-import { describeProfile, scaleOfLeft } from '../../../src/data/profileText';
-import type { RowBlock } from '../../../src/data/types';
+import { ProfileSample } from '../../../src/data/rows/profile';
+import { describeProfile, scaleOfLeft } from '../../../src/data/rows/profileText';
+import type { RowBlock } from '../../../src/data/rows/types';
 
 const [D, SEQUENCE, ROWS] = [2, 4, 400];
 

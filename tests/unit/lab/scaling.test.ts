@@ -1,7 +1,7 @@
 /** The factor of each normalisation, from the rows that are trained on. */
 import { describe, expect, it } from 'vitest';
-import { FilteredSource, NO_FILTER } from '../../../src/data/filter';
-import type { RowBlock, RowSource } from '../../../src/data/types';
+import { FilteredSource, NO_FILTER } from '../../../src/data/rows/filter';
+import type { RowBlock, RowSource } from '../../../src/data/rows/types';
 import { sampleScaling } from '../../../src/lab/scaling';
 
 const D = 3;

@@ -1,7 +1,7 @@
 /** config.json: both spellings of every key, and a refusal by name for everything that is not implemented. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../../../src/data/types';
+import { DataError } from '../../../src/data/bytes/types';
 import { parseConfig } from '../../../src/lm/config';
 import { listHooks } from '../../../src/lm/hooks';
 import { ropeFrequencies } from '../../../src/lm/rope';

@@ -1,7 +1,7 @@
 /** Where documents begin, what goes in front, how long ones are cut, and what is said when tokenizer and model disagree. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../../../src/data/types';
+import { DataError } from '../../../src/data/bytes/types';
 import { loadTokeniser, type Tokeniser, textToWindows } from '../../../src/lm/tokenise';
 import { readJson } from '../../kernels/lm/safetensors';
 

@@ -1,13 +1,14 @@
 /** A file that fails while runs train, seen from the data that they read: nothing is lost, nothing is read twice. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BlobSource } from '../../../src/data/byteSource';
-import { FileSource } from '../../../src/data/nodeFiles';
-import { BatchSequencer } from '../../../src/data/sequencer';
-import { ShardSource } from '../../../src/data/shard';
-import { splitRows } from '../../../src/data/split';
-import { StandIn } from '../../../src/data/standIn';
-import { type ByteSource, DataError, type RowBlock, type RowSource } from '../../../src/data/types';
+import { BlobSource } from '../../../src/data/bytes/byteSource';
+import { FileSource } from '../../../src/data/bytes/nodeFiles';
+import { type ByteSource, DataError } from '../../../src/data/bytes/types';
+import { BatchSequencer } from '../../../src/data/pool/sequencer';
+import { ShardSource } from '../../../src/data/rows/shard';
+import { splitRows } from '../../../src/data/rows/split';
+import { StandIn } from '../../../src/data/rows/standIn';
+import type { RowBlock, RowSource } from '../../../src/data/rows/types';
 import { FileWait } from '../../../src/lab/fileTrouble';
 import { fixturePath } from '../../fixtures';
 import { NumberedRows, wholeRange } from '../data/helpers';

@@ -1,5 +1,5 @@
 /** Arrow IPC, streams and files, as arrays read by ranges. */
-import { type ByteSource, DataError } from '../../types';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { ArrayEntry, Container } from '../container';
 import { type Column, entryOf, joinBatches } from './columns';
 import { BatchHeader, findStream, readMessages } from './messages';

@@ -2,9 +2,10 @@
  * Columns across record batches. A list column is read as an array because its values lie together and all its lists are
  * full: lengths are compared when the file is opened, each offset when its batch is first read.
  */
-import { alignedBytes } from '../../floats';
-import { type ByteSource, DataError } from '../../types';
+
+import { type ByteSource, DataError } from '../../bytes/types';
 import { type ArrayEntry, STORED_BYTES, type StoredDtype } from '../container';
+import { alignedBytes } from '../floats';
 import { type Piece, readPieces } from '../pieces';
 import type { BatchHeader } from './messages';
 import type { ColumnPlan } from './schema';

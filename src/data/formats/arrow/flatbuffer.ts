@@ -2,7 +2,7 @@
  * Reading flatbuffers, the encoding of Arrow's headers (https://flatbuffers.dev/internals). No generated code: Arrow's headers
  * need five shapes of access, and each here is checked against the bounds, so that a damaged header can only be refused.
  */
-import { DataError } from '../../types';
+import { DataError } from '../../bytes/types';
 
 /** Bytes of one flatbuffer, read at checked places. */
 export class Flatbuffer {

@@ -1,13 +1,12 @@
 /** A folder written by Hugging Face `datasets` (`save_to_disk`), such as SAELens' activation cache: several Arrow files, one array. */
-import { readJson } from '../../byteSource';
-import { naturalCompare } from '../../naturalSort';
-import { type ByteSource, DataError } from '../../types';
+
+import { naturalCompare } from '../../../util/naturalSort';
+import { baseName, folderOf } from '../../../util/paths';
+import { readJson } from '../../bytes/byteSource';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { Container } from '../container';
 import { type ArrowFile, readArrow, toEntries } from './arrow';
 import { type Column, joinFiles } from './columns';
-
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
 /**
  * Opens the files of one folder. Rows come in the order of state.json, which is the order they were written in.

@@ -1,5 +1,5 @@
 /** The messages of an Arrow stream, headers only: `FFFFFFFF, i32 header length, flatbuffer, body` until the end-of-stream mark. */
-import { type ByteSource, DataError } from '../../types';
+import { type ByteSource, DataError } from '../../bytes/types';
 import { Flatbuffer, type Table } from './flatbuffer';
 import type { BufferPlace } from './schema';
 

@@ -1,5 +1,5 @@
 /** Arrow's schema: which columns there are, and which of a record batch's buffers are theirs. */
-import { DataError } from '../../types';
+import { DataError } from '../../bytes/types';
 import type { StoredDtype } from '../container';
 import type { Table } from './flatbuffer';
 

@@ -2,7 +2,9 @@
  * Files that belong together, by their names and a few small JSON files: what other tools write as a folder of shards. Pure: what was dropped
  * comes in as a list, and nothing is opened here.
  */
-import { naturalCompare } from '../../naturalSort';
+
+import { naturalCompare } from '../../../util/naturalSort';
+import { folderOf } from '../../../util/paths';
 import { LAYOUTS } from './layouts';
 import type { Folder, FolderGroup, ListedFile } from './types';
 
@@ -27,7 +29,7 @@ export interface Grouping {
 export function groupFolders(files: readonly ListedFile[], jsons: ReadonlyMap<string, unknown>): Grouping {
   const folders = new Map<string, string[]>();
   for (const { path } of files) {
-    const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const folder = folderOf(path);
     const paths = folders.get(folder) ?? [];
     paths.push(path);
     folders.set(folder, paths);
@@ -48,6 +50,6 @@ export function groupFolders(files: readonly ListedFile[], jsons: ReadonlyMap<st
 }
 
 const join = (folder: string, name: string): string => {
-  if (name.startsWith('../')) return join(folder.slice(0, Math.max(0, folder.lastIndexOf('/'))), name.slice(3));
+  if (name.startsWith('../')) return join(folderOf(folder), name.slice(3));
   return folder === '' ? name : `${folder}/${name}`;
 };

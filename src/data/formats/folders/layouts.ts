@@ -1,14 +1,14 @@
 /** One function for each tool's folders. */
-import { isModelWeights, isWeightIndex } from '../../modelFolder';
-import { naturalCompare } from '../../naturalSort';
+
+import { isFields } from '../../../util/json';
+import { naturalCompare } from '../../../util/naturalSort';
+import { baseName } from '../../../util/paths';
+import { isModelWeights, isWeightIndex } from '../../dropped/modelFolder';
 import { type Gaps, gapLine, gaps, mergeGaps, numbered } from './numbered';
 import type { Folder, FolderGroup, FolderLayout, Layout } from './types';
 
-const lastPart = (path: string): string | undefined => path.slice(path.lastIndexOf('/') + 1) || undefined;
+const lastPart = (path: string): string | undefined => baseName(path) || undefined;
 const inFolder = (folder: Folder, name: string): string => (folder.path === '' ? name : `${folder.path}/${name}`);
-
-type Fields = Record<string, unknown>;
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What a JSON file notes, flattened: `model.name` → "gpt2". Long lists (means of a thousand columns) are left out. */
 function notes(value: unknown, into = new Map<string, string>(), prefix = '', depth = 0): Map<string, string> {

@@ -1,5 +1,5 @@
 /** What an array's bytes are read from: a file, or a member of an archive. */
-import { DataError } from '../../types';
+import { DataError } from '../../bytes/types';
 
 /** A ByteSource is one. */
 export interface Bytes {

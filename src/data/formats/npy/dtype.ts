@@ -1,5 +1,5 @@
 /** numpy's type strings ("<f2", ">i8", "|V2") in the words of the container. */
-import { DataError } from '../../types';
+import { DataError } from '../../bytes/types';
 import type { OpenOptions, StoredDtype } from '../container';
 import { type Bytes, refusal } from './bytes';
 import type { NpyHeader } from './header';

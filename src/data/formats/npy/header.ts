@@ -1,4 +1,5 @@
 /** The header of a .npy file: magic, version, length, and a dict of descr, fortran_order and shape (numpy's NEP 1). */
+import { messageOf } from '../../../util/errors';
 import { type Bytes, DAMAGED, refusal } from './bytes';
 import { type Literal, parseLiteral } from './literal';
 
@@ -55,7 +56,7 @@ function parse(bytes: Bytes, raw: Uint8Array, major: number): Omit<NpyHeader, 'd
   try {
     root = parseLiteral(new TextDecoder(major === 3 ? 'utf-8' : 'latin1', { fatal: true }).decode(raw));
   } catch (cause) {
-    throw refusal(bytes, `its header cannot be read (${cause instanceof Error ? cause.message : String(cause)}). ${DAMAGED}`);
+    throw refusal(bytes, `its header cannot be read (${messageOf(cause)}). ${DAMAGED}`);
   }
   if (!(root instanceof Map)) throw refusal(bytes, `its header is not a dict. ${DAMAGED}`);
   const keys = [...root.keys()];

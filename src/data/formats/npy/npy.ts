@@ -1,5 +1,5 @@
 /** One numpy array in a file: `.npy` 1.0, 2.0 and 3.0, C or Fortran order, little- or big-endian. */
-import type { ByteSource } from '../../types';
+import type { ByteSource } from '../../bytes/types';
 import { type ArrayEntry, type Container, type OpenFile, type OpenOptions, STORED_BYTES } from '../container';
 import { type Bytes, refusal } from './bytes';
 import { npyDtype } from './dtype';

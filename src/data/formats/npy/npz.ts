@@ -1,7 +1,8 @@
 /** Several numpy arrays in a zip archive, by `np.savez` or `np.savez_compressed`. */
-import { TOKEN_NAMES } from '../../integers';
-import { type ByteSource, DataError } from '../../types';
+
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { ArrayEntry, Container, OpenFile, OpenOptions } from '../container';
+import { TOKEN_NAMES } from '../integers';
 import { openZip, type ZipArchive } from '../zip/archive';
 import type { Bytes } from './bytes';
 import { UnreadableDtype } from './dtype';

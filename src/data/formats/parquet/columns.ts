@@ -1,6 +1,6 @@
 /** A column across row groups, as an array. All its lists must be full; the levels of every page that is read are looked at. */
-import { spareBuffers } from '../../spareBuffers';
-import { type ByteSource, DataError } from '../../types';
+import { spareBuffers } from '../../bytes/spareBuffers';
+import { type ByteSource, DataError } from '../../bytes/types';
 import { type ArrayEntry, STORED_BYTES, type StoredDtype } from '../container';
 import type { Chunk, Leaf } from './footer';
 import { type ChunkContext, type Decoded, findPages, type Page, type Pages, readDictionary, readPage } from './pages';

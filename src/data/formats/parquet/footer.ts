@@ -1,8 +1,10 @@
 /** Parquet's footer: which columns there are, and where the pieces of each lie. Read by hyparquet, checked here. */
+
 import type { ColumnMetaData, CompressionCodec, FileMetaData, ParquetType, RowGroup, SchemaElement } from 'hyparquet';
 // By path: the package's entry for Node would bring its file system along.
 import { parquetMetadata } from 'hyparquet/src/metadata.js';
-import { type ByteSource, DataError } from '../../types';
+import { messageOf } from '../../../util/errors';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { StoredDtype } from '../container';
 import { CODECS } from './codecs';
 import { structEnd } from './thrift';
@@ -66,7 +68,7 @@ export async function readFooter(source: ByteSource): Promise<Footer> {
     structEnd(bytes.subarray(0, length), 0);
     file = parquetMetadata(bytes, { geoparquet: false });
   } catch (cause) {
-    throw damagedFooter(path, cause instanceof Error ? cause.message : String(cause));
+    throw damagedFooter(path, messageOf(cause));
   }
   const leaves: Leaf[] = [];
   const end = walk(path, file.schema, 0, { names: [], isChain: true, repetition: 0, definition: 0 }, leaves);

@@ -1,7 +1,9 @@
 /** The pages of a column in one row group: found by their headers, unpacked one at a time. */
+
 import type { Encoding, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
-import { type ByteSource, DataError } from '../../types';
+import { messageOf } from '../../../util/errors';
+import { type ByteSource, DataError } from '../../bytes/types';
 import { STORED_BYTES } from '../container';
 import { unpack } from './codecs';
 import type { Chunk, Leaf } from './footer';
@@ -47,7 +49,7 @@ export interface ChunkContext {
 const damaged = ({ source, leaf }: ChunkContext, at: number, cause: unknown): DataError =>
   new DataError(
     source.path,
-    `column ${JSON.stringify(leaf.name)}, page at byte ${at}: ${cause instanceof Error ? cause.message : String(cause)}. The file is damaged: copy or write it again.`,
+    `column ${JSON.stringify(leaf.name)}, page at byte ${at}: ${messageOf(cause)}. The file is damaged: copy or write it again.`,
   );
 
 /** Reads the headers of all pages. @throws DataError */

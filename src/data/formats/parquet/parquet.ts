@@ -1,5 +1,5 @@
 /** Parquet files as arrays read by ranges. Load lazily: hyparquet and the unpackers come with it. */
-import { type ByteSource, DataError } from '../../types';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { ArrayEntry, Container } from '../container';
 import { ParquetColumn } from './columns';
 import { chunksOf, type Leaf, readFooter } from './footer';

@@ -1,8 +1,8 @@
 /** The encodings of Parquet's values that numbers come in, as little-endian bytes. */
 import type { Encoding } from 'hyparquet';
 import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
-import { alignedBytes } from '../../floats';
 import { STORED_BYTES } from '../container';
+import { alignedBytes } from '../floats';
 import type { Leaf } from './footer';
 import { readRuns } from './runs';
 

@@ -1,9 +1,7 @@
 /** Checked reading of the JSON beside raw files. */
-import { DataError } from '../../types';
+import type { Fields } from '../../../util/json';
+import { DataError } from '../../bytes/types';
 
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** Enough of a value to recognise it in a message. */

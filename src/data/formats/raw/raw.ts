@@ -2,10 +2,11 @@
  * Raw values without a header, described by JSON beside them: `raw.bin` and `raw.json` with
  * `{"dtype": "float32", "shape": [rows, width]}`, C order, little-endian. What `array.tofile("raw.bin")` and one `json.dump` write.
  */
-import { type ByteSource, DataError } from '../../types';
+import { isFields } from '../../../util/json';
+import { type ByteSource, DataError } from '../../bytes/types';
 import { type Container, STORED_BYTES, type StoredDtype } from '../container';
 import { arrayEntry, countOf } from '../npy/layout';
-import { isCount, isObject, notes, shown } from './fields';
+import { isCount, notes, shown } from './fields';
 
 /** Names in numpy's, torch's and safetensors' words. */
 const DTYPES: ReadonlyMap<string, StoredDtype> = new Map([
@@ -38,7 +39,7 @@ const KNOWN = new Set(['dtype', 'shape', 'metadata', ...FIXED.map(([key]) => key
 const EXAMPLE = '{"dtype": "float32", "shape": [rows, width]}';
 
 /** True for JSON that describes a raw file: the two keys that it needs. */
-export const looksLikeSidecar = (value: unknown): boolean => isObject(value) && 'dtype' in value && 'shape' in value;
+export const looksLikeSidecar = (value: unknown): boolean => isFields(value) && 'dtype' in value && 'shape' in value;
 
 /**
  * @param sidecar the parsed JSON
@@ -46,7 +47,7 @@ export const looksLikeSidecar = (value: unknown): boolean => isObject(value) && 
  */
 export async function openRaw(bin: ByteSource, sidecar: unknown, sidecarPath: string): Promise<Container> {
   const refuse = (message: string) => new DataError(sidecarPath, message);
-  if (!isObject(sidecar)) throw refuse(`is not an object. It should be ${EXAMPLE}.`);
+  if (!isFields(sidecar)) throw refuse(`is not an object. It should be ${EXAMPLE}.`);
   const { dtype: dtypeName, shape } = sidecar;
   const dtype = typeof dtypeName === 'string' ? DTYPES.get(dtypeName.replace(/^torch\./, '').toLowerCase()) : undefined;
   if (!dtype) throw refuse(`"dtype" is ${shown(dtypeName)}; known are ${[...DTYPES.keys()].slice(0, 15).join(', ')}. Correct it.`);
@@ -67,6 +68,6 @@ export async function openRaw(bin: ByteSource, sidecar: unknown, sidecarPath: st
         `the file has ${bin.size}. Copy it again, or correct ${sidecarPath}.`,
     );
   const entry = arrayEntry({ name: '', bytes: bin, base: 0, dtype, shape: [...shape], fortran: false, bigEndian: false });
-  const metadata = new Map([...notes(sidecar, KNOWN), ...(isObject(sidecar.metadata) ? notes(sidecar.metadata, new Set()) : [])]);
+  const metadata = new Map([...notes(sidecar, KNOWN), ...(isFields(sidecar.metadata) ? notes(sidecar.metadata, new Set()) : [])]);
   return { path: bin.path, format: 'raw values with JSON', bytes: bin.size, arrays: new Map([['', entry]]), metadata, assumptions: [] };
 }

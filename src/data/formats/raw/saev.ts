@@ -2,12 +2,14 @@
  * Activation shards of OSU's saev, protocol 2 (docs/src/developers/protocol.md there): `metadata.json`, `shards.json` and
  * `acts000000.bin`, …: f32 in C order `[examples, layers, tokens, width]`, so that one layer lies in pieces, one for each example.
  */
-import { readJson } from '../../byteSource';
-import { type ByteSource, DataError } from '../../types';
+import { type Fields, isFields } from '../../../util/json';
+import { baseName } from '../../../util/paths';
+import { readJson } from '../../bytes/byteSource';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { ArrayEntry, Container } from '../container';
 import { gather, type Run } from '../npy/gather';
 import { checkValues } from '../npy/layout';
-import { count, type Fields, isCount, isObject, notes, shown } from './fields';
+import { count, isCount, notes, shown } from './fields';
 
 const WIDTH = 4;
 /** The names of protocol 2.1, then those of its earlier drafts. */
@@ -28,11 +30,9 @@ interface Layout {
   room?: number;
 }
 
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-
 /** True for the metadata of such a folder. */
 export const looksLikeSaev = (value: unknown): boolean =>
-  isObject(value) && 'protocol' in value && 'layers' in value && TOKENS.some((name) => name in value);
+  isFields(value) && 'protocol' in value && 'layers' in value && TOKENS.some((name) => name in value);
 
 /**
  * One container for each shard that is there, in the order of `shards.json`; each has an array `layer_<k>` of shape
@@ -49,7 +49,7 @@ export async function openSaev(folderFiles: readonly ByteSource[]): Promise<Cont
     return file;
   }) as [ByteSource, ByteSource];
   const fields = await readJson(metadataFile);
-  if (!isObject(fields)) throw new DataError(metadataFile.path, 'is not an object. Write the folder again with saev.');
+  if (!isFields(fields)) throw new DataError(metadataFile.path, 'is not an object. Write the folder again with saev.');
   const layout = readLayout(metadataFile.path, fields);
   const shards = await readShards(shardsFile, count(metadataFile.path, fields, EXAMPLES));
   const present = shards.filter((shard) => files.has(shard.name));
@@ -98,8 +98,8 @@ async function readShards(file: ByteSource, total: number): Promise<{ name: stri
     throw new DataError(file.path, 'is not a list of shards. Write the folder again with saev.');
   const names = new Set<string>();
   const shards = list.map((entry: unknown, i) => {
-    const name = isObject(entry) ? entry.name : undefined;
-    if (!isObject(entry) || typeof name !== 'string' || !/^acts\d{6,}\.bin$/.test(name) || names.has(name))
+    const name = isFields(entry) ? entry.name : undefined;
+    if (!isFields(entry) || typeof name !== 'string' || !/^acts\d{6,}\.bin$/.test(name) || names.has(name))
       throw new DataError(
         file.path,
         `shard ${i} is ${shown(entry)}; {"name": "acts000000.bin", "n_examples": …} is needed, each name once. Correct it.`,

@@ -1,7 +1,8 @@
-/** safetensors behind the interface of all formats. The format itself is read in `src/data/safetensors.ts`. */
-import { readHeader, readValues, type SafetensorsDtype, type SafetensorsFile, type TensorInfo } from '../../safetensors';
-import type { ByteSource } from '../../types';
+/** safetensors behind the interface of all formats. The format itself is read in `header.ts beside it`. */
+
+import type { ByteSource } from '../../bytes/types';
 import type { ArrayEntry, Container, StoredDtype } from '../container';
+import { readHeader, readValues, type SafetensorsDtype, type SafetensorsFile, type TensorInfo } from './header';
 
 const DTYPES: Record<SafetensorsDtype, StoredDtype> = {
   F64: 'f64',

@@ -1,5 +1,5 @@
 /** Arrays out of tensors: each a view of a storage of the archive, or a list of them one after another. */
-import { DataError } from '../../types';
+import { DataError } from '../../bytes/types';
 import { type ArrayEntry, STORED_BYTES, type StoredDtype } from '../container';
 import type { ZipMember } from '../zip/archive';
 import { readView, type View } from './strided';

@@ -1,11 +1,12 @@
 /** What to do about a .pt file that is not read, in lines that can be pasted. */
+import { baseName } from '../../../util/paths';
 
 /**
  * The file's name as it may stand inside quotes of a command; a placeholder when it holds anything a shell or Python would act on,
  * for what a stranger named a file must not run either.
  */
 export function fileIn(path: string): string {
-  const file = path.slice(path.lastIndexOf('/') + 1);
+  const file = baseName(path);
   return /^[\w][\w. +-]*$/.test(file) ? file : 'FILE.pt';
 }
 

@@ -2,7 +2,7 @@
  * PyTorch's .pt: a zip archive with a pickle (`data.pkl`) that describes tensors and a member for each storage. The pickle is read as
  * data and nothing in it is run (`pickle.ts`). Bare pickles and torch's older formats are refused by name.
  */
-import { type ByteSource, DataError } from '../../types';
+import { type ByteSource, DataError } from '../../bytes/types';
 import type { Container, OpenFile } from '../container';
 import { openZip, type ZipArchive, type ZipMember } from '../zip/archive';
 import { makeArrays } from './arrays';

@@ -2,7 +2,7 @@
  * The central directory of a zip archive (PKWARE's APPNOTE 6.3.10): at the end of the file, named by a record behind it. Strict where
  * readers differ and damage shows: nothing before, between or after, no member twice, no two members on the same bytes.
  */
-import { type ByteSource, DataError } from '../../types';
+import { type ByteSource, DataError } from '../../bytes/types';
 
 /** One member as the directory describes it. */
 export interface DirectoryEntry {

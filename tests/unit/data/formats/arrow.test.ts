@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import type { ByteSource } from '../../../../src/data/bytes/types';
 import { openArrow } from '../../../../src/data/formats/arrow/arrow';
 import { openHfDataset } from '../../../../src/data/formats/arrow/hfDataset';
 import type { Container } from '../../../../src/data/formats/container';
-import type { ByteSource } from '../../../../src/data/types';
 import { FORMATS, readNpy } from '../helpers';
 import { entry, inPieces, NotedSource, range, refusal, values } from './arrowHelpers';
 import { batchMessage, bytesOf, END, join, none, offsets, schemaMessage, type TestBatch, type TestField } from './arrowWrite';

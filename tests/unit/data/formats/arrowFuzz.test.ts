@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { openArrow } from '../../../../src/data/formats/arrow/arrow';
 import { openHfDataset } from '../../../../src/data/formats/arrow/hfDataset';
 import { FORMATS } from '../helpers';

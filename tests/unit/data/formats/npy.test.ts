@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
-import { decodeFloats } from '../../../../src/data/floats';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import type { OpenOptions } from '../../../../src/data/formats/container';
+import { decodeFloats } from '../../../../src/data/formats/floats';
 import { UnreadableDtype, WordsQuestion } from '../../../../src/data/formats/npy/dtype';
 import { openNpy } from '../../../../src/data/formats/npy/npy';
 import {

@@ -1,12 +1,12 @@
 /** Files damaged at random: each is read as something plausible or refused with a DataError; never a hang, another error, or a huge read. */
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { type ByteSource, DataError } from '../../../../src/data/bytes/types';
 import { type Container, STORED_BYTES } from '../../../../src/data/formats/container';
 import { openNpy } from '../../../../src/data/formats/npy/npy';
 import { openNpz } from '../../../../src/data/formats/npy/npz';
 import { openRaw } from '../../../../src/data/formats/raw/raw';
-import { Rng } from '../../../../src/data/rng';
-import { type ByteSource, DataError } from '../../../../src/data/types';
+import { Rng } from '../../../../src/util/rng';
 import { ascii, CountedSource, fixture, npyFile, npyHeader, numbered, toFortran, valueCount, zipFile } from './npyHelpers';
 
 const CASES = 800;

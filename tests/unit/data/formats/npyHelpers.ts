@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
-import { decodeFloats } from '../../../../src/data/floats';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { type ByteSource, DataError } from '../../../../src/data/bytes/types';
 import type { ArrayEntry, Container } from '../../../../src/data/formats/container';
+import { decodeFloats } from '../../../../src/data/formats/floats';
 import { crc32 } from '../../../../src/data/formats/zip/crc32';
-import { type ByteSource, DataError } from '../../../../src/data/types';
 import { FORMATS, readNpy } from '../helpers';
 
 export const fixture = (name: string): MemorySource => new MemorySource(name, new Uint8Array(readFileSync(`${FORMATS}/${name}`)));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import type { OpenOptions } from '../../../../src/data/formats/container';
 import { UnreadableDtype, WordsQuestion } from '../../../../src/data/formats/npy/dtype';
 import { openNpz } from '../../../../src/data/formats/npy/npz';

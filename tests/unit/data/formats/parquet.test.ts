@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { unpack, unsnappy } from '../../../../src/data/formats/parquet/codecs';
 import { openParquet } from '../../../../src/data/formats/parquet/parquet';
 import { readRuns } from '../../../../src/data/formats/parquet/runs';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { allAre, areFullLists } from '../../../../src/data/formats/parquet/runs';
-import { Rng } from '../../../../src/data/rng';
+import { Rng } from '../../../../src/util/rng';
 
 const rng = new Rng(5);
 

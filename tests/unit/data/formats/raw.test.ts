@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { looksLikeSidecar, openRaw } from '../../../../src/data/formats/raw/raw';
 import { FORMATS } from '../helpers';
 import { entryOf, expectedRows, expectRangesToAgree, fixture, floats, numbered, refusalOf } from './npyHelpers';

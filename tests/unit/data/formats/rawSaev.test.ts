@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { looksLikeSaev, openSaev } from '../../../../src/data/formats/raw/saev';
 import { ascii, CountedSource, entryOf, expectRangesToAgree, floats, refusalOf } from './npyHelpers';
 

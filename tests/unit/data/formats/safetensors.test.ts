@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
-import { decodeFloats } from '../../../../src/data/floats';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { DataError } from '../../../../src/data/bytes/types';
 import { type ArrayEntry, STORED_BYTES } from '../../../../src/data/formats/container';
+import { decodeFloats } from '../../../../src/data/formats/floats';
 import { decodeFloat8, float8Table } from '../../../../src/data/formats/safetensors/float8';
 import { openSafetensors } from '../../../../src/data/formats/safetensors/safetensors';
-import { DataError } from '../../../../src/data/types';
 import { FORMATS, rawSafetensors, readNpy } from '../helpers';
 import { inPieces, values } from './arrowHelpers';
 

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decodeFloats, encodeF16 } from '../../../../src/data/floats';
+import type { ByteSource } from '../../../../src/data/bytes/types';
 import type { Container, StoredDtype } from '../../../../src/data/formats/container';
+import { decodeFloats, encodeF16 } from '../../../../src/data/formats/floats';
 import { openTorch } from '../../../../src/data/formats/torch/torch';
-import type { ByteSource } from '../../../../src/data/types';
 import { FORMATS, readNpy } from '../helpers';
 import { counting, entry, fixture, floats, integers, readAll, refusal } from './torchHelpers';
 import { PICKLES } from './torchPickles';

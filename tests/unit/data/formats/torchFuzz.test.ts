@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { DataError } from '../../../../src/data/bytes/types';
 import { STORED_BYTES } from '../../../../src/data/formats/container';
 import { OP } from '../../../../src/data/formats/torch/opcodes';
 import { openTorch } from '../../../../src/data/formats/torch/torch';
-import { Rng } from '../../../../src/data/rng';
-import { DataError } from '../../../../src/data/types';
+import { Rng } from '../../../../src/util/rng';
 import { FORMATS } from '../helpers';
 import { PICKLES } from './torchPickles';
 import { archive, bytesOf, P, pt, tensor } from './torchWrite';

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
-import { decodeFloats } from '../../../../src/data/floats';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { type ByteSource, DataError } from '../../../../src/data/bytes/types';
 import type { ArrayEntry, Container } from '../../../../src/data/formats/container';
+import { decodeFloats } from '../../../../src/data/formats/floats';
 import { openTorch } from '../../../../src/data/formats/torch/torch';
-import { type ByteSource, DataError } from '../../../../src/data/types';
 import { FORMATS } from '../helpers';
 
 export const fixture = (path: string): MemorySource => new MemorySource(path, new Uint8Array(readFileSync(join(FORMATS, path))));

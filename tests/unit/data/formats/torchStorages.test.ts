@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { DataError } from '../../../../src/data/bytes/types';
 import { isTorchZip, looksLikePickle, openTorch } from '../../../../src/data/formats/torch/torch';
 import { openZip } from '../../../../src/data/formats/zip/archive';
-import { DataError } from '../../../../src/data/types';
 import { counting, entry, fixture, floats, readAll, refusal } from './torchHelpers';
 import { archive, P, pt, ptOf, tensor } from './torchWrite';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readView, type StoredBytes, type View } from '../../../../src/data/formats/torch/strided';
-import { Rng } from '../../../../src/data/rng';
+import { Rng } from '../../../../src/util/rng';
 
 /** A storage of bytes that are made when read, with the ranges asked for. */
 class Made implements StoredBytes {

@@ -1,6 +1,6 @@
 /** Writes .pt files by hand, good and hostile, for there is no torch at hand: pickles by instruction, archives as torch lays them out. */
 import { deflateRawSync } from 'node:zlib';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { crc32 } from '../../../../src/data/formats/zip/crc32';
 
 export const bytesOf = (...parts: readonly (number | string | Uint8Array)[]): Uint8Array =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { openZip, type ZipMember } from '../../../../src/data/formats/zip/archive';
 import { crc32 } from '../../../../src/data/formats/zip/crc32';
 import { ascii, CountedSource, concat, fixture, numbered, refusalOf, type ZipInput, zipFile } from './npyHelpers';

@@ -1,10 +1,10 @@
 import { constants, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { MemorySource } from '../../../../src/data/byteSource';
+import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { openZip } from '../../../../src/data/formats/zip/archive';
 import { InflateError } from '../../../../src/data/formats/zip/huffman';
 import { type Checkpoint, InflateStream, START } from '../../../../src/data/formats/zip/inflate';
-import { Rng } from '../../../../src/data/rng';
+import { Rng } from '../../../../src/util/rng';
 import { CountedSource, concat, zipFile } from './npyHelpers';
 
 /** Values like those of activations, with repeats, runs and noise: `kind` says how much of each. */

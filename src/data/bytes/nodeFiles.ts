@@ -1,0 +1,80 @@
+/** Files in Node: positional reads and folder listing. Never imported by the page. */
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { naturalCompare } from '../../util/naturalSort';
+import { checkRange, shortRead } from './byteSource';
+import { spareBuffers } from './spareBuffers';
+import { type ByteSource, DataError } from './types';
+
+/**
+ * A file on disk. Opened for each read: reads are megabytes, opening costs microseconds, and a thousand shards must not
+ * hold a thousand descriptors (the usual limit is 1024).
+ */
+export class FileSource implements ByteSource {
+  private constructor(
+    readonly path: string,
+    readonly file: string,
+    readonly size: number,
+  ) {}
+
+  /** @param path name in messages; the file's own path unless given. */
+  static async open(file: string, path = file): Promise<FileSource> {
+    const info = await stat(file).catch((cause: Error) => {
+      throw new DataError(path, `cannot be opened (${cause.message}).`);
+    });
+    if (!info.isFile()) throw new DataError(path, 'is not a file.');
+    return new FileSource(path, file, info.size);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    checkRange(this, offset, length);
+    const bytes = spareBuffers.take(length);
+    await this.readInto(bytes, offset);
+    return bytes;
+  }
+
+  async readInto(bytes: Uint8Array, offset: number): Promise<void> {
+    const length = bytes.byteLength;
+    checkRange(this, offset, length);
+    const handle = await open(this.file, 'r').catch((cause: Error) => {
+      throw new DataError(this.path, `cannot be opened any more (${cause.message}).`);
+    });
+    try {
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) throw shortRead(this.path, offset, length, done);
+        done += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/**
+ * All files below the given paths, folders expanded, in natural order within each path. A file's `path` is relative to
+ * the parent of what was named, as when a folder is dropped on the page. Hidden files are left out.
+ * @throws DataError naming the path that does not exist.
+ */
+export async function listFiles(paths: string[]): Promise<FileSource[]> {
+  const sources: FileSource[] = [];
+  for (const path of paths) {
+    const info = await stat(path).catch(() => {
+      throw new DataError(path, 'no such file or folder.');
+    });
+    if (info.isDirectory()) await walk(path, basename(path), sources);
+    else sources.push(await FileSource.open(path, basename(path)));
+  }
+  return sources;
+}
+
+async function walk(folder: string, label: string, into: FileSource[]): Promise<void> {
+  const entries = await readdir(folder);
+  for (const name of entries.filter((entry) => !entry.startsWith('.')).sort(naturalCompare)) {
+    const file = join(folder, name);
+    const info = await stat(file).catch(() => undefined); // dangling links
+    if (info?.isDirectory()) await walk(file, `${label}/${name}`, into);
+    else if (info?.isFile()) into.push(await FileSource.open(file, `${label}/${name}`));
+  }
+}

@@ -1,0 +1,113 @@
+/** A language model among the files: config.json and what lies beside it. */
+
+import { type Fields, isFields } from '../../util/json';
+import { baseName } from '../../util/paths';
+import type { ByteSource } from '../bytes/types';
+import { accept, type Entry, refuse } from './entry';
+
+/** The files of one Hugging Face model folder. */
+export interface ModelFiles {
+  folder: string;
+  /** config.json, parsed. */
+  config: unknown;
+  /** model.safetensors, or its shards in order. */
+  weights: ByteSource[];
+  /** tokenizer.json and tokenizer_config.json, parsed. */
+  tokenizer?: unknown;
+  tokenizerConfig?: unknown;
+}
+
+export const isModelConfig = (value: unknown): boolean =>
+  isFields(value) && (typeof value.model_type === 'string' || (Array.isArray(value.architectures) && !('tokenizer_class' in value)));
+export const isTokenizer = (value: unknown): boolean =>
+  isFields(value) && isFields(value.model) && ('added_tokens' in value || 'pre_tokenizer' in value);
+export const isTokenizerConfig = (value: unknown): boolean =>
+  isFields(value) && ('tokenizer_class' in value || 'model_max_length' in value);
+export const isWeightIndex = (value: unknown): value is { weight_map: Fields } => isFields(value) && isFields(value.weight_map);
+
+/** Embeddings, unembeddings and per-layer parameters as Hugging Face and TransformerLens name them. */
+const MODEL_TENSOR =
+  /(^|\.)((wte|wpe|embed_tokens|embed_in|embed_out|word_embeddings|tok_embeddings|lm_head)\.weight|(layers|h|blocks|block)\.\d+\..*\.(weight|bias|W_[A-Z]+|b_[A-Z]+|w|b)|(embed|unembed)\.W_[EU])$/;
+
+/** True for tensor names of a language model's weights. */
+export const isModelWeights = (names: Iterable<string>): boolean => [...names].some((name) => MODEL_TENSOR.test(name));
+
+/**
+ * Takes the model's files out of the entries: the first folder that has a config.json of a model with weights beside it,
+ * with the tokenizer of that folder, or the only one there is.
+ */
+export function modelOf(entries: Entry[]): { model?: ModelFiles; rest: Entry[] } {
+  const configs = entries.filter((e) => e.found.kind === 'json' && isModelConfig(e.found.value));
+  const taken = new Set<Entry>();
+  let model: ModelFiles | undefined;
+  for (const config of configs) {
+    taken.add(config);
+    const beside = entries.filter((e) => e.folder === config.folder);
+    const weights = beside.filter((e) => isWeightsFile(e, indexedFiles(beside)));
+    if (model) {
+      refuse(config, 'config', `another model (${model.folder || 'dropped files'}) is in use already. Drop one model at a time.`);
+    } else if (weights.length === 0) {
+      refuse(
+        config,
+        'config',
+        'the config.json of a model without its weights. Drop the whole folder: model.safetensors and tokenizer.json too.',
+      );
+    } else {
+      accept(config, 'config');
+      for (const entry of weights) accept(entry, 'model');
+      for (const entry of weights) taken.add(entry);
+      model = { folder: config.folder, config: jsonOf(config), weights: weights.map((e) => e.source) };
+    }
+  }
+  takeTokenizers(entries, taken, model);
+  return { ...(model && { model }), rest: entries.filter((e) => !taken.has(e)) };
+}
+
+const jsonOf = (entry: Entry): unknown => (entry.found.kind === 'json' ? entry.found.value : undefined);
+
+/** Names in model.safetensors.index.json. */
+function indexedFiles(beside: Entry[]): Set<unknown> {
+  return new Set(
+    beside.flatMap((e) => (e.found.kind === 'json' && isWeightIndex(e.found.value) ? Object.values(e.found.value.weight_map) : [])),
+  );
+}
+
+/** Weights by their tensors' names, the index, or the usual file name; other safetensors in the folder may well be activations. */
+function isWeightsFile(entry: Entry, indexed: Set<unknown>): boolean {
+  if (entry.found.kind !== 'container') return false;
+  const name = baseName(entry.source.path);
+  return (
+    indexed.has(name) || isModelWeights(entry.found.container.arrays.keys()) || /^(model|pytorch_model)([.-].*)?\.safetensors$/.test(name)
+  );
+}
+
+function takeTokenizers(entries: Entry[], taken: Set<Entry>, model: ModelFiles | undefined): void {
+  const kinds = [
+    { key: 'tokenizer', is: isTokenizer },
+    { key: 'tokenizerConfig', is: isTokenizerConfig },
+  ] as const;
+  for (const { key, is } of kinds) {
+    const found = entries.filter((e) => e.found.kind === 'json' && !taken.has(e) && is(e.found.value));
+    const own = found.find((e) => e.folder === model?.folder) ?? (found.length === 1 ? found[0] : undefined);
+    for (const entry of found) {
+      taken.add(entry);
+      if (entry === own && model) {
+        accept(entry, 'tokenizer');
+        model[key] = jsonOf(entry);
+      } else if (model) accept(entry, 'unused');
+      else
+        refuse(
+          entry,
+          'tokenizer',
+          'a tokenizer without its model. Drop the whole folder: config.json, model.safetensors and the tokenizer.',
+        );
+    }
+  }
+  for (const entry of entries) {
+    if (entry.found.kind !== 'json' || taken.has(entry) || !isWeightIndex(entry.found.value)) continue;
+    // An index of other tensors is of activations in several files.
+    if (entry.folder !== model?.folder && !isModelWeights(Object.keys(entry.found.value.weight_map))) continue;
+    taken.add(entry);
+    accept(entry, 'unused');
+  }
+}

@@ -1,0 +1,164 @@
+/** The session's end of the reader: sources that look like the shards themselves and are read in the other worker. */
+import { BlobSource } from '../bytes/byteSource';
+import { type ByteSource, DataError } from '../bytes/types';
+import type { CheckedSource, GoodBlock } from '../rows/stream';
+import type { RowBlock, RowDtype, RowSource } from '../rows/types';
+import {
+  factsOf,
+  type Numbered,
+  type Opened,
+  type OpenOptions,
+  type OpenRequest,
+  type ReaderReplies,
+  type ReaderReply,
+  type ReaderRequest,
+  type ReadRequest,
+  type RowFacts,
+  type SentError,
+} from './messages';
+
+/** The part of a Worker used here. */
+export interface ReaderPort {
+  postMessage(request: Numbered<ReaderRequest>): void;
+  onmessage: ((event: MessageEvent<Numbered<ReaderReply>>) => void) | null;
+  onmessageerror: ((event: MessageEvent) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+  terminate(): void;
+}
+
+const CLOSED = 'the files were closed';
+const FAILED = 'the worker that reads files failed: try again, or reload the page';
+
+interface Pending {
+  resolve(value: ReaderReplies[keyof ReaderReplies]): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One worker, started when files are first opened and shared by all that read from them, until `close`. It reads what it is asked for
+ * and nothing ahead of it: whoever asks bounds the memory (`BlockStream`).
+ */
+export class ReaderClient {
+  private port: ReaderPort | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 1;
+  /** What is open, and the request that opened it: asked again of a new worker when one has died. */
+  private opened: { files: readonly ByteSource[]; request: OpenRequest; sources: readonly RowSource[] } | undefined;
+
+  constructor(private readonly start: () => ReaderPort) {}
+
+  /**
+   * The same shards, read in the worker. Sources given out before are closed, unless the files are the same as then.
+   * @param files all that the shards were found in; @param options what was said of them then.
+   * @throws DataError when the worker finds a shard changed or gone.
+   */
+  async open(files: readonly ByteSource[], options: OpenOptions, shards: readonly RowSource[]): Promise<readonly RowSource[]> {
+    if (this.opened && this.opened.files === files && sameOptions(this.opened.request.options, options)) return this.opened.sources;
+    this.opened = undefined;
+    const blobs = files.flatMap((file) => (file instanceof BlobSource ? [{ path: file.path, blob: file.blob }] : []));
+    const request: OpenRequest = { type: 'open', files: blobs, options };
+    const found = await this.ask<'open'>(request);
+    const sources = shards.map((shard) => this.match(shard, found));
+    this.opened = { files, request, sources };
+    return sources;
+  }
+
+  /** Ends the worker; what is under way fails, and the next `open` starts another. */
+  close(): void {
+    this.opened = undefined;
+    this.end(CLOSED);
+  }
+
+  /** Of one of the sources that are open. */
+  async read(request: Omit<ReadRequest, 'type'>): Promise<GoodBlock> {
+    if (!this.opened) throw new Error(CLOSED);
+    return this.ask<'read'>({ type: 'read', ...request });
+  }
+
+  private match(shard: RowSource, { sources, refused }: Opened): RowSource {
+    const facts = sources.find(({ label }) => label === shard.label);
+    if (facts && JSON.stringify(facts) === JSON.stringify(factsOf(shard))) return new RemoteRows(this, facts);
+    const error = refused.find(({ path }) => path === shard.label)?.error ?? 'its header changed since it was dropped. Drop it again.';
+    throw new DataError(shard.label, error);
+  }
+
+  private ask<K extends keyof ReaderReplies>(request: ReaderRequest): Promise<ReaderReplies[K]> {
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.worker().postMessage({ ...request, id });
+      this.pending.set(id, { resolve: (value) => resolve(value as ReaderReplies[K]), reject });
+    });
+  }
+
+  private worker(): ReaderPort {
+    if (this.port) return this.port;
+    const port = this.start();
+    port.onmessage = ({ data }) => this.receive(data);
+    port.onmessageerror = () => this.end(`${FAILED} (a block could not be received, perhaps for want of memory)`);
+    port.onerror = (event) => {
+      event.preventDefault();
+      this.end(`${FAILED} (${event.message || 'its script could not be loaded'})`);
+    };
+    this.port = port;
+    // The answer is not waited for: reads that are asked for next wait in the worker.
+    if (this.opened) port.postMessage({ ...this.opened.request, id: 0 });
+    return port;
+  }
+
+  private receive(reply: Numbered<ReaderReply>): void {
+    const asked = this.pending.get(reply.id);
+    this.pending.delete(reply.id);
+    if (reply.ok) asked?.resolve(reply.value);
+    else asked?.reject(revived(reply.error));
+  }
+
+  private end(why: string): void {
+    this.port?.terminate();
+    this.port = undefined;
+    for (const { reject } of this.pending.values()) reject(new Error(why));
+    this.pending.clear();
+  }
+}
+
+/** A shard that lies open in the reader. */
+class RemoteRows implements CheckedSource {
+  readonly label: string;
+  readonly rows: number;
+  readonly d: number;
+  readonly dtype: RowDtype;
+  readonly hasTokens: boolean;
+  readonly sequence: number;
+  readonly bytes: number;
+
+  constructor(
+    private readonly reader: ReaderClient,
+    facts: RowFacts,
+  ) {
+    ({
+      label: this.label,
+      rows: this.rows,
+      d: this.d,
+      dtype: this.dtype,
+      hasTokens: this.hasTokens,
+      sequence: this.sequence,
+      bytes: this.bytes,
+    } = facts);
+  }
+
+  async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
+    return (await this.reader.read({ source: this.label, start, rows, withTokens, check: false })).block;
+  }
+
+  readGood(start: number, rows: number, withTokens: boolean): Promise<GoodBlock> {
+    return this.reader.read({ source: this.label, start, rows, withTokens, check: true });
+  }
+}
+
+const sameOptions = (a: OpenOptions, b: OpenOptions): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** The error as it was thrown: a DataError puts the path in front of its words itself. */
+function revived({ name, message, path }: SentError): Error {
+  const error = path === undefined ? new Error(message) : new DataError(path, message.slice(path.length + 2));
+  error.name = name;
+  return error;
+}

@@ -1,0 +1,17 @@
+/** The reader's worker in the page. */
+import type { Numbered, ReaderReply, ReaderRequest } from './messages';
+import { ReaderServer } from './server';
+
+/** The part of DedicatedWorkerGlobalScope used here; the project's types are the page's. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<Numbered<ReaderRequest>>) => void) | null;
+  postMessage(reply: Numbered<ReaderReply>, transfer: ArrayBuffer[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
+const server = new ReaderServer();
+
+scope.onmessage = async ({ data }) => {
+  const { reply, transfer } = await server.answer(data);
+  scope.postMessage(reply, transfer);
+};

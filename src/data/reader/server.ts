@@ -1,0 +1,68 @@
+/** The reader's own end: holds the opened sources and reads from them. Knows nothing of workers, so that tests can drive it. */
+
+import { BlobSource } from '../bytes/byteSource';
+import { DataError } from '../bytes/types';
+import { inspectFiles } from '../dropped/classify';
+import { removeBadRows } from '../rows/badRows';
+import type { GoodBlock } from '../rows/stream';
+import type { RowSource } from '../rows/types';
+import {
+  factsOf,
+  type Numbered,
+  type Opened,
+  type OpenRequest,
+  type ReaderReply,
+  type ReaderRequest,
+  type ReadRequest,
+  type SentError,
+} from './messages';
+
+export class ReaderServer {
+  private sources: Promise<readonly RowSource[]> = Promise.resolve([]);
+
+  /** @returns the reply, and what of it changes hands instead of being copied. Never rejects. */
+  async answer({ id, ...request }: Numbered<ReaderRequest>): Promise<{ reply: Numbered<ReaderReply>; transfer: ArrayBuffer[] }> {
+    try {
+      if (request.type === 'open') return { reply: { id, ok: true, value: await this.open(request) }, transfer: [] };
+      const value = await this.read(request);
+      return { reply: { id, ok: true, value }, transfer: buffersOf(value) };
+    } catch (cause) {
+      return { reply: { id, ok: false, error: sent(cause) }, transfer: [] };
+    }
+  }
+
+  private async open({ files, options }: OpenRequest): Promise<Opened> {
+    const inspected = inspectFiles(
+      files.map(({ path, blob }) => new BlobSource(path, blob)),
+      options,
+    );
+    // Reads asked for meanwhile wait for it.
+    this.sources = inspected.then(
+      ({ shards }) => shards,
+      () => [],
+    );
+    const { shards, reports } = await inspected;
+    const refused = reports.filter(({ ok }) => !ok).map(({ path, error = '' }) => ({ path, error }));
+    return { sources: shards.map(factsOf), refused };
+  }
+
+  private async read({ source: label, start, rows, withTokens, check }: ReadRequest): Promise<GoodBlock> {
+    const source = (await this.sources).find((candidate) => candidate.label === label);
+    if (!source) throw new Error('the file is not open');
+    const block = await source.read(start, rows, withTokens);
+    const good = check ? removeBadRows(block) : { block, bad: 0 };
+    return { ...good, block: { ...good.block, bytes: owned(good.block.bytes) } };
+  }
+}
+
+/** A view alone in its buffer, copied only when it must be: the buffer is given away, and others may look into it. */
+const owned = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice());
+
+/** Rows change hands; tokens are few and may share a buffer with others: they are copied. */
+const buffersOf = ({ block }: GoodBlock): ArrayBuffer[] => [block.bytes.buffer as ArrayBuffer];
+
+function sent(cause: unknown): SentError {
+  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause) };
+  const { name, message } = cause;
+  return cause instanceof DataError ? { name, message, path: cause.path } : { name, message };
+}

@@ -1,0 +1,246 @@
+/**
+ * Rows left out on request: padding, first positions, special tokens, outliers. A filter stands in front of a source, so that training,
+ * moments and held-out rows all obey it; the split and the order of blocks are still of all rows, and a read of a range yields fewer.
+ */
+
+import { DataError } from '../bytes/types';
+import { blockToFloats, ROW_DTYPE_BYTES } from '../formats/floats';
+import type { DropCounts, RowBlock, RowDtype, RowSource } from './types';
+
+/** What to leave out. Plain data. */
+export interface RowFilter {
+  /** Rows whose mask is 0. */
+  masked: boolean;
+  /** First positions of sequences. */
+  bos: boolean;
+  /** Rows of these token ids. */
+  tokens: number[];
+  /** Rows with a greater norm, in units of the file. */
+  maxNorm?: number;
+}
+
+export const NO_FILTER: RowFilter = { masked: false, bos: false, tokens: [] };
+export const isActive = ({ masked, bos, tokens, maxNorm }: RowFilter): boolean =>
+  masked || bos || tokens.length > 0 || maxNorm !== undefined;
+
+export const noDrops = (): DropCounts => ({ masked: 0, bos: 0, tokens: 0, norm: 0 });
+
+/** Sum over sources. */
+export function addDrops(into: DropCounts, counts: DropCounts): DropCounts {
+  for (const reason of REASONS) into[reason] += counts[reason];
+  return into;
+}
+
+const REASONS = ['masked', 'bos', 'tokens', 'norm'] as const;
+const KEPT = 0;
+
+/** A source without the rows that the filter leaves out. */
+export class FilteredSource implements RowSource {
+  /** Rows left out so far, each counted once however often it is read. */
+  readonly dropped: DropCounts = noDrops();
+  private readonly seen = new Coverage();
+  private readonly tokens: ReadonlySet<number>;
+
+  constructor(
+    readonly source: RowSource,
+    readonly filter: RowFilter,
+  ) {
+    this.tokens = new Set(filter.tokens);
+  }
+
+  get label(): string {
+    return this.source.label;
+  }
+  /** Of all rows, kept or not: ranges count those. */
+  get rows(): number {
+    return this.source.rows;
+  }
+  get d(): number {
+    return this.source.d;
+  }
+  get dtype(): RowDtype {
+    return this.source.dtype;
+  }
+  get hasTokens(): boolean {
+    return this.source.hasTokens;
+  }
+  get sequence(): number {
+    return this.source.sequence;
+  }
+  get bytes(): number {
+    return this.source.bytes;
+  }
+
+  async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
+    const { source, filter } = this;
+    const [block, mask] = await Promise.all([
+      source.read(start, rows, withTokens || this.tokens.size > 0),
+      filter.masked ? source.readMask?.(start, rows) : undefined,
+    ]);
+    const reasons = this.judge(block, mask);
+    const dropped = this.count(block, reasons);
+    const kept = compact(block, reasons);
+    if (!withTokens) delete kept.tokens;
+    return dropped ? { ...kept, dropped } : kept;
+  }
+
+  /** For each row KEPT or 1 + the index of the first reason in REASONS. */
+  private judge(block: RowBlock, mask: Uint8Array | undefined): Uint8Array {
+    const { bos, maxNorm } = this.filter;
+    const { rows, start, tokens } = block;
+    const { sequence } = this;
+    const values = maxNorm === undefined ? undefined : blockToFloats(block);
+    const reasons = new Uint8Array(rows);
+    for (let r = 0; r < rows; r++) {
+      if (mask?.[r] === 0) reasons[r] = 1;
+      else if (bos && sequence > 1 && (start + r) % sequence === 0) reasons[r] = 2;
+      else if (tokens && this.tokens.has(tokens[r] as number)) reasons[r] = 3;
+      // NaN is not greater: rows with NaN are counted as bad, elsewhere.
+      else if (values && maxNorm !== undefined && isOutlier(values, r, block.d, maxNorm)) reasons[r] = 4;
+    }
+    return reasons;
+  }
+
+  private count(block: RowBlock, reasons: Uint8Array): DropCounts | undefined {
+    const counts = noDrops();
+    for (const [from, to] of this.seen.add(block.start, block.start + block.rows)) {
+      for (let r = from - block.start; r < to - block.start; r++) {
+        const reason = REASONS[(reasons[r] as number) - 1];
+        if (reason) counts[reason]++;
+      }
+    }
+    addDrops(this.dropped, counts);
+    return REASONS.some((reason) => counts[reason] > 0) ? counts : undefined;
+  }
+}
+
+/** True for a row whose norm is finite and above the bound; rows with NaN or Inf are bad, not outliers. */
+function isOutlier(values: Float32Array, row: number, d: number, bound: number): boolean {
+  let squares = 0;
+  for (let i = row * d; i < (row + 1) * d; i++) squares += (values[i] as number) ** 2;
+  return squares > bound * bound && Number.isFinite(squares);
+}
+
+/** The rows whose reason is KEPT; the same block when all are. */
+function compact(block: RowBlock, reasons: Uint8Array): RowBlock {
+  if (!reasons.some((reason) => reason !== KEPT)) return block;
+  const { rows, d, dtype, bytes, tokens } = block;
+  const rowBytes = d * ROW_DTYPE_BYTES[dtype];
+  const out = new Uint8Array(reasons.reduce((sum, reason) => sum + (reason === KEPT ? rowBytes : 0), 0));
+  const ids = tokens && new Int32Array(rows);
+  let kept = 0;
+  for (let r = 0; r < rows; r++) {
+    if (reasons[r] !== KEPT) continue;
+    out.set(bytes.subarray(r * rowBytes, (r + 1) * rowBytes), kept * rowBytes);
+    if (ids && tokens) ids[kept] = tokens[r] as number;
+    kept++;
+  }
+  return { ...block, rows: kept, bytes: out, ...(ids && { tokens: ids.subarray(0, kept) }) };
+}
+
+/** Which rows were met: disjoint ranges in ascending order, neighbours joined. */
+class Coverage {
+  private ranges: [number, number][] = [];
+
+  /** Adds [from, to) and hands back what of it is new. */
+  add(from: number, to: number): [number, number][] {
+    const { ranges } = this;
+    const fresh: [number, number][] = [];
+    let low = 0;
+    for (let high = ranges.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((ranges[middle] as [number, number])[1] < from) low = middle + 1;
+      else high = middle;
+    }
+    let [begin, end, last] = [from, to, low];
+    let at = from;
+    for (; last < ranges.length && (ranges[last] as [number, number])[0] <= to; last++) {
+      const [a, b] = ranges[last] as [number, number];
+      if (a > at) fresh.push([at, a]);
+      at = Math.max(at, b);
+      begin = Math.min(begin, a);
+      end = Math.max(end, b);
+    }
+    if (at < to) fresh.push([at, to]);
+    ranges.splice(low, last - low, [begin, end]);
+    return fresh;
+  }
+}
+
+/** What a person asks for. */
+export interface FilterRequest {
+  /** Undefined: wherever there is a mask. */
+  masked?: boolean | undefined;
+  bos?: boolean | undefined;
+  tokens?: readonly number[] | undefined;
+  maxNorm?: number | undefined;
+  /** The bound as so many times the median norm. */
+  maxNormMedians?: number | undefined;
+}
+
+/**
+ * The filter that a request means for these sources.
+ * @param medianNorm asked for only when the request counts in medians.
+ * @throws DataError naming a file that cannot be filtered so.
+ */
+export async function resolveFilter(
+  sources: readonly RowSource[],
+  request: FilterRequest,
+  medianNorm: () => Promise<number>,
+): Promise<RowFilter> {
+  const { bos = false, tokens = [] } = request;
+  const hasMask = sources.some((source) => source.hasMask);
+  if (request.masked && !hasMask)
+    throw new DataError(
+      sources[0]?.label ?? 'data',
+      'has no mask, so there are no masked rows to drop. Leave that out, or save an attention_mask.',
+    );
+  const flat = sources.find(({ sequence }) => sequence < 2);
+  if (bos && flat)
+    throw new DataError(
+      flat.label,
+      'does not say where its sequences begin, so first positions cannot be dropped. Save the activations as [batch, sequence, d], or drop the token id of BOS.',
+    );
+  const mute = sources.find(({ hasTokens }) => !hasTokens);
+  if (tokens.length > 0 && mute)
+    throw new DataError(
+      mute.label,
+      `has no tokens, so those with id ${tokens.join(', ')} cannot be dropped. Save the ids beside the activations.`,
+    );
+  const maxNorm = request.maxNormMedians === undefined ? request.maxNorm : request.maxNormMedians * (await medianNorm());
+  if (maxNorm !== undefined && !(maxNorm > 0)) throw new RangeError(`the largest norm must be above 0, not ${maxNorm}`);
+  return { masked: request.masked ?? hasMask, bos, tokens: [...tokens], ...(maxNorm !== undefined && { maxNorm }) };
+}
+
+/** The sources behind the filter; the same ones when it leaves nothing out. */
+export const filterSources = (sources: readonly RowSource[], filter: RowFilter): readonly RowSource[] =>
+  isActive(filter) ? sources.map((source) => new FilteredSource(source, filter)) : sources;
+
+/** Rows that these sources have left out so far. */
+export const droppedOf = (sources: readonly RowSource[]): DropCounts =>
+  sources.reduce((sum, source) => (source instanceof FilteredSource ? addDrops(sum, source.dropped) : sum), noDrops());
+
+/** The filter in words; empty when it leaves nothing out. */
+export function describeFilter({ masked, bos, tokens, maxNorm }: RowFilter): string {
+  const parts = [
+    masked ? 'masked rows' : '',
+    bos ? 'first positions' : '',
+    tokens.length > 0 ? `tokens ${tokens.join(', ')}` : '',
+    maxNorm === undefined ? '' : `rows with a norm above ${Number(maxNorm.toPrecision(6))}`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `without ${parts.join(', ')}`;
+}
+
+/** Counts in words: "12 masked, 3 with special tokens"; empty when none. */
+export function describeDrops({ masked, bos, tokens, norm }: DropCounts): string {
+  const parts: [number, string][] = [
+    [masked, 'masked'],
+    [bos, 'at first positions'],
+    [tokens, 'with special tokens'],
+    [norm, 'with a norm above the bound'],
+  ];
+  return parts
+    .filter(([n]) => n > 0)
+    .map(([n, what]) => `${n} ${what}`)
+    .join(', ');
+}
