@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { type RefObject, type ToggleEvent, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useLab } from './store';
 
 const darkQuery = () => matchMedia('(prefers-color-scheme: dark)');
@@ -28,4 +28,16 @@ export function useWidth<E extends HTMLElement>(initial: number): [RefObject<E |
     return () => observer.disconnect();
   }, []);
   return [ref, width];
+}
+
+/**
+ * The state of a `<details>` that opens by itself when `needed`, and closes only by hand: what a person types into must not
+ * vanish when the reason why it opened does.
+ */
+export function useDisclosure(needed: boolean): { open: boolean; onToggle: (event: ToggleEvent<HTMLDetailsElement>) => void } {
+  const [open, setOpen] = useState(needed);
+  useEffect(() => {
+    if (needed) setOpen(true);
+  }, [needed]);
+  return { open, onToggle: (event) => setOpen(event.currentTarget.open) };
 }

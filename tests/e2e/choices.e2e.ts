@@ -108,3 +108,24 @@ journey('the demo says what it takes the place of, and one click brings that bac
   await expect.poll(() => on(page).field('steps').inputValue()).toBe('7');
   expect(await back.count()).toBe(0);
 });
+
+journey(
+  'all fields stay open, and keep every keystroke, while what is typed is wrong for a moment and right again',
+  {},
+  async ({ page }) => {
+    await on(page).allFields.click();
+    const warmup = on(page).field('lrWarmup');
+    await warmup.fill('x');
+    await page
+      .locator('details', { has: page.getByText('All fields') })
+      .locator('.problem')
+      .first()
+      .waitFor();
+    await warmup.press('Backspace');
+    await warmup.pressSequentially('375');
+    expect(await warmup.inputValue()).toBe('375');
+    expect(await warmup.isVisible()).toBe(true);
+    await on(page).allFields.click();
+    await warmup.waitFor({ state: 'hidden' });
+  },
+);

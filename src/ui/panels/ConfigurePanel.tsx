@@ -4,6 +4,7 @@ import { DEFAULT_VALUES, type ParsedSettings, parseSettings, SETTINGS, type Sett
 import { ARCHITECTURES, type ArchitectureId } from '../../sae/architectures';
 import { useServices } from '../context';
 import { bytes, duration, short } from '../format';
+import { useDisclosure } from '../hooks';
 import { isLive, setField, useLab } from '../store';
 import { useEstimate } from '../useEstimate';
 
@@ -18,6 +19,7 @@ export function ConfigurePanel() {
   const chosen = form.architectures.split(',');
   const shown = (level: Setting['level']) => SETTINGS.filter((s) => s.level === level && (!s.arch || chosen.includes(s.arch)));
   const hiddenErrors = SETTINGS.some((s) => s.level === 'all' && parsed.errors[s.key]);
+  const allFields = useDisclosure(hiddenErrors);
   return (
     <section className="configure" aria-labelledby="configure-heading">
       <div className="section-head">
@@ -33,7 +35,7 @@ export function ConfigurePanel() {
           <Field key={s.key} setting={s} error={parsed.errors[s.key]} />
         ))}
       </div>
-      <details open={hiddenErrors || undefined}>
+      <details {...allFields}>
         <summary>All fields</summary>
         <div className="fields">
           {shown('all').map((s) => (
