@@ -1,6 +1,6 @@
 /** Inputs of a training step with a known sparsity, the same for every contender. */
 
-import { ARCHITECTURES, type ArchitectureId } from '../src/sae/architectures';
+import { type ArchitectureId, architecture } from '../src/sae/architectures';
 import { initialWeights } from '../src/sae/init';
 import type { SaeWeights } from '../src/sae/weights';
 import { Rng } from '../src/util/rng';
@@ -47,7 +47,7 @@ export function sparseWeights(arch: ArchitectureId, d: number, f: number, l0: nu
   const weights = initialWeights(arch, d, f, seed, bias);
   // b_dec is subtracted before the encoder; it is small beside x, so the sample leaves it out.
   const shift = threshold(x, weights.wEnc, d, Math.min(1, l0 / f));
-  const [gate, scale, magnitude] = ARCHITECTURES[arch].vectors;
+  const [gate, scale, magnitude] = architecture(arch).vectors.map(({ name }) => name);
   weights.vectors[gate as string]?.fill(shift);
   if (scale !== undefined) weights.vectors[scale]?.fill(0.1);
   if (magnitude !== undefined) weights.vectors[magnitude]?.fill(shift * 0.9);

@@ -24,7 +24,7 @@ struct Params {
 var<workgroup> tally : atomic<u32>;
 
 fn fires_on(arch : u32, row : u32, i : u32) -> bool {
-  if (arch == BASELINE) {
+  if (fires_where_touched(arch)) {
     return true;
   }
   var u = 0.0;

@@ -194,7 +194,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
               let latent = records[i];
               let pre = all.x - records[params.latents + i].w;
               let f = activate(run.arch, pre, latent).f;
-              let p = pull(run.arch, pre, latent, f, all.y, all.z, run.lambda);
+              let p = backward(pre, latent, f, all.y, all.z, run);
               let scaled = vec4(p.vectors, p.u) * params.per_row;
               let f2 = 2.0 * f * params.per_row;
               entries[round + t] = vec4(entries[round + t].x, bitcast<u32>(scaled.w), bitcast<u32>(f2), 0u);

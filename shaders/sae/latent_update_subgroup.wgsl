@@ -92,7 +92,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         let dots = over_lanes(vec4(dot(u4, vec4(1.0)), dot(we4, vec4(1.0)), dot(wa4, vec4(1.0)), 0.0));
         let u = dots.x - correction;
         let f = activate(run.arch, u, latent).f;
-        let p = pull(run.arch, u, latent, f, dots.y, dots.z, run.lambda);
+        let p = backward(u, latent, f, dots.y, dots.z, run);
         let scaled = vec4(p.vectors, p.u) * params.per_row;
         total += scaled;
         fires += select(0.0, 1.0, f > 0.0);

@@ -1,7 +1,7 @@
 /** The Pareto chart as a plain SVG file: L0 (log) against quality, one frontier a kind. */
 
 import { frontier, type ParetoPoint } from '../metrics/pareto';
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture, architectures } from '../sae/architectures';
 
 const WIDTH = 720;
 const HEIGHT = 480;
@@ -33,25 +33,27 @@ export function paretoSvg(points: readonly ParetoPoint[], quality: string, sente
     parts.push(`<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}" stroke="#e5e5e5"/>`);
     parts.push(`<text x="${MARGIN.left - 8}" y="${Number(at) + 4}" text-anchor="end">${tick.toFixed(1)}</text>`);
   }
-  ARCHITECTURE_IDS.forEach((arch, i) => {
-    const own = drawn.filter((point) => point.arch === arch);
-    if (own.length === 0) return;
-    const colour = COLOUR[arch];
-    const front = frontier(own);
-    const path = front
-      .map(({ l0, quality: q }, k) => (k === 0 ? `M${x(l0).toFixed(1)} ${y(q).toFixed(1)}` : `H${x(l0).toFixed(1)}V${y(q).toFixed(1)}`))
-      .join('');
-    parts.push(
-      `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.5"${arch === 'baseline' ? ' stroke-dasharray="2 3"' : ''}/>`,
-    );
-    const mark = (cx: number, cy: number) =>
-      arch === 'baseline'
-        ? `<rect x="${(cx - 4).toFixed(1)}" y="${(cy - 4).toFixed(1)}" width="8" height="8" fill="${colour}"/>`
-        : `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4.5" fill="${colour}"/>`;
-    for (const point of own) parts.push(mark(x(point.l0), y(point.quality)));
-    const legend = WIDTH - 230 + i * 110;
-    parts.push(mark(legend, 28), `<text x="${legend + 12}" y="32">${ARCHITECTURES[arch].title}</text>`);
-  });
+  architectures()
+    .map(({ id }) => id)
+    .forEach((arch, i) => {
+      const own = drawn.filter((point) => point.arch === arch);
+      if (own.length === 0) return;
+      const colour = COLOUR[arch];
+      const front = frontier(own);
+      const path = front
+        .map(({ l0, quality: q }, k) => (k === 0 ? `M${x(l0).toFixed(1)} ${y(q).toFixed(1)}` : `H${x(l0).toFixed(1)}V${y(q).toFixed(1)}`))
+        .join('');
+      parts.push(
+        `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.5"${arch === 'baseline' ? ' stroke-dasharray="2 3"' : ''}/>`,
+      );
+      const mark = (cx: number, cy: number) =>
+        arch === 'baseline'
+          ? `<rect x="${(cx - 4).toFixed(1)}" y="${(cy - 4).toFixed(1)}" width="8" height="8" fill="${colour}"/>`
+          : `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4.5" fill="${colour}"/>`;
+      for (const point of own) parts.push(mark(x(point.l0), y(point.quality)));
+      const legend = WIDTH - 230 + i * 110;
+      parts.push(mark(legend, 28), `<text x="${legend + 12}" y="32">${architecture(arch).title}</text>`);
+    });
   parts.push(
     `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 34}" text-anchor="middle">L0: mean active latents a token (log scale)</text>`,
   );

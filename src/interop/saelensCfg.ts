@@ -1,7 +1,8 @@
 /** SAELens' cfg.json, of any age, as the few facts that decide what the weights mean. */
 
 import { DataError } from '../data/bytes/types';
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture, architectures } from '../sae/architectures';
+
 import { isFields } from '../util/json';
 
 export interface SaelensCfg {
@@ -16,9 +17,14 @@ export interface SaelensCfg {
 
 /** The lab's architecture by SAELens' name. @throws DataError listing those that are read. */
 export function architectureOf(path: string, name: unknown): ArchitectureId {
-  const id = ARCHITECTURE_IDS.find((key) => ARCHITECTURES[key].saelens === name);
+  const id = architectures()
+    .map(({ id }) => id)
+    .find((key) => architecture(key).saelens === name);
   if (id) return id;
-  const known = ARCHITECTURE_IDS.map((key) => ARCHITECTURES[key].saelens).join(', ');
+  const known = architectures()
+    .map(({ id }) => id)
+    .map((key) => architecture(key).saelens)
+    .join(', ');
   throw new DataError(path, `architecture ${JSON.stringify(name)} is not one the lab reads (${known}).`);
 }
 

@@ -4,7 +4,7 @@ import { readJson } from '../data/bytes/byteSource';
 import { type ByteSource, DataError } from '../data/bytes/types';
 import { isSaelensWeights } from '../data/dropped/saeFiles';
 import { readHeader, readTensorF32, type SafetensorsFile, tensor } from '../data/formats/safetensors/header';
-import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
 import { baseName } from '../util/paths';
 import { foldFeatureFactors, foldInputBias, foldScale, transpose } from './fold';
@@ -113,7 +113,7 @@ async function readWeights(file: SafetensorsFile, cfg: SaelensCfg): Promise<SaeW
   const wDec = await read(file, 'W_dec', [dSae, dIn]);
   const bDec = await read(file, 'b_dec', [dIn]);
   const vectors: Record<string, Float32Array> = {};
-  for (const name of ARCHITECTURES[cfg.arch].vectors) vectors[name] = await vector(file, name, dSae);
+  for (const { name } of architecture(cfg.arch).vectors) vectors[name] = await vector(file, name, dSae);
   return { arch: cfg.arch, dIn, dSae, wEnc, wDec, bDec, vectors };
 }
 

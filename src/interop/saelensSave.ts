@@ -1,6 +1,6 @@
 /** Saving a SAE as the folder that SAELens 6 loads: cfg.json and sae_weights.safetensors. */
 import { writeSafetensors } from '../data/formats/safetensors/write';
-import { ARCHITECTURES } from '../sae/architectures';
+import { architecture } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
 import { transpose } from './fold';
 
@@ -38,7 +38,7 @@ export function saelensFolder(weights: SaeWeights, origin: SaelensOrigin = {}): 
     f32('W_enc', [dIn, dSae], transpose(wEnc, dSae, dIn)),
     f32('W_dec', [dSae, dIn], wDec),
     f32('b_dec', [dIn], bDec),
-    ...ARCHITECTURES[arch].vectors.map((name) => f32(name, [dSae], vectors[name])),
+    ...architecture(arch).vectors.map(({ name }) => f32(name, [dSae], vectors[name])),
   ];
   return [
     { name: 'cfg.json', bytes: new TextEncoder().encode(`${JSON.stringify(saelensCfg(weights, origin), undefined, 2)}\n`) },
@@ -49,7 +49,7 @@ export function saelensFolder(weights: SaeWeights, origin: SaelensOrigin = {}): 
 /** cfg.json in the layout of SAELens 6. */
 export function saelensCfg({ arch, dIn, dSae }: Pick<SaeWeights, 'arch' | 'dIn' | 'dSae'>, origin: SaelensOrigin): Record<string, unknown> {
   return {
-    architecture: ARCHITECTURES[arch].saelens,
+    architecture: architecture(arch).saelens,
     d_in: dIn,
     d_sae: dSae,
     dtype: 'float32',

@@ -1,7 +1,7 @@
 /** From a sweep's lists to its runs, and to what they cost. */
 
 import type { Gpu } from '../gpu/device';
-import { ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture } from '../sae/architectures';
 import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
@@ -63,7 +63,7 @@ export function problems(config: SweepConfig): string[] {
     found.push(`The held-out fraction must be at least 0 and below 1, not ${config.holdout}.`);
   if (config.seeds.length === 0) found.push('Give at least one seed.');
   for (const arch of config.architectures) {
-    const { title } = ARCHITECTURES[arch];
+    const { title } = architecture(arch);
     if (config.widths[arch].length === 0) found.push(`Give ${title} at least one width.`);
     for (const width of config.widths[arch]) wholeNumber(`${title} width`, width, 1);
     if (config.lambdas[arch].length === 0) found.push(`Give ${title} at least one lambda.`);
@@ -112,7 +112,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   } catch (cause) {
     found.push(`${messageOf(cause)}.`);
   }
-  const parameters = runs.reduce((sum, { arch, width }) => sum + width * (2 * d + ARCHITECTURES[arch].vectors.length) + d, 0);
+  const parameters = runs.reduce((sum, { arch, width }) => sum + width * (2 * d + architecture(arch).vectors.length) + d, 0);
   return {
     ok: found.length === 0,
     gpuBytes,

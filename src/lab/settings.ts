@@ -5,7 +5,8 @@
  * Lists are `0.1, 0.2` or, for lambda, a range `lo:hi:count` spaced evenly in log. Widths may be multiples of the data's d: `2x`.
  */
 
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture, architectureIds, architectures } from '../sae/architectures';
+
 import { messageOf } from '../util/errors';
 import { NORMALIZATIONS, NORMALIZE_IDS } from './normalizations';
 import type { SweepConfig } from './protocol';
@@ -59,38 +60,44 @@ export const SETTINGS: readonly Setting[] = [
     flag: 'arch',
     kind: 'architectures',
     level: 'simple',
-    default: ARCHITECTURE_IDS.join(','),
-    choices: ARCHITECTURE_IDS,
+    default: architectures()
+      .map(({ id }) => id)
+      .join(','),
+    choices: architectureIds(),
     help: 'Which kinds of SAE to train. All runs of a sweep see the same batches.',
   },
-  ...ARCHITECTURE_IDS.map(
-    (arch): Setting => ({
-      key: `widths.${arch}`,
-      label: `${ARCHITECTURES[arch].title} width`,
-      flag: `${arch}-width`,
-      kind: 'widths',
-      level: 'simple',
-      arch,
-      default: PER_ARCHITECTURE[arch].width,
-      min: 1,
-      max: 1 << 20,
-      help: 'Dictionary size, as a number or a multiple of d (2x); several separated by commas. Equal compute: baseline 1.5 times the gated width.',
-    }),
-  ),
-  ...ARCHITECTURE_IDS.map(
-    (arch): Setting => ({
-      key: `lambdas.${arch}`,
-      label: `${ARCHITECTURES[arch].title} λ`,
-      flag: `${arch}-lambda`,
-      kind: 'lambdas',
-      level: 'simple',
-      arch,
-      default: PER_ARCHITECTURE[arch].lambdas,
-      min: 0,
-      max: 1e4,
-      help: 'Sparsity coefficient: a list (0.1, 0.2) or a log range lo:hi:count (0.1:0.8:4). Larger gives a smaller L0. Scales differ between architectures.',
-    }),
-  ),
+  ...architectures()
+    .map(({ id }) => id)
+    .map(
+      (arch): Setting => ({
+        key: `widths.${arch}`,
+        label: `${architecture(arch).title} width`,
+        flag: `${arch}-width`,
+        kind: 'widths',
+        level: 'simple',
+        arch,
+        default: PER_ARCHITECTURE[arch].width,
+        min: 1,
+        max: 1 << 20,
+        help: 'Dictionary size, as a number or a multiple of d (2x); several separated by commas. Equal compute: baseline 1.5 times the gated width.',
+      }),
+    ),
+  ...architectures()
+    .map(({ id }) => id)
+    .map(
+      (arch): Setting => ({
+        key: `lambdas.${arch}`,
+        label: `${architecture(arch).title} λ`,
+        flag: `${arch}-lambda`,
+        kind: 'lambdas',
+        level: 'simple',
+        arch,
+        default: PER_ARCHITECTURE[arch].lambdas,
+        min: 0,
+        max: 1e4,
+        help: 'Sparsity coefficient: a list (0.1, 0.2) or a log range lo:hi:count (0.1:0.8:4). Larger gives a smaller L0. Scales differ between architectures.',
+      }),
+    ),
   {
     key: 'seeds',
     label: 'Seeds',
@@ -302,10 +309,17 @@ function parseNumbers(setting: Setting, text: string, d: number): number[] {
 
 function parseArchitectures(text: string): ArchitectureId[] {
   const ids = text.split(/[\s,]+/).filter(Boolean);
-  const unknown = ids.find((id) => !(ARCHITECTURE_IDS as string[]).includes(id));
-  if (unknown !== undefined) throw new Error(`"${unknown}" is not one of ${ARCHITECTURE_IDS.join(', ')}.`);
+  const unknown = ids.find((id) => !(architectureIds() as string[]).includes(id));
+  if (unknown !== undefined)
+    throw new Error(
+      `"${unknown}" is not one of ${architectures()
+        .map(({ id }) => id)
+        .join(', ')}.`,
+    );
   if (ids.length === 0) throw new Error('Choose at least one architecture.');
-  return ARCHITECTURE_IDS.filter((id) => ids.includes(id));
+  return architectures()
+    .map(({ id }) => id)
+    .filter((id) => ids.includes(id));
 }
 
 /** @param d width of the data, which `2x` multiplies. */
@@ -330,7 +344,7 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   const architectures = attempt('architectures', [] as ArchitectureId[], (_, text) => parseArchitectures(text));
   const widths = {} as Record<ArchitectureId, number[]>;
   const lambdas = {} as Record<ArchitectureId, number[]>;
-  for (const arch of ARCHITECTURE_IDS) {
+  for (const arch of architectureIds()) {
     const used = architectures.includes(arch);
     widths[arch] = used ? attempt(`widths.${arch}`, [], (s, text) => parseNumbers(s, text, d)) : [];
     lambdas[arch] = used ? attempt(`lambdas.${arch}`, [], (s, text) => parseNumbers(s, text, d)) : [];

@@ -7,7 +7,7 @@
 import type { Kernel } from '../gpu/kernel';
 import { type MatmulVariant, matmulGrid } from '../gpu/matmul';
 import { fold, type Grid } from '../gpu/plan';
-import { ARCHITECTURES } from './architectures';
+import { architecture } from './architectures';
 import { DENSE_PARAMS, denseKernel } from './denseKernels';
 import { denseEncoder, ENCODE_PARAMS } from './encoder';
 import { DENSE_TILE, type DenseLayout } from './layout';
@@ -57,7 +57,7 @@ export async function densePasses(
   const tiles = (n: number) => Math.ceil(n / DENSE_TILE);
   const columnTiles = tiles(4 * l.quads);
   const latentTiles = tiles(Math.max(...l.runs.map((run) => run.width)));
-  const withAux = l.runs.reduce((sum, run) => sum + (ARCHITECTURES[run.arch].hasAux ? run.width : 0), 0);
+  const withAux = l.runs.reduce((sum, run) => sum + (architecture(run.arch).hasAux ? run.width : 0), 0);
   const gates = context.shared.pulls;
   const sizes = { quads: l.quads, slot_rows: l.batch };
 

@@ -3,7 +3,7 @@
  * data mean or zero. The paper doesn't state its own; this is dictionary_learning's, with Rajamanoharan's later advice.
  */
 import { Rng } from '../util/rng';
-import { ARCHITECTURES, type ArchitectureId } from './architectures';
+import { type ArchitectureId, architecture } from './architectures';
 import type { SaeWeights } from './weights';
 
 /** @param bDec initial decoder bias in units of the scaled activations, `[dIn]`. */
@@ -28,6 +28,6 @@ export function initialWeights(arch: ArchitectureId, dIn: number, dSae: number, 
     wEnc: Float32Array.from(wDec),
     wDec,
     bDec: Float32Array.from(bDec),
-    vectors: Object.fromEntries(ARCHITECTURES[arch].vectors.map((name) => [name, new Float32Array(dSae)])),
+    vectors: Object.fromEntries(architecture(arch).vectors.map(({ name, start }) => [name, new Float32Array(dSae).fill(start)])),
   };
 }

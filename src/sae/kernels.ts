@@ -1,6 +1,6 @@
 /** The kernels of the training step: text and tunables. Geometry that depends on the tunables comes from the same records. */
 import adamBias from '../../shaders/sae/adam_bias.wgsl?raw';
-import architectures from '../../shaders/sae/architectures.wgsl?raw';
+
 import biasErrors from '../../shaders/sae/bias_errors.wgsl?raw';
 import biasShares from '../../shaders/sae/bias_shares.wgsl?raw';
 import center from '../../shaders/sae/center.wgsl?raw';
@@ -23,9 +23,10 @@ import row from '../../shaders/sae/row.wgsl?raw';
 import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { struct } from '../gpu/struct';
+import { dispatch } from './architectures/dispatch';
 
 /** What goes in front of every kernel's text. */
-export const PRELUDE = `${common}\n${architectures}\n`;
+export const PRELUDE = `${common}\n${dispatch()}\n`;
 
 /** Texts of kernels that need subgroups of 8 (registers.wgsl). */
 const SUBGROUP_TEXTS = {

@@ -5,7 +5,7 @@
 import { roundUp } from '../gpu/buffers';
 import { type Gpu, hasSubgroupsOf } from '../gpu/device';
 import { DISPATCH_MS } from '../gpu/plan';
-import { ARCHITECTURES, type ArchitectureId } from './architectures';
+import { type ArchitectureId, architecture } from './architectures';
 import { MAX_RUNS } from './kernels';
 
 /** A run begins at a multiple of it: the latents that a workgroup of the backward pass takes (GROUP in the WGSL files). */
@@ -128,7 +128,7 @@ export function layoutOf(
   let slots = 0;
   const runs = packed.map((run) => {
     const mainSlot = slots++;
-    const auxSlot = ARCHITECTURES[run.arch].hasAux ? slots++ : mainSlot;
+    const auxSlot = architecture(run.arch).hasAux ? slots++ : mainSlot;
     const placed = { ...run, first, mainSlot, auxSlot };
     first += roundUp(run.width, LATENT_GROUP);
     return placed;
@@ -256,7 +256,7 @@ export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: r
   const groups: RunGroup<T>[] = [];
   const open = new Map<RunGroup<T>['form'], { group: RunGroup<T>; slots: number; latents: number }>();
   for (const run of runs) {
-    const slots = ARCHITECTURES[run.arch].hasAux ? 2 : 1;
+    const slots = architecture(run.arch).hasAux ? 2 : 1;
     const latents = roundUp(run.width, LATENT_GROUP);
     const isSmall = gradientBytes(Math.ceil(d / 4), run.width) <= DENSE_GRADIENT_BYTES;
     const form = isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';

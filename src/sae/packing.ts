@@ -5,7 +5,7 @@
 
 import { readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
-import { ARCHITECTURES } from './architectures';
+import { architecture } from './architectures';
 import { clip, type Layout } from './layout';
 import type { PlacedSegment } from './stepContext';
 import type { SaeWeights } from './weights';
@@ -69,12 +69,12 @@ export function cutRows(values: Float32Array, d: number): Float32Array {
 export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r: number, weights: SaeWeights): void {
   const run = layout.runs[r];
   if (!run) throw new Error(`no run ${r}`);
-  const { vectors } = ARCHITECTURES[run.arch];
+  const { vectors } = architecture(run.arch);
   if (weights.arch !== run.arch || weights.dIn !== layout.d || weights.dSae !== run.width) {
     throw new Error(`weights are ${weights.arch} [${weights.dSae}, ${weights.dIn}]; run ${r} is ${run.arch} [${run.width}, ${layout.d}]`);
   }
   const packed = new Float32Array(run.width * 4);
-  vectors.forEach((name, component) => {
+  vectors.forEach(({ name }, component) => {
     const values = weights.vectors[name];
     if (!values || values.length !== run.width) throw new Error(`${run.arch} weights need ${name} [${run.width}]`);
     for (let i = 0; i < run.width; i++) packed[i * 4 + component] = values[i] as number;
@@ -112,7 +112,7 @@ export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: L
   });
   const [bDec] = await Promise.all([readFloats(gpu, buffers.bias, r * stride, stride), ...reads]);
   const vectors = Object.fromEntries(
-    ARCHITECTURES[run.arch].vectors.map((name, component) => [
+    architecture(run.arch).vectors.map(({ name }, component) => [
       name,
       Float32Array.from({ length: run.width }, (_, i) => latents[i * 4 + component] as number),
     ]),

@@ -7,7 +7,7 @@ import type { Gpu } from '../gpu/device';
 import type { MatmulVariant } from '../gpu/matmul';
 import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
-import { ARCHITECTURES } from './architectures';
+import { architecture } from './architectures';
 import { MAX_RUNS, RUN, STATS } from './kernels';
 import { clip, type Layout, type StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
@@ -227,7 +227,7 @@ export class SweepTrainer {
         const { live, lr, lambda, t } = values[r] as (typeof values)[number];
         RUN.packInto(table, r * RUN.size, {
           ...clip(place, segment),
-          arch: ARCHITECTURES[place.arch].code,
+          arch: architecture(place.arch).code,
           live: live ? 1 : 0,
           lambda,
           lr,
@@ -249,7 +249,7 @@ export class SweepTrainer {
   private logOf(r: number, at: { step: number; lr: number; lambda: number }, totals: Float32Array): StepLog {
     const { layout } = this.options;
     const of = (i: number) => (totals[r * STATS + i] as number) / layout.batch;
-    const hasAux = ARCHITECTURES[(layout.runs[r] as Layout['runs'][number]).arch].hasAux;
+    const hasAux = architecture((layout.runs[r] as Layout['runs'][number]).arch).hasAux;
     const aux = hasAux ? of(1) : 0;
     return {
       step: at.step,

@@ -2,7 +2,7 @@
 
 import type { RunSummary } from '../lab/protocol';
 import { scaleWords } from '../lab/settings';
-import { ARCHITECTURES } from '../sae/architectures';
+import { architecture } from '../sae/architectures';
 import { count, fraction, general, l0, nats, percent, short } from './format';
 import type { TermId } from './glossary';
 
@@ -57,7 +57,7 @@ const COMMON: RunColumn[] = [
     title: 'Run',
     value: identity,
     show: (r) => r.name,
-    explain: (r) => `${ARCHITECTURES[r.arch].title}, ${r.dIn} → ${r.dSae}, λ ${general(r.lambda)}, seed ${r.seed}`,
+    explain: (r) => `${architecture(r.arch).title}, ${r.dIn} → ${r.dSae}, λ ${general(r.lambda)}, seed ${r.seed}`,
   },
   { key: 'state', title: 'State', value: (r) => STATE_ORDER.indexOf(r.state), show: (r) => r.state },
   {

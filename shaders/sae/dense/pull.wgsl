@@ -34,11 +34,11 @@ var<workgroup> fires : array<f32, 256>;
 
 // One row: adds to the sums, returns g_u.
 fn pull_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside : bool, sum : ptr<function, vec4<f32>>, fired : ptr<function, f32>) -> f32 {
-  if (!inside || !is_active(u, latent.x)) {
+  if (!inside || !touched(run.arch, u, latent)) {
     return 0.0;
   }
   let f = activate(run.arch, u, latent).f;
-  let p = pull(run.arch, u, latent, f, we, wa, run.lambda);
+  let p = backward(u, latent, f, we, wa, run);
   *sum += vec4(p.vectors, p.u);
   *fired += select(0.0, 1.0, f > 0.0);
   return p.u;

@@ -3,7 +3,8 @@ import type { Trace } from 'plotly.js-basic-dist-min';
 import type { RunSummary } from '../../lab/protocol';
 import { frontier, median, type ParetoPoint, paretoDetail, paretoSentence } from '../../metrics/pareto';
 import type { Metrics } from '../../metrics/types';
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../../sae/architectures';
+import { type ArchitectureId, architecture, architectureIds, architectures } from '../../sae/architectures';
+
 import { count, fraction, general, l0 as l0Text } from '../format';
 import type { Evaluation } from '../metricStore';
 import type { YMetric } from '../store';
@@ -88,15 +89,17 @@ export function paretoWords(runs: readonly RunSummary[], metric: YMetric): { sen
 }
 
 function gammaSummary(runs: readonly RunSummary[]): { sentence: string; detail: string } {
-  const parts = ARCHITECTURE_IDS.flatMap((arch) => {
-    const values = runs.flatMap((r) => (r.arch === arch && r.metrics?.gamma !== undefined ? [r.metrics.gamma] : []));
-    const middle = median(values);
-    if (middle === undefined) return [];
-    const inside = values.filter((g) => g >= 0.97 && g <= 1.03).length;
-    return [
-      { median: `${ARCHITECTURES[arch].title} ${middle.toFixed(2)}`, inside: `${inside} of ${values.length} ${ARCHITECTURES[arch].title}` },
-    ];
-  });
+  const parts = architectures()
+    .map(({ id }) => id)
+    .flatMap((arch) => {
+      const values = runs.flatMap((r) => (r.arch === arch && r.metrics?.gamma !== undefined ? [r.metrics.gamma] : []));
+      const middle = median(values);
+      if (middle === undefined) return [];
+      const inside = values.filter((g) => g >= 0.97 && g <= 1.03).length;
+      return [
+        { median: `${architecture(arch).title} ${middle.toFixed(2)}`, inside: `${inside} of ${values.length} ${architecture(arch).title}` },
+      ];
+    });
   if (parts.length === 0) return { sentence: 'No evaluation yet.', detail: '' };
   return {
     sentence: `Median γ: ${parts.map((p) => p.median).join(', ')}.`,
@@ -113,7 +116,7 @@ export function paretoModel(input: ParetoInput): ChartModel {
   });
   const shown = marks.filter((m) => !input.hidden.includes(m.run.arch));
   const traces: Trace[] = [];
-  for (const arch of ARCHITECTURE_IDS) {
+  for (const arch of architectureIds()) {
     if (input.hidden.includes(arch)) continue;
     const mine = marks.filter((m) => m.run.arch === arch);
     if (mine.length === 0) continue;
@@ -145,7 +148,7 @@ export function paretoModel(input: ParetoInput): ChartModel {
       columns: ['Run', 'Architecture', 'λ', 'State', 'L0', metric.short],
       rows: marks
         .sort((a, b) => a.x - b.x)
-        .map(({ run, x, y }) => [run.name, ARCHITECTURES[run.arch].title, general(run.lambda), run.state, l0Text(x), fraction(y)]),
+        .map(({ run, x, y }) => [run.name, architecture(run.arch).title, general(run.lambda), run.state, l0Text(x), fraction(y)]),
     },
   };
 }
@@ -199,7 +202,7 @@ function front(marks: readonly Mark[], arch: ArchitectureId, palette: Palette, m
     {
       type: 'scatter',
       mode: 'lines',
-      name: `${ARCHITECTURES[arch].title} frontier`,
+      name: `${architecture(arch).title} frontier`,
       x: line.map((p) => p.l0),
       y: line.map((p) => p.quality * metric.better),
       line: { shape: 'hv', color: palette.arch[arch], width: 1.75, dash: ARCH_STYLE[arch].dash },
@@ -214,7 +217,7 @@ function points(marks: readonly Mark[], arch: ArchitectureId, { palette, hovered
   return {
     type: 'scatter',
     mode: 'markers',
-    name: ARCHITECTURES[arch].title,
+    name: architecture(arch).title,
     x: marks.map((m) => m.x),
     y: marks.map((m) => m.y),
     customdata: marks.map((m) => m.run.id),
@@ -233,7 +236,7 @@ function points(marks: readonly Mark[], arch: ArchitectureId, { palette, hovered
 function hoverText(run: RunSummary, metric: YMetric): string {
   const m = run.metrics as Metrics;
   const lines = [
-    `<b>${run.name}</b>  ${ARCHITECTURES[run.arch].title}, ${count(run.dSae)} latents, λ ${general(run.lambda)}, seed ${run.seed}`,
+    `<b>${run.name}</b>  ${architecture(run.arch).title}, ${count(run.dSae)} latents, λ ${general(run.lambda)}, seed ${run.seed}`,
     `L0 ${l0Text(m.l0)}`,
     m.loss_recovered === undefined ? undefined : `Loss recovered ${fraction(m.loss_recovered)}`,
     `R² ${fraction(m.r2)}${metric === 'fvu' ? `, FVU ${fraction(m.fvu)}` : ''}`,

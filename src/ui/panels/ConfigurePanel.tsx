@@ -1,7 +1,7 @@
 import { useId } from 'react';
 import type { Estimate } from '../../lab/protocol';
 import { DEFAULT_VALUES, type ParsedSettings, parseSettings, SETTINGS, type Setting } from '../../lab/settings';
-import { ARCHITECTURES, type ArchitectureId } from '../../sae/architectures';
+import { type ArchitectureId, architecture } from '../../sae/architectures';
 import { useServices } from '../context';
 import { bytes, duration, short } from '../format';
 import { useDisclosure } from '../hooks';
@@ -170,7 +170,7 @@ function ArchitectureField({ setting, value, error }: { setting: Setting; value:
         <label key={arch}>
           <input type="checkbox" checked={chosen.includes(arch)} onChange={() => toggle(arch)} />
           <Swatch arch={arch} />
-          {ARCHITECTURES[arch].title}
+          {architecture(arch).title}
         </label>
       ))}
       {error && <p className="problem">{error}</p>}

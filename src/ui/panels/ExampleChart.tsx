@@ -1,5 +1,6 @@
 import { frontier, type ParetoPoint, paretoDetail, paretoSentence } from '../../metrics/pareto';
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../../sae/architectures';
+import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
+
 import { EXAMPLE_RESULTS, EXAMPLE_SOURCE } from '../exampleResults';
 import { useWidth } from '../hooks';
 
@@ -46,9 +47,11 @@ export function ExampleChart() {
           <text className="axis" transform={`translate(13 ${(height - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)`} textAnchor="middle">
             Loss recovered (zero ablation)
           </text>
-          {ARCHITECTURE_IDS.map((arch) => (
-            <Series key={arch} arch={arch} x={x} y={y} points={EXAMPLE_RESULTS.filter((p) => p.arch === arch)} />
-          ))}
+          {architectures()
+            .map(({ id }) => id)
+            .map((arch) => (
+              <Series key={arch} arch={arch} x={x} y={y} points={EXAMPLE_RESULTS.filter((p) => p.arch === arch)} />
+            ))}
         </svg>
       </div>
       <figcaption>
@@ -86,7 +89,7 @@ function Series({ arch, points, x, y }: SeriesProps) {
           y={y(label.quality) + (arch === 'gated' ? -8 : 16)}
           textAnchor={arch === 'gated' ? 'end' : 'start'}
         >
-          {ARCHITECTURES[arch].title}
+          {architecture(arch).title}
         </text>
       )}
     </g>

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useMemo, useState } from 'react';
 import type { RunSummary } from '../../lab/protocol';
-import { ARCHITECTURE_IDS, ARCHITECTURES, type ArchitectureId } from '../../sae/architectures';
+import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
+
 import { Chart } from '../charts/Chart';
 import { comparableRuns, effectiveMetric, METRIC_AXES, paretoModel, paretoWords } from '../charts/paretoModel';
 import { useServices } from '../context';
@@ -146,32 +147,34 @@ function RunLegend({ runs }: { runs: readonly RunSummary[] }) {
     useLab.setState({ hiddenArchitectures: hidden.includes(arch) ? hidden.filter((a) => a !== arch) : [...hidden, arch] });
   return (
     <div className="legend">
-      {ARCHITECTURE_IDS.map((arch) => {
-        const mine = runs.filter((r) => r.arch === arch).sort((a, b) => (a.metrics?.l0 ?? a.lambda) - (b.metrics?.l0 ?? b.lambda));
-        if (mine.length === 0) return null;
-        return (
-          <div key={arch} className="legend-row">
-            <button
-              type="button"
-              className={`legend-arch ${arch}`}
-              aria-pressed={!hidden.includes(arch)}
-              onClick={() => toggle(arch)}
-              title="Show or hide in the chart"
-            >
-              <Swatch arch={arch} />
-              {ARCHITECTURES[arch].title}
-              <svg width="22" height="8" aria-hidden="true">
-                <line x1="0" x2="22" y1="4" y2="4" />
-              </svg>
-            </button>
-            <div className="legend-runs" role="toolbar" aria-label={`${ARCHITECTURES[arch].title} runs by L0`} onKeyDown={moveFocus}>
-              {mine.map((run, i) => (
-                <LegendRun key={run.id} run={run} label={legendLabel(run, mine)} first={i === 0} />
-              ))}
+      {architectures()
+        .map(({ id }) => id)
+        .map((arch) => {
+          const mine = runs.filter((r) => r.arch === arch).sort((a, b) => (a.metrics?.l0 ?? a.lambda) - (b.metrics?.l0 ?? b.lambda));
+          if (mine.length === 0) return null;
+          return (
+            <div key={arch} className="legend-row">
+              <button
+                type="button"
+                className={`legend-arch ${arch}`}
+                aria-pressed={!hidden.includes(arch)}
+                onClick={() => toggle(arch)}
+                title="Show or hide in the chart"
+              >
+                <Swatch arch={arch} />
+                {architecture(arch).title}
+                <svg width="22" height="8" aria-hidden="true">
+                  <line x1="0" x2="22" y1="4" y2="4" />
+                </svg>
+              </button>
+              <div className="legend-runs" role="toolbar" aria-label={`${architecture(arch).title} runs by L0`} onKeyDown={moveFocus}>
+                {mine.map((run, i) => (
+                  <LegendRun key={run.id} run={run} label={legendLabel(run, mine)} first={i === 0} />
+                ))}
+              </div>
             </div>
-          </div>
-        );
-      })}
+          );
+        })}
     </div>
   );
 }
@@ -187,9 +190,7 @@ function LegendRun({ run, label: short, first }: { run: RunSummary; label: strin
   const selected = useLab((s) => s.selectedRunId === run.id);
   const hovered = useLab((s) => s.hoveredRunId === run.id);
   const done = run.state === 'done' || run.state === 'stopped';
-  const label = [ARCHITECTURES[run.arch].title, short, run.metrics ? `L0 ${l0(run.metrics.l0)}` : 'not evaluated yet', run.state].join(
-    ', ',
-  );
+  const label = [architecture(run.arch).title, short, run.metrics ? `L0 ${l0(run.metrics.l0)}` : 'not evaluated yet', run.state].join(', ');
   return (
     <button
       type="button"

@@ -1,6 +1,6 @@
 import type { RunSummary } from '../../lab/protocol';
 import { scaleWords } from '../../lab/settings';
-import { ARCHITECTURES } from '../../sae/architectures';
+import { architecture } from '../../sae/architectures';
 import { Chart } from '../charts/Chart';
 import type { ChartModel } from '../charts/model';
 import { deadModel, densityModel, gammaModel, l0Model, lossModel, type RunInput } from '../charts/runModels';
@@ -36,7 +36,7 @@ function RunHead({ run }: { run: RunSummary }) {
         {run.name}
       </h2>
       <p className="muted">
-        {ARCHITECTURES[run.arch].title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed}; {run.state} at step{' '}
+        {architecture(run.arch).title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed}; {run.state} at step{' '}
         {count(run.step)} of {count(run.steps)}
       </p>
       <p className="muted small break">{run.data}</p>

@@ -6,7 +6,7 @@ import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
 import { parseConfig } from '../../../src/lm/config';
 import { LanguageModel } from '../../../src/lm/model';
 import type { Metrics } from '../../../src/metrics/types';
-import { ARCHITECTURES, type ArchitectureId } from '../../../src/sae/architectures';
+import { type ArchitectureId, architecture } from '../../../src/sae/architectures';
 import { layoutOf } from '../../../src/sae/layout';
 import { SweepTrainer } from '../../../src/sae/trainer';
 import type { SaeWeights } from '../../../src/sae/weights';
@@ -39,7 +39,7 @@ export async function* blocksOf(source: RowSource, step = source.rows): AsyncGen
 }
 
 const vectorsOf = (arch: ArchitectureId, dSae: number, first = 0) =>
-  Object.fromEntries(ARCHITECTURES[arch].vectors.map((name, i) => [name, new Float32Array(dSae).fill(i === 0 ? first : 0)]));
+  Object.fromEntries(architecture(arch).vectors.map(({ name }, i) => [name, new Float32Array(dSae).fill(i === 0 ? first : 0)]));
 
 /** W_enc = [I; -I], W_dec = factor·[I; -I], no biases: x̂ = factor·(ReLU(x) - ReLU(-x)) = factor·x. */
 export function identitySae(arch: ArchitectureId, d: number, factor = 1): SaeWeights {

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
-import { ARCHITECTURES } from '../../../src/sae/architectures';
+import { architecture } from '../../../src/sae/architectures';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { gpuMemory, sharedBytes } from '../../../src/sae/memory';
 import type { SweepTrainer } from '../../../src/sae/trainer';
@@ -69,7 +69,7 @@ const mixed = (beta1: number, shift: number): RunSpec[] => [
 const special = (arch: 'gated' | 'baseline', width: number, shift: (i: number) => number, bright = false): RunSpec => {
   const weights = someWeights(arch, 13, width, width);
   if (bright) weights.wEnc = weights.wEnc.map((w, j) => (j % 13 === 0 ? 1 : w));
-  const gate = ARCHITECTURES[arch].vectors[0] as string;
+  const gate = architecture(arch).vectors[0]?.name as string;
   weights.vectors[gate] = (weights.vectors[gate] as Float32Array).map((b, i) => b + shift(i));
   return { arch, width, seed: 0, weights };
 };

@@ -1,6 +1,6 @@
 /** Random packed sweeps for the kernel tests: what the step's kernels find in their buffers, and what the twin makes of it. */
 
-import { ARCHITECTURES } from '../../../src/sae/architectures';
+import { architecture } from '../../../src/sae/architectures';
 import { MAX_RUNS, RUN } from '../../../src/sae/kernels';
 import { clip, type Layout, layoutOf, type PackedRun, type Segment } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
@@ -23,7 +23,7 @@ export function runTable(
     const { live = true, lr = 0, beta1 = 0, beta2 = 0.999, eps = 1e-8, t = 1 } = values(r);
     RUN.packInto(table, r * RUN.size, {
       ...clip(place, segment),
-      arch: ARCHITECTURES[place.arch].code,
+      arch: architecture(place.arch).code,
       live: live ? 1 : 0,
       lambda: runs[r]?.lambda ?? 0,
       lr,

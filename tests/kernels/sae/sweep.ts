@@ -2,7 +2,7 @@
 import { write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { TwinParams } from '../../../src/reference/sae';
-import { ARCHITECTURES, type ArchitectureId } from '../../../src/sae/architectures';
+import { type ArchitectureId, architecture } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf, type StepForm } from '../../../src/sae/layout';
@@ -69,7 +69,7 @@ export function someWeights(arch: ArchitectureId, dIn: number, dSae: number, see
     wEnc: weights.wEnc.map((w, j) => w + 0.3 * (noise[j] as number)),
     wDec: weights.wDec.map((w, j) => w * (1 + (noise[j - (j % dIn)] as number))),
     vectors: Object.fromEntries(
-      ARCHITECTURES[arch].vectors.map((name, i) => [name, randoms(dSae, seed + 3 + i).map((v) => 0.3 * v + (i === 0 ? shift : 0))]),
+      architecture(arch).vectors.map(({ name }, i) => [name, randoms(dSae, seed + 3 + i).map((v) => 0.3 * v + (i === 0 ? shift : 0))]),
     ),
   };
 }
@@ -131,7 +131,7 @@ export function twinOf(w: SaeWeights): TwinParams {
     wEnc: Float64Array.from(w.wEnc),
     wDec: Float64Array.from(w.wDec),
     bDec: Float64Array.from(w.bDec),
-    bias: vector(ARCHITECTURES[w.arch].vectors[0] as string),
+    bias: vector(architecture(w.arch).vectors[0]?.name as string),
     rMag: vector('r_mag'),
     bMag: vector('b_mag'),
   };

@@ -6,7 +6,6 @@ import { declaredBindings } from '../../../src/gpu/kernel';
 import { MATMUL_VARIANTS } from '../../../src/gpu/matmul';
 import { type Scalar, type Struct, struct } from '../../../src/gpu/struct';
 import { LM_SHADERS } from '../../../src/lm/kernels';
-import { ARCHITECTURES } from '../../../src/sae/architectures';
 import { DENSE_PARAMS, type DenseKernelName, denseKernelText } from '../../../src/sae/denseKernels';
 import { denseEncodeSource, ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
 import { MAX_RUNS, PARAMS, RUN, type SaeKernelName, STATS, saeKernelText } from '../../../src/sae/kernels';
@@ -62,7 +61,7 @@ describe('Params', () => {
       readdirSync(`shaders/${folder}`)
         .filter((file) => file.endsWith('.wgsl'))
         .map((file) => file.replace('.wgsl', ''));
-    const shared = ['architectures', 'common', 'encode', 'encode_x16', 'encode_x32', 'latent', 'registers', 'row'];
+    const shared = ['common', 'encode', 'encode_x16', 'encode_x32', 'latent', 'registers', 'row'];
     expect([...Object.keys(PARAMS).map(snake), ...shared].sort()).toEqual(files('sae').sort());
     expect([...Object.keys(DENSE_PARAMS).map(snake), 'encode'].sort()).toEqual(files('sae/dense').sort());
     expect(Object.keys(LM_SHADERS).sort()).toEqual(files('lm').sort());
@@ -84,8 +83,6 @@ describe('the sweep’s shared declarations', () => {
     for (const name of ['latent', 'bias_shares']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
     // All form u in the same order, so that they agree on f to the bit.
     for (const name of ['decode', 'latent_update', 'fire_count', 'registers']) expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
-    const codes = wgsl('sae/architectures');
-    for (const { id, code } of Object.values(ARCHITECTURES)) expect(constant(codes, id.toUpperCase()), id).toBe(code);
   });
 
   const texts: [string, string][] = [

@@ -1,6 +1,6 @@
 /** Schedules, initial weights, and the way in and out of padded rows. */
 import { describe, expect, it } from 'vitest';
-import { ARCHITECTURES } from '../../../src/sae/architectures';
+import { architecture } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
 import { cutRows, padRows } from '../../../src/sae/packing';
 import { learningRate, type Schedule, sparsity } from '../../../src/sae/schedules';
@@ -63,7 +63,7 @@ describe('initial weights', () => {
       return w.wEnc.length + w.wDec.length + w.bDec.length + Object.values(w.vectors).reduce((n, v) => n + v.length, 0);
     };
     expect(count('gated') - count('baseline')).toBe(2 * 11);
-    expect(ARCHITECTURES.gated.vectors.length - ARCHITECTURES.baseline.vectors.length).toBe(2);
+    expect(architecture('gated').vectors.length - architecture('baseline').vectors.length).toBe(2);
   });
 });
 

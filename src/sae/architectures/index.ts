@@ -1,0 +1,40 @@
+/** The architecture table. */
+import { baseline } from './baseline';
+import { gated } from './gated';
+import type { Architecture, ArchitectureId } from './types';
+
+export type { Architecture, ArchitectureId, ArchitectureOption, Knob, LatentVector, Look, Twin, TwinActivation } from './types';
+
+const TABLE = new Map<string, Architecture>();
+
+/** Adds an architecture. @throws Error when its id or code is taken, or it does not fit the kernels. */
+export function register(entry: Architecture): void {
+  for (const other of TABLE.values()) {
+    if (other.id === entry.id || other.code === entry.code)
+      throw new Error(`architecture ${entry.id} (code ${entry.code}): ${other.id} has code ${other.code}`);
+  }
+  if (entry.vectors.length < 1 || entry.vectors.length > 3) throw new Error(`architecture ${entry.id}: 1 to 3 vectors a latent`);
+  if (entry.options.length > 4) throw new Error(`architecture ${entry.id}: at most 4 options reach the kernels`);
+  TABLE.set(entry.id, entry);
+}
+
+for (const entry of [gated, baseline]) register(entry);
+
+/** What comparisons are made against. */
+export const REFERENCE: ArchitectureId = 'baseline';
+/** What is compared with it where nobody chose. */
+export const SUBJECT: ArchitectureId = 'gated';
+
+/** All, in the order in which people see them. */
+export const architectures = (): readonly Architecture[] => [...TABLE.values()];
+
+export const architectureIds = (): ArchitectureId[] => [...TABLE.keys()] as ArchitectureId[];
+
+export const isArchitecture = (id: string): boolean => TABLE.has(id);
+
+/** @throws Error naming the known ones. */
+export function architecture(id: string): Architecture {
+  const found = TABLE.get(id);
+  if (!found) throw new Error(`there is no architecture "${id}"; there are ${[...TABLE.keys()].join(', ')}`);
+  return found;
+}
