@@ -1,13 +1,17 @@
 /** A language model from its files: weights on the GPU, its configuration and, where there is one, its tokenizer. */
+import { fingerprintOf } from '../data/bytes/fingerprint';
 import type { ModelFiles } from '../data/dropped/modelFolder';
 import { TensorSet } from '../data/formats/safetensors/tensorSet';
 import type { Gpu } from '../gpu/device';
 import { type LmConfig, parseConfig } from '../lm/config';
 import { LanguageModel } from '../lm/model';
 import { loadTokeniser, type Tokeniser } from '../lm/tokenise';
+import { idOf } from './origin';
 
 export interface LoadedModel {
   label: string;
+  /** SHA-256 of its config.json and the fingerprint of its weights: two models of one name are two models. */
+  id: string;
   config: LmConfig;
   model: LanguageModel;
   tokeniser?: Tokeniser;
@@ -23,5 +27,7 @@ export async function loadLanguageModel(gpu: Gpu, files: ModelFiles, batchTokens
   const maxTokens = Math.max(batchTokens, config.context);
   const model = await LanguageModel.load(gpu, config, tensors, { maxTokens, flopsPerMs });
   const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
-  return { label: files.folder.split('/').at(-1) || config.label, config, model, ...(tokeniser ? { tokeniser } : {}) };
+  const label = files.folder.split('/').at(-1) || config.label;
+  const id = await idOf([files.config, await fingerprintOf(files.weights)]);
+  return { label, id, config, model, ...(tokeniser ? { tokeniser } : {}) };
 }

@@ -1,8 +1,10 @@
 /** Where a run's activations came from. */
+import { sha256 } from '../data/bytes/fingerprint';
 import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
+import type { EvaluationSource } from './evaluation';
 import type { Normalize } from './normalizations';
-import type { Picked, ShardsInfo } from './protocol';
+import type { Picked, RunIdentity, ShardsInfo } from './protocol';
 
 /** Where a run's activations came from and how they were treated; what is unknown is absent. */
 export interface Origin {
@@ -14,12 +16,37 @@ export interface Origin {
   fingerprint?: string;
   /** Rows left out on request, in words; absent when none are. */
   filter?: string;
+  /** SHA-256 each: the rows, the language model, what is measured on (`RunIdentity`). */
+  rowsId?: string;
+  modelId?: string;
+  evaluationId?: string;
   batch: number;
   normalize: Normalize;
   /** What each batch was rounded to in training. */
   xDtype: 'f32' | 'f16';
   /** Factor applied to activations in training; folded out of the saved weights. */
   activationScale: number;
+}
+
+/** What of a run's origin decides what it may be compared with. */
+export const identityOf = ({ rowsId, filter, hookName, modelId, evaluationId, normalize }: Identified): RunIdentity => ({
+  ...(rowsId !== undefined && { rows: rowsId }),
+  filter: filter ?? '',
+  ...(hookName !== undefined && { hook: hookName }),
+  ...(modelId !== undefined && { model: modelId }),
+  ...(evaluationId !== undefined && { evaluation: evaluationId }),
+  normalize,
+});
+export type Identified = Pick<Origin, 'rowsId' | 'filter' | 'hookName' | 'modelId' | 'evaluationId' | 'normalize'>;
+
+/** SHA-256 of facts, by their JSON. */
+export const idOf = (facts: unknown): Promise<string> => sha256(new TextEncoder().encode(JSON.stringify(facts)));
+
+/** SHA-256 of what is measured on: the token sequences, or which rows; undefined when none are. */
+export async function evaluationIdOf(evaluation: EvaluationSource, { heldOut }: Pick<Split, 'heldOut'>): Promise<string | undefined> {
+  if (evaluation.kind === 'rows') return heldOut.length === 0 ? undefined : idOf(heldOut);
+  const { tokens, n, T } = evaluation.sequences;
+  return idOf([n, T, await sha256(new Uint8Array(tokens.slice(0, n * T).buffer))]);
 }
 
 /** Rows of another tensor of the same files are other data. */

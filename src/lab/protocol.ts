@@ -184,6 +184,25 @@ export interface SessionState {
 
 export type RunState = 'queued' | 'training' | 'paused' | 'done' | 'stopped' | 'failed' | 'interrupted';
 
+/**
+ * What two runs must agree in to be compared with each other, each fact a word of its own so that a difference can be named. A fact that is
+ * not known is absent; two runs of which one knows it differ. Made by `identityOf` (origin.ts).
+ */
+export interface RunIdentity {
+  /** SHA-256 of the rows trained on: the files' fingerprint, the tensor picked of them and how its values are read; of a harvest the model, the text, the hook and how the text is cut. */
+  rows?: string;
+  /** What is left out of these rows, in words; "" when nothing is. */
+  filter: string;
+  /** The place in the model that the rows come from. */
+  hook?: string;
+  /** SHA-256 of the language model (config and weights); only where it was run for the metrics. */
+  model?: string;
+  /** SHA-256 of what the metrics are measured on: token sequences, or ranges of rows. Absent when nothing is. */
+  evaluation?: string;
+  /** What rows are scaled to in training. */
+  normalize: Normalize;
+}
+
 export interface RunSummary {
   id: string;
   name: string;
@@ -195,8 +214,10 @@ export interface RunSummary {
   /** How activations were scaled in training, and by what factor: lambda and losses are of the scaled ones, metrics are not. */
   normalize: Normalize;
   activationScale: number;
-  /** What it was trained on; runs of different data are not compared with each other. */
+  /** What it was trained on, in words. */
   data: string;
+  /** Runs are compared with each other only where all of this agrees (how far each has come: `step`, `steps`, `state`). */
+  identity: RunIdentity;
   steps: number;
   step: number;
   state: RunState;

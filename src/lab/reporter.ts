@@ -1,7 +1,7 @@
 /** Events on their way to the page, thinned: logs and run lists at most ten times a second, density histograms formed here. */
 import type { StepLog } from '../sae/trainer';
 import type { Experiment, Run } from './experiment';
-import type { Origin } from './origin';
+import { type Identified, identityOf, type Origin } from './origin';
 import { type DensityHistogram, type LabEvent, LOG_COLUMNS, type RunSummary } from './protocol';
 
 export type Emit = (event: LabEvent, transfer?: ArrayBuffer[]) => void;
@@ -28,7 +28,7 @@ export function densityHistogram(fires: ArrayLike<number>, rows: number): Densit
 }
 
 /** What a run's summary takes from its experiment. */
-export interface SharedFacts extends Pick<Origin, 'data' | 'normalize' | 'activationScale'> {
+export interface SharedFacts extends Identified, Pick<Origin, 'data' | 'activationScale'> {
   dIn: number;
   paused: boolean;
   rowsPerSecond?: number | undefined;
@@ -50,6 +50,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
     step,
     state: state === 'training' && extra.paused ? 'paused' : state,
     data: extra.data,
+    identity: identityOf(extra),
   };
   if (message !== undefined) summary.message = message;
   if (metrics) {

@@ -21,7 +21,7 @@ import type { Reading } from './fileTrouble';
 import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
 import { type LoadedModel, loadLanguageModel } from './loadedModel';
 import { modelInfo, unusableModel } from './modelInfo';
-import { type Origin, shardsInfo, shardsOrigin } from './origin';
+import { evaluationIdOf, idOf, type Origin, shardsInfo, shardsOrigin } from './origin';
 import { Picks } from './picks';
 import type { DataState, ModelInfo } from './protocol';
 import { type LoadedText, loadTokens, loadWords } from './textInput';
@@ -217,9 +217,10 @@ export class Workspace {
       this.standIns.forEach((standIn, index) => remote?.[index] && standIn.readRowsFrom(remote[index]));
       const sources = await this.rows.shardRows();
       const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
-      await this.rows.fingerprint();
+      const rowsId = await idOf([await this.rows.fingerprint(), shards.map(({ tensor, storedDtype }) => [tensor, storedDtype])]);
       this.reading = { shards, standIns: this.standIns, split };
-      return { sources, d, split, evaluation, origin: { ...shardsOrigin(shards, this.picks.picked), ...this.originOf(evaluation) } };
+      const origin = { ...shardsOrigin(shards, this.picks.picked), rowsId, ...(await this.originOf(evaluation, split)) };
+      return { sources, d, split, evaluation, origin };
     }
     this.reading = undefined;
     const { model } = this.loaded as LoadedModel;
@@ -228,27 +229,30 @@ export class Workspace {
     const harvest = new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook);
     const source = await this.rows.computedRows(new CachedSource(harvest, this.setting('cacheBytes')));
     const { label, file } = this.text as LoadedText;
-    await this.rows.fingerprint([...(this.inspection.model?.weights ?? []), file]);
-    const all = [{ source: 0, start: 0, rows: source.rows }];
-    const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
-    return {
-      sources: [source],
-      d,
-      split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: heldOut.n * heldOut.T },
-      evaluation,
-      origin: { data: `${hook} on ${label}`, ...this.originOf(evaluation) },
+    const files = await this.rows.fingerprint([...(this.inspection.model?.weights ?? []), file]);
+    const split: Split = {
+      train: [{ source: 0, start: 0, rows: source.rows }],
+      heldOut: [],
+      trainRows: source.rows,
+      heldOutRows: heldOut.n * heldOut.T,
     };
+    const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
+    const rowsId = await idOf([files, hook, train.T, heldOut.n, train.n]);
+    const origin = { data: `${hook} on ${label}`, rowsId, ...(await this.originOf(evaluation, split)) };
+    return { sources: [source], d, split, evaluation, origin };
   }
 
   private splitText(holdout: number): ReturnType<typeof splitSequences> {
     return splitSequences((this.text as LoadedText).sequences, holdout, this.setting('trainTokens'), this.options.holdOutTokens);
   }
 
-  private originOf(evaluation: EvaluationSource): Partial<Origin> {
+  private async originOf(evaluation: EvaluationSource, split: Split): Promise<Partial<Origin>> {
     const { filter, fingerprint } = this.rows.facts();
-    const data = { ...(filter && { filter }), ...(fingerprint && { fingerprint }) };
+    const evaluationId = await evaluationIdOf(evaluation, split);
+    const data = { ...(filter && { filter }), ...(fingerprint && { fingerprint }), ...(evaluationId && { evaluationId }) };
     if (evaluation.kind !== 'model' || !this.loaded) return data;
-    return { ...data, hookName: evaluation.hook, modelName: this.loaded.label, contextSize: evaluation.sequences.T };
+    const { label, id } = this.loaded;
+    return { ...data, hookName: evaluation.hook, modelName: label, modelId: id, contextSize: evaluation.sequences.T };
   }
 
   /** Sequences of the loaded text, all of them, for measurements without training. */

@@ -12,7 +12,9 @@ const EDGE = 16384;
 const CONCURRENCY = 8;
 
 const hex = (bytes: ArrayBuffer): string => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-const sha256 = async (bytes: Uint8Array): Promise<string> => hex(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+/** 64 hexadecimal digits. */
+export const sha256 = async (bytes: Uint8Array): Promise<string> =>
+  hex(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 
 /** `name size hash` of one file; the name without its folders, which change when files are moved. */
 async function lineOf(source: ByteSource): Promise<string> {

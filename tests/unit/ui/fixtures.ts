@@ -17,6 +17,7 @@ export function run(over: Partial<RunSummary> = {}): RunSummary {
     normalize: 'mean-square',
     activationScale: 0.5,
     data: 'acts',
+    identity: { rows: 'acts', filter: '', evaluation: 'held out', normalize: 'mean-square' },
     steps: 100,
     step: 100,
     state: 'done',
