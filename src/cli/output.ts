@@ -43,13 +43,14 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 export const METRIC_HEADINGS = ['L0', 'loss rec.', '(mean abl.)', 'CE', 'R²', 'gamma', 'alive'] as const;
 
-/** Cells for METRIC_HEADINGS; a dash for what was not measured. */
+/** Cells for METRIC_HEADINGS; a dash for what was not measured, a question mark behind a loss recovered that is unreliable. */
 export function metricCells(m: Metrics | undefined): string[] {
-  const cell = (value: number | undefined, places: number) => (value === undefined ? '–' : digits(value, places));
+  const cell = (value: number | undefined, places: number, unreliable?: string) =>
+    value === undefined ? '–' : `${digits(value, places)}${unreliable === undefined ? '' : ' ?'}`;
   return [
     cell(m?.l0, 1),
-    cell(m?.loss_recovered, 3),
-    cell(m?.loss_recovered_mean, 3),
+    cell(m?.loss_recovered, 3, m?.loss_recovered_unreliable),
+    cell(m?.loss_recovered_mean, 3, m?.loss_recovered_mean_unreliable),
     cell(m?.ce_sae, 4),
     cell(m?.r2, 3),
     cell(m?.gamma, 3),
@@ -71,6 +72,8 @@ export function describeMetrics(m: Metrics): string {
       `CE (nats)          clean ${m.ce_clean.toFixed(4)}, SAE ${m.ce_sae?.toFixed(4)}, zero ${m.ce_zero?.toFixed(4)}, mean ${m.ce_mean?.toFixed(4)}`,
       `loss recovered     ${m.loss_recovered?.toFixed(4)} against zero ablation, ${m.loss_recovered_mean?.toFixed(4)} against mean ablation`,
     );
+    for (const why of [m.loss_recovered_unreliable, m.loss_recovered_mean_unreliable])
+      if (why !== undefined) lines.push(`not to be relied on: ${why}`);
   }
   return lines.join('\n');
 }

@@ -12,7 +12,7 @@ import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from '../lm/model';
 import { Splicer } from '../lm/splice';
-import { CrossEntropySum, type ModelLosses, metricsOf, ReconstructionSums, VarianceSums } from '../metrics/sums';
+import { CrossEntropySum, type ModelLosses, metricsOf, PairedGap, ReconstructionSums, VarianceSums } from '../metrics/sums';
 import type { Metrics } from '../metrics/types';
 import { ForwardPass } from '../sae/forwardPass';
 import { STATS } from '../sae/kernels';
@@ -216,6 +216,8 @@ async function measureModel(gpu: Gpu, source: ModelSource): Promise<ModelLosses>
     const clean = new CrossEntropySum();
     const zero = new CrossEntropySum();
     const mean = new CrossEntropySum();
+    const [zeroGap, meanGap] = [new PairedGap(), new PairedGap()];
+    const cleanLosses: ArrayLike<number>[] = [];
     for (const { tokens, n, T } of batches(source)) {
       await model.exclusive(async () => {
         const value = model.prefix(hook, tokens, n, T);
@@ -226,6 +228,8 @@ async function measureModel(gpu: Gpu, source: ModelSource): Promise<ModelLosses>
         ]);
         clean.add(cleanCe);
         zero.add(zeroCe);
+        zeroGap.add(cleanCe, zeroCe);
+        cleanLosses.push(cleanCe);
         columns.forEach((sum, k) => {
           sums[k] = (sums[k] as number) + sum;
         });
@@ -236,10 +240,12 @@ async function measureModel(gpu: Gpu, source: ModelSource): Promise<ModelLosses>
     for (const { tokens, n, T } of batches(source)) {
       await model.exclusive(async () => {
         const value = model.prefix(hook, tokens, n, T);
-        mean.add(await model.crossEntropy(splicer.mean(value, average)));
+        const meanCe = await model.crossEntropy(splicer.mean(value, average));
+        mean.add(meanCe);
+        meanGap.add(cleanLosses.shift() as ArrayLike<number>, meanCe);
       });
     }
-    return { clean: clean.mean, zero: zero.mean, mean: mean.mean };
+    return { clean: clean.mean, zero: zero.mean, mean: mean.mean, zeroError: zeroGap.standardError, meanError: meanGap.standardError };
   } finally {
     splicer.destroy();
   }

@@ -2,6 +2,7 @@
  * From sums over held-out rows to metrics, in float64. Definitions: docs/metrics.md, after the paper (eq. 5, 10) and
  * SAEBench's intended forms: pooled sums first, then one ratio.
  */
+import { unreliableBecause } from './reliable';
 import type { Metrics } from './types';
 
 /** Relative rounding of a sum of squares that was added up in f32. */
@@ -73,11 +74,37 @@ export class CrossEntropySum {
   }
 }
 
+/** What an ablation costs, token by token: mean of (ablated - clean) and its standard error, taking tokens as independent. */
+export class PairedGap {
+  private n = 0;
+  private average = 0;
+  private squares = 0;
+
+  /** @param clean @param ablated losses of the same tokens, nats. */
+  add(clean: ArrayLike<number>, ablated: ArrayLike<number>): void {
+    for (let i = 0; i < clean.length; i++) {
+      const gap = (ablated[i] as number) - (clean[i] as number);
+      const off = gap - this.average;
+      this.n++;
+      this.average += off / this.n;
+      this.squares += off * (gap - this.average);
+    }
+  }
+
+  /** 0 for fewer than two tokens. */
+  get standardError(): number {
+    return this.n < 2 ? 0 : Math.sqrt(this.squares / (this.n - 1) / this.n);
+  }
+}
+
 /** CE of the model without any SAE, nats. */
 export interface ModelLosses {
   clean: number;
   zero: number;
   mean: number;
+  /** Standard errors of zero - clean and mean - clean, where they were measured. */
+  zeroError?: number;
+  meanError?: number;
 }
 
 /** 1 - (CE_sae - CE_clean)/(CE_ablated - CE_clean), eq. 5 of the paper. */
@@ -117,7 +144,14 @@ export function metricsOf(
     metrics.loss_recovered = lossRecovered(ce.sae, ce.model.clean, ce.model.zero);
     metrics.loss_recovered_mean = lossRecovered(ce.sae, ce.model.clean, ce.model.mean);
   }
-  return finiteOnly(metrics);
+  const finite = finiteOnly(metrics);
+  if (ce) {
+    const { clean, zero, mean, zeroError, meanError } = ce.model;
+    const [ofZero, ofMean] = [unreliableBecause('ce_zero', clean, zero, zeroError), unreliableBecause('ce_mean', clean, mean, meanError)];
+    if (ofZero !== undefined) finite.loss_recovered_unreliable = ofZero;
+    if (ofMean !== undefined) finite.loss_recovered_mean_unreliable = ofMean;
+  }
+  return finite;
 }
 
 /** Leaves out what could not be formed (gamma of an SAE that outputs nothing); throws when the core is not finite. */

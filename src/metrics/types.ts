@@ -26,6 +26,10 @@ export interface Metrics {
   ce_mean?: number;
   /** 1 - (ce_sae - ce_clean)/(ce_zero - ce_clean), from pooled token losses (ratio of means). Absent without a language model. */
   loss_recovered?: number;
+  /** Why `loss_recovered` means nothing here (the ablation costs next to nothing); absent where it may be used. See `reliable.ts`. */
+  loss_recovered_unreliable?: string;
   /** The same against mean ablation. */
   loss_recovered_mean?: number;
+  /** The same for `loss_recovered_mean`. */
+  loss_recovered_mean_unreliable?: string;
 }

@@ -7,7 +7,9 @@ import { useLab } from './store';
 const METRIC_KEYS: readonly (keyof Metrics)[] = [
   'l0',
   'loss_recovered',
+  'loss_recovered_unreliable',
   'loss_recovered_mean',
+  'loss_recovered_mean_unreliable',
   'ce_clean',
   'ce_sae',
   'ce_zero',

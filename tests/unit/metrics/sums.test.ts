@@ -1,6 +1,15 @@
 /** From sums to metrics: the cases in which peers' formulas go wrong, and pooled ratios. */
 import { describe, expect, it } from 'vitest';
-import { CrossEntropySum, lossRecovered, metricsOf, ReconstructionSums, VarianceSums } from '../../../src/metrics/sums';
+import { reliableLossRecovered } from '../../../src/metrics/reliable';
+import {
+  CrossEntropySum,
+  lossRecovered,
+  type ModelLosses,
+  metricsOf,
+  PairedGap,
+  ReconstructionSums,
+  VarianceSums,
+} from '../../../src/metrics/sums';
 import { randoms } from '../../gpu';
 
 const D = 16;
@@ -154,6 +163,29 @@ describe('loss recovered', () => {
     expect(m.loss_recovered).toBeCloseTo(1 - 4 / 16, 12);
     expect(m.loss_recovered).not.toBeCloseTo((0.5 + 0.9) / 2, 2);
     expect(m.loss_recovered_mean).toBeCloseTo(1 - (11 / 4 - 7 / 4) / (3 - 7 / 4), 12);
+  });
+
+  it('is flagged where the ablation costs too little to divide by, with the figures', () => {
+    const of = (model: ModelLosses) => metricsOf(sums, variance, [1], 1, { sae: 2, model });
+    expect(of({ clean: 2, zero: 3, mean: 2.5 })).not.toHaveProperty('loss_recovered_unreliable');
+    const below = of({ clean: 2, zero: 1.9, mean: 2.5 });
+    expect(below.loss_recovered_unreliable).toBe('ce_zero (1.9000) is not clearly above ce_clean (2.0000): the difference is -0.1000 nats');
+    expect([below.loss_recovered, reliableLossRecovered(below)]).toEqual([1, undefined]);
+    expect(below).not.toHaveProperty('loss_recovered_mean_unreliable');
+    // Equal losses: the ratio is not a number and absent, the reason is there.
+    const equal = of({ clean: 2, zero: 2, mean: 2 });
+    expect(equal).not.toHaveProperty('loss_recovered');
+    expect(equal.loss_recovered_mean_unreliable).toMatch(/^ce_mean \(2\.0000\) is not clearly above/);
+    const noisy = { clean: 2, zero: 2.05, mean: 3 };
+    expect(reliableLossRecovered(of({ ...noisy, zeroError: 0.012 }))).toBeCloseTo(1, 12);
+    expect(of({ ...noisy, zeroError: 0.013 }).loss_recovered_unreliable).toMatch(/the difference is 0\.0500 ± 0\.0130 nats$/);
+  });
+
+  it('the cost of an ablation is paired by token: its spread, not that of the losses, is its standard error', () => {
+    const gap = new PairedGap();
+    gap.add([1, 5], [2, 7]);
+    gap.add([9], [12]);
+    expect(gap.standardError).toBeCloseTo(1 / Math.sqrt(3), 12); // differences 1, 2, 3: deviation 1 over 3 tokens
   });
 
   it('is absent without a language model', () => {
