@@ -1,5 +1,6 @@
 /** Files of the page: a dropped `File` (or any Blob) read by ranges. The Node counterpart is `nodeFiles.ts`. */
 import { messageOf } from '../../util/errors';
+import { type ParsedJson, parseJson } from '../../util/json';
 import { spareBuffers } from './spareBuffers';
 import { type ByteSource, DataError } from './types';
 
@@ -85,12 +86,19 @@ export async function readText(source: ByteSource, maxBytes = 2 ** 28): Promise<
   }
 }
 
-/** Reads and parses a whole JSON file. @throws DataError with the parser's words. */
+/**
+ * Reads and parses a whole JSON file. NaN and Infinity, which Python writes, are read as absent.
+ * @throws DataError with the parser's words.
+ */
 export async function readJson(source: ByteSource): Promise<unknown> {
-  const text = await readText(source);
+  return parsedJson(source.path, await readText(source)).value;
+}
+
+/** The same of a text at hand, with the keys whose numbers were not finite. @param path of the file, for messages. */
+export function parsedJson(path: string, text: string): ParsedJson {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
-    throw new DataError(source.path, `is not valid JSON (${messageOf(cause)}). Copy or download it again.`);
+    throw new DataError(path, `is not valid JSON (${messageOf(cause)}). Copy or download it again.`);
   }
 }

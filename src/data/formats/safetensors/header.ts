@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from '../../../util/errors';
-import { isFields } from '../../../util/json';
+import { isFields, repeatedKey } from '../../../util/json';
 import { type ByteSource, DataError } from '../../bytes/types';
 import { decodeFloats } from '../floats';
 
@@ -111,28 +111,6 @@ function parseHeader(path: string, bytes: Uint8Array): object {
   const twice = repeatedKey(text);
   if (twice !== undefined) throw new DataError(path, `its header names ${twice} twice. The file is damaged: write it again.`);
   return root;
-}
-
-/** The first key of the outermost object that occurs twice, quoted; JSON.parse silently keeps the last one. `text` is valid JSON. */
-function repeatedKey(text: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
-  let quoted = '';
-  // By hand, because a regular expression overflows the stack on strings of megabytes.
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === '{') depth++;
-    else if (c === '}') depth--;
-    else if (c === '"') {
-      const begin = i++;
-      while (text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
-      if (depth === 1) quoted = text.slice(begin, i + 1);
-    } else if (c === ':' && depth === 1) {
-      if (seen.has(quoted)) return quoted;
-      seen.add(quoted);
-    }
-  }
-  return undefined;
 }
 
 function readMetadata(path: string, root: object): Map<string, string> {
