@@ -2,7 +2,8 @@
  * npm test [-- unit|kernels|e2e [vitest filters]]: finds or installs a GPU driver and a browser, then runs everything.
  * No test may be skipped, and a run in which no kernel test met a GPU is a failure.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { checkBundle } from './bundle-size.mjs';
 import { buildPage } from './lib/build.mjs';
@@ -49,6 +50,10 @@ await runScript(async () => {
   if (first !== undefined && !PARTS.includes(first)) throw new Stop(`npm test -- [${PARTS.join('|')}] [vitest filters]`);
   const parts = first === undefined ? PARTS : [first];
   const inNode = parts.filter((part) => part !== 'e2e');
+  // What tests and browsers leave in the system's temp folder goes with the run.
+  const temp = mkdtempSync(join(tmpdir(), 'lab-test-'));
+  process.on('exit', () => rmSync(temp, { recursive: true, force: true, maxRetries: 3 }));
+  process.env.TMPDIR = temp;
   const began = performance.now();
   const lines = [];
   const problems = [];

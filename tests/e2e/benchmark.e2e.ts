@@ -42,7 +42,7 @@ journey(
   async ({ page, until }) => {
     const scripts: string[] = [];
     page.context().on('request', (request) => void scripts.push(request.url()));
-    await until('device', (s) => s.device !== undefined, 30);
+    await until('device', (s) => s.device !== undefined);
     const before = scripts.length;
     await choose(page, 'a');
     expect(scripts.slice(before).some((url) => /BenchmarkView.*\.js/.test(url))).toBe(true);
@@ -53,7 +53,7 @@ journey(
     await bench(page).compare.uncheck();
     await bench(page).run.click();
     await bench(page).progress.waitFor();
-    await page.getByRole('heading', { name: 'Results', exact: true }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
     expect(await bench(page).figures.innerText()).toMatch(/\d GFLOP\/s/);
     const row = await bench(page).case('a').getByRole('row').nth(1).innerText();
     expect(row).toMatch(/³ ours\s+[\d.]+\s+[\d.]+ – [\d.]+\s+\d/);
@@ -78,13 +78,13 @@ journey(
 );
 
 journey('cost against the sizes is drawn with its slopes, and the steps as bars', {}, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await choose(page, 'b', 'e');
   await bench(page).compare.uncheck();
   // A quick run leaves out what a busy machine has no time for.
   await page.getByRole('button', { name: 'Full' }).click();
   await bench(page).run.click();
-  await page.getByRole('heading', { name: 'Results', exact: true }).waitFor({ timeout: 200_000 });
+  await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
   const chart = page.getByRole('figure', { name: 'Cost against F' });
   await chart.locator('.point').first().waitFor();
   expect(await chart.locator('.point').count()).toBeGreaterThanOrEqual(2);
@@ -92,11 +92,11 @@ journey('cost against the sizes is drawn with its slopes, and the steps as bars'
   await page.getByRole('figure', { name: 'Time of one step' }).locator('.bars .point').first().waitFor();
 });
 
-journey('TF.js and jax-js start in the page and take part', { timeout: 200_000 }, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+journey('TF.js and jax-js start in the page and take part', {}, async ({ page, until }) => {
+  await until('device', (s) => s.device !== undefined);
   await choose(page, 'a');
   await bench(page).run.click();
-  await page.getByRole('heading', { name: 'Results', exact: true }).waitFor({ timeout: 90_000 });
+  await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
   // On a busy machine a quick run may lack the time for a contender, and names it; a library that does not start is another matter.
   expect(await page.locator('.bench-absent').count()).toBe(0);
   const words = await page.locator('.bench-case').innerText();
@@ -105,9 +105,9 @@ journey('TF.js and jax-js start in the page and take part', { timeout: 200_000 }
 });
 
 journey('nothing is measured beside training: it is paused first, and a run ends when it goes on', {}, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, writeShards(2));
-  await until('shards', (s) => s.data.shards !== undefined, 30);
+  await until('shards', (s) => s.data.shards !== undefined);
   await configure(page, {
     'widths.gated': '32',
     'widths.baseline': '32',
@@ -117,11 +117,11 @@ journey('nothing is measured beside training: it is paused first, and a run ends
     steps: '1000000',
   });
   await on(page).start.click();
-  await until('training', (s) => s.session.phase === 'training', 60);
+  await until('training', (s) => s.session.phase === 'training');
   await choose(page, 'b');
   await page.getByText('The lab is training.').waitFor();
   await bench(page).run.click();
-  await until('pause', (s) => s.session.phase === 'paused', 30);
+  await until('pause', (s) => s.session.phase === 'paused');
   await bench(page).progress.waitFor();
   await page.getByRole('button', { name: 'Resume', exact: true }).click();
   await page
@@ -129,11 +129,11 @@ journey('nothing is measured beside training: it is paused first, and a run ends
     .first()
     .waitFor();
   expect(await bench(page).cancel.count()).toBe(0);
-  await until('training', (s) => s.session.phase === 'training', 30);
+  await until('training', (s) => s.session.phase === 'training');
 });
 
 journey('a run can be cancelled at once, and the next one starts afresh', {}, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await choose(page, 'a');
   await bench(page).compare.uncheck();
   for (let i = 0; i < 2; i++) {

@@ -1,35 +1,28 @@
 /** What a person decides about data on the page, and takes back: the tensor, the scale of the rows, the demo in the place of their files. */
 import { expect } from 'vitest';
 import { fixturePath } from '../fixtures';
-import { configure, dropFiles, type Journey, journey, on, withBrowser } from './lab';
+import { configure, dropFiles, type Journey, journey, on, SMALL, withBrowser } from './lab';
 import { ROWS, WIDTH, writeShards } from './shards';
 
 withBrowser();
 
-const SMALL = {
-  'widths.baseline': '48',
-  'widths.gated': '32',
-  'lambdas.baseline': '0.1',
-  'lambdas.gated': '0.2',
-  batch: '32',
-  evalEvery: '1',
-} as const;
+const SWEEP = { ...SMALL, batch: '32' } as const;
 
-const device = ({ until }: Journey) => until('device', (s) => s.device !== undefined, 30);
+const device = ({ until }: Journey) => until('device', (s) => s.device !== undefined);
 const done = ({ until }: Journey, runs: number) =>
-  until(`${runs} finished runs`, (s) => s.runs.length === runs && s.runs.every((run) => run.state === 'done'), 60);
+  until(`${runs} finished runs`, (s) => s.runs.length === runs && s.runs.every((run) => run.state === 'done'));
 
 journey('a tensor that was picked can be changed; the runs stay, and are not compared with those of the other one', {}, async (lab) => {
   const { page, until } = lab;
   await device(lab);
   await dropFiles(page, [fixturePath('formats/good/two_candidates.safetensors')]);
-  await until('question', (s) => s.data.files.some((file) => file.candidates?.length === 2), 30);
+  await until('question', (s) => s.data.files.some((file) => file.candidates?.length === 2));
   expect((await lab.state()).data.picked).toBeUndefined();
   await page.getByRole('combobox', { name: 'Activations' }).selectOption('layer_4');
-  const { data } = await until('rows', (s) => s.data.shards !== undefined, 30);
+  const { data } = await until('rows', (s) => s.data.shards !== undefined);
   const other = data.picked?.among?.find((name) => name !== 'layer_4') ?? '';
   expect(data.picked).toEqual({ tensor: 'layer_4', among: expect.arrayContaining(['layer_4', other]) });
-  await configure(page, { ...SMALL, batch: '16', steps: '5' });
+  await configure(page, { ...SWEEP, batch: '16', steps: '5' });
   await on(page).start.click();
   await done(lab, 2);
 
@@ -40,7 +33,7 @@ journey('a tensor that was picked can be changed; the runs stay, and are not com
   await change.click();
   expect(await choice.inputValue()).toBe('layer_4');
   await choice.selectOption(other);
-  const changed = await until('the other tensor', (s) => s.data.picked?.tensor === other && s.data.shards !== undefined, 30);
+  const changed = await until('the other tensor', (s) => s.data.picked?.tensor === other && s.data.shards !== undefined);
   expect(changed.data.shards?.label).toBe(`${other} of two_candidates.safetensors`);
   expect(changed.runs.map((run) => run.data)).toEqual(Array(2).fill('layer_4 of two_candidates.safetensors'));
   await on(page).start.click();
@@ -52,8 +45,8 @@ journey('the scale that the profile proposes is applied by its button only, with
   const { page, until, state } = lab;
   await device(lab);
   await dropFiles(page, writeShards(2));
-  await until('rows', (s) => s.data.shards?.rows === 2 * ROWS, 30);
-  await configure(page, { ...SMALL, steps: '5' });
+  await until('rows', (s) => s.data.shards?.rows === 2 * ROWS);
+  await configure(page, { ...SWEEP, steps: '5' });
   const proposal = page.getByRole('list', { name: 'Proposed' }).getByRole('listitem').last();
   await proposal.getByText(/to a mean norm of √d \(now × \S+, mean-square\), with λ × \S+ for the same balance/).waitFor();
   const [factor = 0, , lambda = 0] = ((await proposal.textContent()) ?? '').match(/(?<=× )[\d.]+/g)?.map(Number) ?? [];
@@ -83,24 +76,24 @@ journey('the scale that the profile proposes is applied by its button only, with
   expect((await state()).runs).toHaveLength(4);
 });
 
-journey('the demo says what it takes the place of, and one click brings that back as it was', { timeout: 200_000 }, async (lab) => {
+journey('the demo says what it takes the place of, and one click brings that back as it was', {}, async (lab) => {
   const { page, until } = lab;
   await device(lab);
   await dropFiles(page, [fixturePath('formats/good/two_candidates.safetensors')]);
   await page.getByRole('combobox', { name: 'Activations' }).selectOption('layer_4');
-  await until('rows', (s) => s.data.shards !== undefined, 30);
-  await configure(page, { ...SMALL, steps: '7' });
+  await until('rows', (s) => s.data.shards !== undefined);
+  await configure(page, { ...SWEEP, steps: '7' });
   await page.getByText('Add files, or run the demo').click();
   await page.getByText('It takes the place of two_candidates.safetensors; one click brings that back.').waitFor();
   await on(page).runDemo.click();
-  await until('the demo in training', (s) => s.data.isDemo === true && s.runs.some((run) => run.step > 0), 120);
+  await until('the demo in training', (s) => s.data.isDemo === true && s.runs.some((run) => run.step > 0));
   const back = page.getByRole('button', { name: 'Back to my files' });
   await back.waitFor();
   expect(await back.isDisabled()).toBe(true);
   await on(page).stop.click();
-  const stopped = await until('stop', (s) => s.runs.length > 0 && s.runs.every((run) => run.state === 'stopped'), 60);
+  const stopped = await until('stop', (s) => s.runs.length > 0 && s.runs.every((run) => run.state === 'stopped'));
   await back.click();
-  const { data, runs } = await until('the files again', (s) => s.data.picked?.tensor === 'layer_4' && s.data.shards !== undefined, 30);
+  const { data, runs } = await until('the files again', (s) => s.data.picked?.tensor === 'layer_4' && s.data.shards !== undefined);
   expect(data).toMatchObject({ shards: { rows: 108, d: 20 } });
   expect(data.isDemo).toBeUndefined();
   expect(data.model).toBeUndefined();

@@ -9,7 +9,7 @@ journey('first visit: one heading, the drop zone and the demo, nothing that hind
   expect(await on(page).heading.count()).toBe(1);
   expect(await on(page).dropZone.isVisible()).toBe(true);
   expect(await on(page).runDemo.isVisible()).toBe(true);
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   expect(await page.title()).toContain('Gated SAE Lab');
   expect(await page.locator('meta[http-equiv="Content-Security-Policy"]').count()).toBe(1);
   const { violations } = await new AxeBuilder({ page }).analyze();
@@ -39,7 +39,7 @@ journey('first visit: the first paint comes within a second', {}, async ({ page,
 });
 
 journey('no WebGPU: the page says so and what to do', { hideWebGpu: true }, async ({ page, until }) => {
-  const { deviceProblem } = await until('reason', (s) => s.deviceProblem !== undefined, 30);
+  const { deviceProblem } = await until('reason', (s) => s.deviceProblem !== undefined);
   expect(deviceProblem?.reason).toBe('no-webgpu');
   await page
     .getByText(/has no WebGPU/i)
@@ -49,7 +49,7 @@ journey('no WebGPU: the page says so and what to do', { hideWebGpu: true }, asyn
 });
 
 journey('WebGPU without a GPU: the page says so and what to do', { flags: [] }, async ({ page, until }) => {
-  const { deviceProblem } = await until('reason', (s) => s.deviceProblem !== undefined, 30);
+  const { deviceProblem } = await until('reason', (s) => s.deviceProblem !== undefined);
   expect(deviceProblem?.reason).toBe('no-adapter');
   await page
     .getByText(/hardware acceleration/i)

@@ -7,19 +7,13 @@ import { expect } from 'vitest';
 import type { DataState } from '../../src/lab/protocol';
 import { readF32, readJson } from '../fixtures';
 import { randoms } from '../gpu';
-import { configure, dropFiles, type Journey, journey, on, withBrowser } from './lab';
+import { configure, dropFiles, type Journey, journey, on, SMALL, withBrowser } from './lab';
 import { ROWS, readShapes, writeShards, writeTensors } from './shards';
 
 withBrowser();
 
-const SMALL = {
-  'widths.baseline': '48',
-  'widths.gated': '32',
-  'lambdas.baseline': '0.1',
-  'lambdas.gated': '0.2',
-  batch: '32',
-  evalEvery: '1',
-} as const;
+const SWEEP = { ...SMALL, batch: '32' } as const;
+
 /** Width and window of the fixture model's hook and tokens. */
 const [WIDTH, T] = [80, 20];
 /** Rows of 32 KiB. */
@@ -84,16 +78,16 @@ async function dropModel({ page, until }: Journey, sequences: number, width = WI
   const tokens = Int32Array.from(randoms(sequences * T, 3), (v) => Math.floor((v + 0.5) * 97));
   const path = join(mkdtempSync(join(tmpdir(), 'lab-model-')), 'tokens.safetensors');
   writeFileSync(path, writeTensors({ input_ids: { dtype: 'I32', shape: [sequences, T], data: tokens } }));
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, [...widenedModel(width), path]);
-  await until('model and tokens', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined, 30);
+  await until('model and tokens', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined);
   await page.getByText('Save activations…').click();
   await page.getByRole('combobox', { name: 'Values' }).selectOption('f32');
 }
 
 async function chooseFolder({ page, until }: Journey, rows: number): Promise<DataState> {
   await page.getByRole('button', { name: 'Choose a folder…' }).click();
-  return (await until(`${rows} rows`, (s) => s.data.shards?.rows === rows, 30)).data;
+  return (await until(`${rows} rows`, (s) => s.data.shards?.rows === rows)).data;
 }
 
 journey('activations are saved into a chosen folder, never over a file, and the folder trains, after a reload too', {}, async (lab) => {
@@ -114,16 +108,16 @@ journey('activations are saved into a chosen folder, never over a file, and the 
   expect(await listing(page, 'saved')).toEqual(files);
 
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await until('nothing', (s) => s.data.files.length === 0, 10);
+  await until('nothing', (s) => s.data.files.length === 0);
   await chooseFolder(lab, 6 * T);
-  await configure(page, { ...SMALL, batch: '16', steps: '5' });
+  await configure(page, { ...SWEEP, batch: '16', steps: '5' });
   await on(page).start.click();
-  await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'), 60);
+  await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
 
   await page.reload();
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await page.getByRole('button', { name: 'Reconnect to saved' }).click();
-  const { data } = await until('the same rows', (s) => s.data.shards?.rows === 6 * T, 15);
+  const { data } = await until('the same rows', (s) => s.data.shards?.rows === 6 * T);
   expect(data.files[0]).toMatchObject({ path: `saved/${name}`, hasTokens: true });
 });
 
@@ -184,10 +178,10 @@ journey('saving that is cancelled, or fails, says what is there: whole shards on
   await holdSecondWrite(page);
   await save.click();
   await page.getByText(/^1\s020 of 3\s200 rows written$/).waitFor();
-  await expect.poll(async () => Object.keys(await listing(page, 'left')).length, { timeout: 30_000 }).toBeGreaterThan(1);
+  await expect.poll(async () => Object.keys(await listing(page, 'left')).length).toBeGreaterThan(1);
   await page.reload();
   await stubPicker(page, 'left');
-  await lab.until('device', (s) => s.device !== undefined, 30);
+  await lab.until('device', (s) => s.device !== undefined);
   const { files } = await chooseFolder(lab, perShard);
   expect(files.filter((file) => file.ok).map((file) => file.path)).toEqual([expect.stringMatching(/_00000\.safetensors$/)]);
   for (const file of files.filter(({ ok }) => !ok)) expect(file.error, file.path).toMatch(/\w/);
@@ -200,21 +194,20 @@ journey('files of a folder change, go and may not be read while runs train: they
   const [first = '', second = ''] = writeShards(2);
   await stubPicker(page, 'acts');
   for (const path of [first, second]) await writeInto(page, 'acts', basename(path), readFileSync(path));
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await chooseFolder(lab, 2 * ROWS);
-  await configure(page, { ...SMALL, steps: '100000' });
+  await configure(page, { ...SWEEP, steps: '100000' });
   await on(page).start.click();
-  await until('an evaluation', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3 && run.metrics), 60);
+  await until('an evaluation', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3 && run.metrics));
 
   // Written again: what was opened is stale, and the handle leads to the new file.
   await writeInto(page, 'acts', 'shard_1.safetensors', readFileSync(second));
-  const changed = await until('pause', (s) => s.session.trouble !== undefined, 60);
+  const changed = await until('pause', (s) => s.session.trouble !== undefined);
   expect(changed.session).toMatchObject({ phase: 'paused', trouble: { path: 'acts/shard_1.safetensors' } });
   await retry.click();
   const going = await until(
     'further steps',
     (s) => s.session.trouble === undefined && s.runs.every((run, i) => run.step > (changed.runs[i]?.step ?? 0) + 20),
-    60,
   );
   expect(going.data.shards?.filter).toMatch(/^acts\/shard_1\.safetensors opened anew after \d+ rows$/);
 
@@ -225,7 +218,7 @@ journey('files of a folder change, go and may not be read while runs train: they
     handle.requestPermission = async () => 'denied';
   });
   await writeInto(page, 'acts', 'shard_1.safetensors', readFileSync(second));
-  const denied = await until('pause', (s) => s.session.trouble !== undefined, 60);
+  const denied = await until('pause', (s) => s.session.trouble !== undefined);
   await retry.click();
   await page.getByText(/shard_1\.safetensors is still not readable: the browser was not allowed to read it\./).waitFor();
   expect((await lab.state()).session.trouble).toBeDefined();
@@ -236,18 +229,17 @@ journey('files of a folder change, go and may not be read while runs train: they
   await until(
     'further steps',
     (s) => s.session.trouble === undefined && s.runs.every((run, i) => run.step > (denied.runs[i]?.step ?? 0) + 20),
-    60,
   );
 
   await page.evaluate(async () => {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('acts');
     await folder.removeEntry('shard_0.safetensors');
   });
-  await until('pause', (s) => s.session.trouble?.path === 'acts/shard_0.safetensors', 60);
+  await until('pause', (s) => s.session.trouble?.path === 'acts/shard_0.safetensors');
   await retry.click();
   await page.getByText(/shard_0\.safetensors is still not readable/).waitFor();
   await choices.getByRole('button', { name: 'Stop' }).click();
-  const { runs } = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'), 30);
+  const { runs } = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'));
   const download = page.waitForEvent('download', (file) => file.suggestedFilename() === 'sae_weights.safetensors');
   await on(page).saveRun.click();
   const weights = readFileSync(await (await download).path());

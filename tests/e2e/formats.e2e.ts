@@ -6,8 +6,8 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect } from 'vitest';
 import { fixturePath } from '../fixtures';
 import { randoms } from '../gpu';
-import { configure, dropFiles, type Journey, journey, on, withBrowser } from './lab';
-import { ROWS, readShapes, WIDTH, writeShards, writeTensors } from './shards';
+import { configure, dropFiles, type Journey, journey, on, SMALL, withBrowser } from './lab';
+import { modelFiles, ROWS, readShapes, WIDTH, writeShards, writeTensors } from './shards';
 
 withBrowser();
 
@@ -24,16 +24,9 @@ const good = (name: string) => fixturePath(`formats/good/${name}`);
 const bad = (name: string) => fixturePath(`formats/bad/${name}`);
 const EXPECTED = JSON.parse(readFileSync(fixturePath('formats/index.json'), 'utf8')) as Record<string, Expected>;
 
-const SMALL = {
-  'widths.baseline': '48',
-  'widths.gated': '32',
-  'lambdas.baseline': '0.1',
-  'lambdas.gated': '0.2',
-  batch: '32',
-  evalEvery: '1',
-} as const;
+const SWEEP = { ...SMALL, batch: '32' } as const;
 
-const device = ({ until }: Journey) => until('device', (s) => s.device !== undefined, 30);
+const device = ({ until }: Journey) => until('device', (s) => s.device !== undefined);
 const files = (lab: Journey) => lab.page.getByRole('list', { name: 'Files' });
 
 journey('a file of every format: rows and width as they are in it, tokens and hook as badges', {}, async (lab) => {
@@ -42,7 +35,7 @@ journey('a file of every format: rows and width as they are in it, tokens and ho
   for (const [name, { rows, d, tokens, hook, choice, sidecar }] of Object.entries(EXPECTED)) {
     if (choice) continue;
     await dropFiles(page, [good(name.replace(/\/$/, '')), ...(sidecar ? [good(sidecar)] : [])]);
-    const { data } = await until(`rows of ${name}`, (s) => s.data.shards !== undefined, 30);
+    const { data } = await until(`rows of ${name}`, (s) => s.data.shards !== undefined);
     expect(data.shards, name).toMatchObject({ source: 'shards', rows, d });
     await files(lab)
       .first()
@@ -52,7 +45,7 @@ journey('a file of every format: rows and width as they are in it, tokens and ho
     if (tokens) await files(lab).first().getByText('tokens', { exact: true }).waitFor();
     if (hook) await files(lab).first().getByText(hook, { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
-    await until('nothing', (s) => s.data.files.length === 0, 10);
+    await until('nothing', (s) => s.data.files.length === 0);
   }
 });
 
@@ -60,17 +53,17 @@ journey('what a file leaves open is asked for, and the answer is taken', {}, asy
   const { page, until } = lab;
   await device(lab);
   await dropFiles(page, [good('two_candidates.safetensors')]);
-  await until('question', (s) => s.data.files.some((file) => file.candidates?.length === 2), 30);
+  await until('question', (s) => s.data.files.some((file) => file.candidates?.length === 2));
   await page.getByRole('combobox', { name: 'Activations' }).selectOption('layer_4');
-  const { data } = await until('rows', (s) => s.data.shards !== undefined, 30);
+  const { data } = await until('rows', (s) => s.data.shards !== undefined);
   expect(data.shards).toMatchObject({ rows: 108, d: 20 });
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await until('nothing', (s) => s.data.files.length === 0, 10);
+  await until('nothing', (s) => s.data.files.length === 0);
 
   await dropFiles(page, [wordsNpy()]);
-  await until('question', (s) => s.data.files.some((file) => file.question === 'words-are-bf16'), 30);
+  await until('question', (s) => s.data.files.some((file) => file.question === 'words-are-bf16'));
   await page.getByRole('button', { name: 'Read as bf16' }).click();
-  const answered = await until('rows', (s) => s.data.shards !== undefined, 30);
+  const answered = await until('rows', (s) => s.data.shards !== undefined);
   expect(answered.data.shards).toMatchObject({ rows: 8, d: 4, dtype: 'bf16' });
 });
 
@@ -88,7 +81,7 @@ journey('bad files: each is refused by name with what to do, beside a good one i
   await device(lab);
   const names = ['truncated.npy', 'object.npy', 'legacy.pt', 'evil_zip.pt', 'int8.safetensors', 'random.safetensors'];
   await dropFiles(page, [good('f32.npy'), ...names.map(bad)]);
-  const { data } = await until('reports', (s) => s.data.files.length === names.length + 1, 30);
+  const { data } = await until('reports', (s) => s.data.files.length === names.length + 1);
   expect(data.shards?.rows).toBe(108);
   for (const name of names) {
     const report = data.files.find((file) => basename(file.path) === name);
@@ -112,10 +105,10 @@ journey('20 steps from a .npy: every run ends measured', {}, async (lab) => {
   const { page, until } = lab;
   await device(lab);
   await dropFiles(page, [good('f32.npy')]);
-  await until('rows', (s) => s.data.shards?.rows === 108, 30);
-  await configure(page, { ...SMALL, steps: '20' });
+  await until('rows', (s) => s.data.shards?.rows === 108);
+  await configure(page, { ...SWEEP, steps: '20' });
   await on(page).start.click();
-  const { runs, data } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'), 60);
+  const { runs, data } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
   for (const run of runs) expect(run.metrics?.r2, run.name).toEqual(expect.any(Number));
   expect(data.shards?.fingerprint).toMatch(/^[0-9a-f]{64}$/);
 });
@@ -149,7 +142,7 @@ journey('profile after the drop, a filter by a click, counted while training, fi
   const { page, until, state } = lab;
   await device(lab);
   await dropFiles(page, [sequences()]);
-  const { data } = await until('rows', (s) => s.data.shards !== undefined, 30);
+  const { data } = await until('rows', (s) => s.data.shards !== undefined);
   expect(data.files[0]).toMatchObject({ hasMask: true, hasTokens: true, sequence: LENGTH });
   expect(data.shards?.filter).toBe('without masked rows');
   await page.getByText('Percentiles of the norm').first().waitFor();
@@ -160,15 +153,15 @@ journey('profile after the drop, a filter by a click, counted while training, fi
   expect(grave.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([]);
 
   await page.getByRole('list', { name: 'Proposed' }).getByRole('button', { name: 'Drop', exact: true }).first().click();
-  await until('filter', (s) => s.data.shards?.filter === 'without masked rows, first positions', 10);
+  await until('filter', (s) => s.data.shards?.filter === 'without masked rows, first positions');
   await page.getByRole('textbox', { name: /^Token ids/ }).fill('x');
   await page.getByRole('textbox', { name: /^Token ids/ }).press('Enter');
   await page.getByText(/Token ids are whole numbers/).waitFor();
   await page.getByRole('textbox', { name: /^Token ids/ }).fill('7');
   await page.getByRole('textbox', { name: /^Token ids/ }).press('Enter');
-  await until('filter', (s) => s.data.shards?.filter === 'without masked rows, first positions, tokens 7', 10);
+  await until('filter', (s) => s.data.shards?.filter === 'without masked rows, first positions, tokens 7');
 
-  await configure(page, { ...SMALL, steps: '100000' });
+  await configure(page, { ...SWEEP, steps: '100000' });
   await on(page).start.click();
   const ids = Array.from(
     { length: SEQUENCES * LENGTH },
@@ -176,7 +169,7 @@ journey('profile after the drop, a filter by a click, counted while training, fi
   );
   // Of training rows after an epoch, of held-out rows after an evaluation.
   const counts = `${SEQUENCES / 2} masked, ${SEQUENCES} at first positions, ${ids.filter(Boolean).length} with special tokens`;
-  await until(`"${counts}"`, (s) => s.data.shards?.dropped === counts, 60);
+  await until(`"${counts}"`, (s) => s.data.shards?.dropped === counts);
   await page.getByText(counts).first().waitFor();
   await page.locator('details.filter > summary').click();
   await page.getByRole('checkbox', { name: /^Padding/ }).click({ force: true });
@@ -185,7 +178,7 @@ journey('profile after the drop, a filter by a click, counted while training, fi
   expect(await page.getByRole('checkbox', { name: /^Padding/ }).isChecked()).toBe(true);
 
   await on(page).stop.click();
-  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'), 30);
+  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'));
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Results JSON' }).click();
   const saved = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
@@ -202,13 +195,13 @@ journey('a file that disappears pauses the runs: it can be read again, or left o
   const [first, second] = writeShards(2) as [string, string];
   await device(lab);
   await dropFiles(page, [first, second]);
-  await until('rows', (s) => s.data.shards?.rows === 2 * ROWS, 30);
-  await configure(page, { ...SMALL, steps: '100000' });
+  await until('rows', (s) => s.data.shards?.rows === 2 * ROWS);
+  await configure(page, { ...SWEEP, steps: '100000' });
   await on(page).start.click();
-  await until('training', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
+  await until('training', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3));
 
   renameSync(second, `${second}.away`);
-  const paused = await until('pause', (s) => s.session.trouble !== undefined, 60);
+  const paused = await until('pause', (s) => s.session.trouble !== undefined);
   expect(paused.session).toMatchObject({ phase: 'paused', trouble: { path: basename(second) } });
   const steps = paused.runs.map((run) => run.step);
   await choices.getByRole('button', { name: 'Retry' }).click();
@@ -218,29 +211,24 @@ journey('a file that disappears pauses the runs: it can be read again, or left o
   const going = await until(
     'further steps',
     (s) => s.session.trouble === undefined && s.runs.every((run, i) => run.step > (steps[i] ?? 0) + 20),
-    60,
   );
   expect(going.data.shards?.filter).toMatch(/^shard_1\.safetensors opened anew after \d+ rows$/);
 
   // Another file under the same name, of another shape: its rows cannot take the place of the old ones.
   writeFileSync(second, writeTensors({ activations: { dtype: 'F32', shape: [8, WIDTH], data: randoms(8 * WIDTH, 1) } }));
-  await until('pause', (s) => s.session.trouble !== undefined, 60);
+  await until('pause', (s) => s.session.trouble !== undefined);
   await choices.getByRole('button', { name: 'Retry' }).click();
   await page.getByText(/has other rows than before \(rows: 8, was 256\)/).waitFor();
-  const { runs } = await until('the same pause', (s) => s.session.trouble !== undefined && s.session.phase === 'paused', 10);
+  const { runs } = await until('the same pause', (s) => s.session.trouble !== undefined && s.session.phase === 'paused');
   await choices.getByRole('button', { name: 'Skip the file' }).click();
-  await until(
-    'further steps',
-    (s) => s.session.trouble === undefined && s.runs.every((run, i) => run.step > (runs[i]?.step ?? 0) + 20),
-    60,
-  );
+  await until('further steps', (s) => s.session.trouble === undefined && s.runs.every((run, i) => run.step > (runs[i]?.step ?? 0) + 20));
 
   renameSync(first, `${first}.away`);
-  const last = await until('pause', (s) => s.session.trouble !== undefined, 60);
+  const last = await until('pause', (s) => s.session.trouble !== undefined);
   expect(last.session.trouble?.whyNoSkip).toBe('no other file is left to train on');
   expect(await choices.getByRole('button', { name: 'Skip the file' }).isDisabled()).toBe(true);
   await choices.getByRole('button', { name: 'Stop' }).click();
-  const ended = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped') && s.session.trouble === undefined, 30);
+  const ended = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped') && s.session.trouble === undefined);
   for (const run of ended.runs) {
     expect(run.metrics, 'what was measured stays').toBeDefined();
     expect(run.message).toMatch(/not measured at its end/);
@@ -254,12 +242,12 @@ journey('a dropped folder is offered again after a reload, until it is forgotten
   copyFileSync(good('f32.npy'), join(folder, 'a.npy'));
   await device(lab);
   await dropFiles(page, [folder]);
-  await until('rows', (s) => s.data.shards?.rows === 108, 30);
+  await until('rows', (s) => s.data.shards?.rows === 108);
   await page.reload();
   await device(lab);
   const again = page.getByRole('button', { name: `Reconnect to ${basename(folder)}` });
   await again.click();
-  await until('the same rows', (s) => s.data.shards?.rows === 108 && s.data.files[0]?.path === `${basename(folder)}/a.npy`, 15);
+  await until('the same rows', (s) => s.data.shards?.rows === 108 && s.data.files[0]?.path === `${basename(folder)}/a.npy`);
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
   await again.waitFor();
   await page.getByRole('button', { name: 'Forget what was dropped before' }).click();
@@ -270,19 +258,11 @@ journey('a dropped folder is offered again after a reload, until it is forgotten
   expect(await again.count()).toBe(0);
 });
 
-/** The GPT-2 fixture, and token sequences for it. */
-function modelFiles(): string[] {
-  const tokens = Int32Array.from(randoms(6 * 20, 3), (v) => Math.floor((v + 0.5) * 97));
-  const path = join(mkdtempSync(join(tmpdir(), 'lab-model-')), 'tokens.safetensors');
-  writeFileSync(path, writeTensors({ input_ids: { dtype: 'I32', shape: [6, 20], data: tokens } }));
-  return [fixturePath('lm/gpt2/config.json'), fixturePath('lm/gpt2/model.safetensors'), path];
-}
-
 journey('activations of a model are saved, whole windows up to the limit, and train when dropped again', {}, async (lab) => {
   const { page, until } = lab;
   await device(lab);
   await dropFiles(page, modelFiles());
-  const { data } = await until('model and text', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined, 30);
+  const { data } = await until('model and text', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined);
   await page.getByText('Save activations…').click();
   const rows = page.getByRole('textbox', { name: /^Rows at most/ });
   await rows.fill('none');
@@ -300,11 +280,11 @@ journey('activations of a model are saved, whole windows up to the limit, and tr
   const path = join(mkdtempSync(join(tmpdir(), 'lab-saved-')), download.suggestedFilename());
   copyFileSync(await download.path(), path);
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await until('nothing', (s) => s.data.files.length === 0, 10);
+  await until('nothing', (s) => s.data.files.length === 0);
   await dropFiles(page, [path]);
-  const again = await until('rows', (s) => s.data.shards?.rows === 60, 30);
+  const again = await until('rows', (s) => s.data.shards?.rows === 60);
   expect(again.data.files[0]).toMatchObject({ hasTokens: true, hookName: data.model?.hook, d: width });
-  await configure(page, { ...SMALL, batch: '16', steps: '5' });
+  await configure(page, { ...SWEEP, batch: '16', steps: '5' });
   await on(page).start.click();
-  await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'), 60);
+  await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
 });

@@ -45,16 +45,18 @@ export interface JourneyOptions {
   context?: BrowserContextOptions;
   /** Chromium's flags instead of the one that offers a software GPU. */
   flags?: string[];
-  timeout?: number;
 }
 
 export interface Journey {
   page: Page;
   address: string;
   state(): Promise<PageState>;
-  /** Waits until the page's state is as asked, or fails with what it was. */
-  until(what: string, isSo: (state: PageState) => boolean, seconds: number): Promise<PageState>;
+  /** Waits until the page's state is as asked; fails with what it was when nothing of it has changed for STALL_MS. */
+  until(what: string, isSo: (state: PageState) => boolean): Promise<PageState>;
 }
+
+/** A page of which nothing has changed for so long has stopped. A busy machine may take its time: no journey waits for a time, only for a state. */
+const STALL_MS = 180_000;
 
 let browser: Browser;
 let site: Awaited<ReturnType<typeof servePage>>;
@@ -72,52 +74,49 @@ export function withBrowser(): void {
 
 /** Defines a test in a fresh profile. On failure a picture is left in .cache/e2e. */
 export function journey(name: string, options: JourneyOptions, act: (lab: Journey) => Promise<void>): void {
-  test(
-    name,
-    async () => {
-      const own = options.flags ? await launchBrowser(options.flags) : undefined;
-      const context = await (own ?? browser).newContext({
-        viewport: { width: 1440, height: 900 },
-        acceptDownloads: true,
-        ...options.context,
+  test(name, async () => {
+    const own = options.flags ? await launchBrowser(options.flags) : undefined;
+    const context = await (own ?? browser).newContext({
+      viewport: { width: 1440, height: 900 },
+      acceptDownloads: true,
+      ...options.context,
+    });
+    try {
+      const faults: string[] = [];
+      // Workers' requests and messages reach the context too.
+      context.on('request', (request) => {
+        const url = request.url();
+        if (!url.startsWith(site.address) && !/^(data|blob|about):/.test(url)) faults.push(`request to another origin: ${url}`);
       });
+      context.on('console', (message) => {
+        if (message.type() === 'error') faults.push(`console error: ${message.text()}`);
+      });
+      context.on('weberror', (error) => {
+        faults.push(`uncaught: ${error.error().message}`);
+      });
+      const page = await context.newPage();
+      page.setDefaultTimeout(STALL_MS);
+      await page.exposeFunction('reportFault', (fault: string) => void faults.push(fault));
+      await page.addInitScript(watchPage);
+      if (options.hideWebGpu) await hideWebGpu(context);
+      await page.goto(site.address + (options.path ?? '?test=1'));
       try {
-        const faults: string[] = [];
-        // Workers' requests and messages reach the context too.
-        context.on('request', (request) => {
-          const url = request.url();
-          if (!url.startsWith(site.address) && !/^(data|blob|about):/.test(url)) faults.push(`request to another origin: ${url}`);
-        });
-        context.on('console', (message) => {
-          if (message.type() === 'error') faults.push(`console error: ${message.text()}`);
-        });
-        context.on('weberror', (error) => {
-          faults.push(`uncaught: ${error.error().message}`);
-        });
-        const page = await context.newPage();
-        await page.exposeFunction('reportFault', (fault: string) => void faults.push(fault));
-        await page.addInitScript(watchPage);
-        if (options.hideWebGpu) await hideWebGpu(context);
-        await page.goto(site.address + (options.path ?? '?test=1'));
-        try {
-          await act(openJourney(page, faults));
-          await settle(page);
-        } catch (error) {
-          mkdirSync('.cache/e2e', { recursive: true });
-          await page.screenshot({ path: `.cache/e2e/${name.replace(/\W+/g, '-')}.png`, fullPage: true }).catch(() => undefined);
-          if (error instanceof Error && faults.length > 0) error.message += `\nThe page also had:\n${faults.join('\n')}`;
-          throw error;
-        }
-        expect(faults).toEqual([]);
-      } finally {
-        // A script that is still on its way through `hideWebGpu` would find its response gone.
-        await context.unrouteAll({ behavior: 'wait' });
-        await context.close();
-        await own?.close();
+        await act(openJourney(page, faults));
+        await settle(page);
+      } catch (error) {
+        mkdirSync('.cache/e2e', { recursive: true });
+        await page.screenshot({ path: `.cache/e2e/${name.replace(/\W+/g, '-')}.png`, fullPage: true }).catch(() => undefined);
+        if (error instanceof Error && faults.length > 0) error.message += `\nThe page also had:\n${faults.join('\n')}`;
+        throw error;
       }
-    },
-    options.timeout,
-  );
+      expect(faults).toEqual([]);
+    } finally {
+      // A script that is still on its way through `hideWebGpu` would find its response gone.
+      await context.unrouteAll({ behavior: 'wait' });
+      await context.close();
+      await own?.close();
+    }
+  });
 }
 
 /** Runs in the page: CSP violations to the test, folder pickers hidden so that saving downloads. */
@@ -146,14 +145,18 @@ function openJourney(page: Page, faults: string[]): Journey {
       const { device, deviceProblem, data, session, runs } = lab.state();
       return { device, deviceProblem, data, session, runs };
     });
-  const until: Journey['until'] = async (what, isSo, seconds) => {
-    const deadline = performance.now() + seconds * 1000;
+  const until: Journey['until'] = async (what, isSo) => {
+    let last = '';
+    let changed = performance.now();
     for (;;) {
       const now = await state();
+      const seen = JSON.stringify(now);
+      if (seen !== last) [last, changed] = [seen, performance.now()];
       if (isSo(now)) return now;
       if (faults.length > 0) throw new Error(`waiting for ${what}: ${faults.join('\n')}`);
       if (now.session.phase === 'failed') throw new Error(`waiting for ${what}: the session failed: ${now.session.note}`);
-      if (performance.now() > deadline) throw new Error(`no ${what} within ${seconds} s; the page was: ${summary(now)}`);
+      if (performance.now() - changed > STALL_MS)
+        throw new Error(`no ${what}, and nothing has changed for ${STALL_MS / 1000} s; the page was: ${summary(now)}`);
       await page.waitForTimeout(250);
     }
   };
@@ -173,6 +176,18 @@ export async function settle(page: Page): Promise<void> {
   await page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
 }
 
+/** A value that has come to rest: read again and again until it was the same three times in a row. */
+export async function steady<T>(page: Page, read: () => Promise<T>): Promise<T> {
+  let value = await read();
+  for (let same = 0; same < 2; ) {
+    await page.waitForTimeout(500);
+    const next = await read();
+    same = JSON.stringify(next) === JSON.stringify(value) ? same + 1 : 0;
+    value = next;
+  }
+  return value;
+}
+
 /** A real drop of files or folders by path, as the operating system does it. */
 export async function dropFiles(page: Page, paths: string[]): Promise<void> {
   const box = await on(page).dropZone.boundingBox();
@@ -182,6 +197,16 @@ export async function dropFiles(page: Page, paths: string[]): Promise<void> {
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await cdp.send('Input.dispatchDragEvent', { type, ...where });
   await cdp.detach();
 }
+
+/** Two small runs, one of each kind, evaluated often. */
+export const SMALL = {
+  'widths.baseline': '48',
+  'widths.gated': '32',
+  'lambdas.baseline': '0.1',
+  'lambdas.gated': '0.2',
+  batch: '64',
+  evalEvery: '1',
+} as const satisfies Partial<Record<SettingKey, string>>;
 
 /** Types settings into the form, opening "All fields" when one of them is there. */
 export async function configure(page: Page, values: Partial<Record<SettingKey, string>>): Promise<void> {
@@ -211,14 +236,14 @@ interface TraceEvent {
 }
 
 /**
- * Every task of the page's main thread over some seconds. Processor time is what the page can answer for: on a machine
+ * Every task of the page's main thread while `work` is under way. Processor time is what the page can answer for: on a machine
  * without a GPU the software rasteriser takes every core, and the clock counts the time spent waiting for one.
  */
-export async function traceTasks(page: Page, seconds: number): Promise<Task[]> {
+export async function traceTasks(page: Page, work: () => Promise<unknown>): Promise<Task[]> {
   const owner = page.context().browser();
   if (!owner) throw new Error('the page has no browser');
   await owner.startTracing(page, { categories: ['disabled-by-default-devtools.timeline'] });
-  await page.waitForTimeout(seconds * 1000);
+  await work();
   const { traceEvents } = JSON.parse((await owner.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
   const threads = traceEvents.filter((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain');
   return traceEvents

@@ -2,32 +2,14 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { fixturePath } from '../fixtures';
 import { randoms } from '../gpu';
-import { configure, dropFiles, journey, on, settle, withBrowser } from './lab';
-import { ROWS, writeShards, writeTensors } from './shards';
+import { configure, dropFiles, journey, on, SMALL, settle, steady, withBrowser } from './lab';
+import { modelFiles, ROWS, writeShards, writeTensors } from './shards';
 
 withBrowser();
 
-const SMALL = {
-  'widths.baseline': '48',
-  'widths.gated': '32',
-  'lambdas.baseline': '0.1',
-  'lambdas.gated': '0.2',
-  batch: '64',
-  evalEvery: '1',
-} as const;
 /** Width of the fixture model's `blocks.*.mlp.hook_post`. */
 const D_MLP = 80;
-
-/** The GPT-2 fixture's folder without its dump of expected values, and token sequences for it. */
-function modelFiles(): string[] {
-  const folder = mkdtempSync(join(tmpdir(), 'lab-model-'));
-  const tokens = Int32Array.from(randoms(6 * 20, 3), (v) => Math.floor((v + 0.5) * 97));
-  const path = join(folder, 'tokens.safetensors');
-  writeFileSync(path, writeTensors({ input_ids: { dtype: 'I32', shape: [6, 20], data: tokens } }));
-  return [fixturePath('lm/gpt2/config.json'), fixturePath('lm/gpt2/model.safetensors'), path];
-}
 
 function wideShard(): string {
   const path = join(mkdtempSync(join(tmpdir(), 'lab-wide-')), 'shard_0.safetensors');
@@ -36,13 +18,13 @@ function wideShard(): string {
 }
 
 journey('shards with their language model: loss recovered is measured and named', {}, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, [wideShard(), ...modelFiles()]);
-  const { data } = await until('model and text', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined, 30);
+  const { data } = await until('model and text', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined);
   expect(data.model).toMatchObject({ family: 'GPT-2', hook: 'blocks.0.mlp.hook_post' });
   await configure(page, { ...SMALL, steps: '30' });
   await on(page).start.click();
-  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'), 90);
+  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
   for (const { quality, metrics } of runs) {
     expect(quality).toBe('loss_recovered');
     expect(metrics?.ce_clean).toBeGreaterThan(0);
@@ -56,9 +38,9 @@ journey('shards with their language model: loss recovered is measured and named'
 });
 
 journey('a model that does not fit the shards is said so, and R² stays R²', {}, async ({ page, until }) => {
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, [...writeShards(1), ...modelFiles()]);
-  const { data } = await until('model', (s) => s.data.model !== undefined, 30);
+  const { data } = await until('model', (s) => s.data.model !== undefined);
   expect(data.model?.problem).toMatch(/16 wide/);
   expect(data.shards?.rows).toBe(ROWS);
   await page
@@ -67,37 +49,35 @@ journey('a model that does not fit the shards is said so, and R² stays R²', {}
     .waitFor();
   await configure(page, { ...SMALL, steps: '5' });
   await on(page).start.click();
-  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'), 60);
+  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
   expect(runs.every((run) => run.quality === 'r2' && run.metrics?.loss_recovered === undefined)).toBe(true);
 });
 
 journey('pause, step, resume, add runs, stop', {}, async ({ page, until, state }) => {
   const control = (name: string) => page.getByRole('group', { name: 'Training' }).getByRole('button', { name, exact: true });
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, writeShards(2));
-  await until('rows', (s) => s.data.shards !== undefined, 30);
+  await until('rows', (s) => s.data.shards !== undefined);
   await configure(page, { ...SMALL, steps: '100000' });
   await on(page).start.click();
-  await until('training', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
+  await until('training', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3));
   await control('Pause').click();
-  await until('pause', (s) => s.runs.every((run) => run.state === 'paused'), 10);
-  await page.waitForTimeout(700);
-  const paused = (await state()).runs.map((run) => run.step);
+  await until('pause', (s) => s.runs.every((run) => run.state === 'paused'));
+  const paused = await steady(page, async () => (await state()).runs.map((run) => run.step));
   await control('Step').click();
-  await until('one step more', (s) => s.runs.every((run, i) => run.step === (paused[i] as number) + 1), 10);
+  await until('one step more', (s) => s.runs.every((run, i) => run.step === (paused[i] as number) + 1));
   await control('Resume').click();
-  await until('more steps', (s) => s.runs.every((run, i) => run.step > (paused[i] as number) + 2), 20);
+  await until('more steps', (s) => s.runs.every((run, i) => run.step > (paused[i] as number) + 2));
 
   await configure(page, { 'lambdas.gated': '0.5', 'lambdas.baseline': '0.3' });
   await page.getByRole('button', { name: /^add \d+ runs?/i }).click();
   const { runs } = await until(
     'four runs in training',
     (s) => s.runs.length === 4 && s.runs.every((run) => run.state === 'training' && run.step > 2),
-    60,
   );
   expect(runs[0]?.step).toBeGreaterThan(runs[3]?.step as number);
   await on(page).stop.click();
-  const ended = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'), 30);
+  const ended = await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'));
   expect(ended.runs.every((run) => run.metrics !== undefined)).toBe(true);
 });
 
@@ -105,34 +85,30 @@ journey(
   'the GPU process crashes: said, runs keep their last evaluation, and the lab opens the GPU again',
   {},
   async ({ page, until, state }) => {
-    await until('device', (s) => s.device !== undefined, 30);
+    await until('device', (s) => s.device !== undefined);
     await dropFiles(page, writeShards(2));
-    await until('rows', (s) => s.data.shards !== undefined, 30);
+    await until('rows', (s) => s.data.shards !== undefined);
     await page.locator('details.filter > summary').click();
     await page.getByRole('textbox', { name: /^Norm above/ }).fill('1000');
     await page.getByRole('textbox', { name: /^Norm above/ }).press('Enter');
-    await until('filter', (s) => s.data.shards?.filter !== undefined, 10);
+    await until('filter', (s) => s.data.shards?.filter !== undefined);
     await configure(page, { ...SMALL, steps: '100000' });
     await on(page).start.click();
-    await until('an evaluation', (s) => s.runs.length === 2 && s.runs.every((run) => run.metrics !== undefined), 60);
+    await until('an evaluation', (s) => s.runs.length === 2 && s.runs.every((run) => run.metrics !== undefined));
     const cdp = await (
       page.context().browser() as NonNullable<ReturnType<ReturnType<typeof page.context>['browser']>>
     ).newBrowserCDPSession();
     await cdp.send('Browser.crashGpuProcess').catch(() => undefined);
-    await expect
-      .poll(async () => (await state()).runs.every((run) => run.state === 'interrupted' && run.metrics !== undefined), { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(async () => (await state()).runs.every((run) => run.state === 'interrupted' && run.metrics !== undefined)).toBe(true);
     await page
       .getByText(/GPU was (lost|reset)/i)
       .first()
       .waitFor();
     await page.getByRole('button', { name: 'Open the GPU again' }).click();
-    await expect.poll(async () => (await state()).data.shards?.rows, { timeout: 30_000 }).toBe(2 * ROWS);
+    await expect.poll(async () => (await state()).data.shards?.rows).toBe(2 * ROWS);
     expect((await state()).data.shards?.filter, 'what was asked for still holds').toBe('without rows with a norm above 1000');
     await configure(page, { ...SMALL, steps: '10' });
     await on(page).start.click();
-    await expect
-      .poll(async () => (await state()).runs.map((run) => run.state), { timeout: 60_000 })
-      .toEqual(['interrupted', 'interrupted', 'done', 'done']);
+    await expect.poll(async () => (await state()).runs.map((run) => run.state)).toEqual(['interrupted', 'interrupted', 'done', 'done']);
   },
 );

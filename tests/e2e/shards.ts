@@ -2,6 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fixturePath } from '../fixtures';
 import { randoms } from '../gpu';
 
 export const ROWS = 256;
@@ -70,4 +71,12 @@ export function readShapes(bytes: Buffer): Record<string, number[]> {
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString('utf8')) as Record<string, { shape: number[] }>;
   delete (header as Record<string, unknown>).__metadata__;
   return Object.fromEntries(Object.entries(header).map(([name, { shape }]) => [name, shape]));
+}
+
+/** The GPT-2 fixture, and six sequences of 20 tokens for it. */
+export function modelFiles(): string[] {
+  const tokens = Int32Array.from(randoms(6 * 20, 3), (v) => Math.floor((v + 0.5) * 97));
+  const path = join(mkdtempSync(join(tmpdir(), 'lab-model-')), 'tokens.safetensors');
+  writeFileSync(path, writeTensors({ input_ids: { dtype: 'I32', shape: [6, 20], data: tokens } }));
+  return [fixturePath('lm/gpt2/config.json'), fixturePath('lm/gpt2/model.safetensors'), path];
 }

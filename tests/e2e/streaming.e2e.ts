@@ -3,20 +3,12 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { configure, dropFiles, type Journey, journey, on, settle, withBrowser } from './lab';
+import { configure, dropFiles, type Journey, journey, on, SMALL, settle, withBrowser } from './lab';
 import { ROWS, writeShards } from './shards';
 
 withBrowser();
 
-const SMALL = {
-  'widths.baseline': '48',
-  'widths.gated': '32',
-  'lambdas.baseline': '0.1',
-  'lambdas.gated': '0.2',
-  batch: '64',
-  evalEvery: '1',
-  steps: '1000000',
-} as const;
+const SWEEP = { ...SMALL, steps: '1000000' } as const;
 
 /** The worker that reads files, when there is one. */
 const reader = (page: Page) => page.workers().find((worker) => /readerWorker/.test(worker.url()));
@@ -24,10 +16,10 @@ const shares = (page: Page) => page.getByRole('group', { name: 'Where the time g
 
 async function train({ page, until }: Journey): Promise<string[]> {
   const paths = writeShards(3);
-  await until('device', (s) => s.device !== undefined, 30);
+  await until('device', (s) => s.device !== undefined);
   await dropFiles(page, paths);
-  await until('rows of three shards', (s) => s.data.shards?.rows === 3 * ROWS, 30);
-  await configure(page, SMALL);
+  await until('rows of three shards', (s) => s.data.shards?.rows === 3 * ROWS);
+  await configure(page, SWEEP);
   expect(reader(page), 'no worker before there is something to read').toBeUndefined();
   expect(await shares(page).count(), 'no shares before they are measured').toBe(0);
   await on(page).start.click();
@@ -37,8 +29,8 @@ async function train({ page, until }: Journey): Promise<string[]> {
 journey('dropped shards are read in a worker of their own, which ends with the data', {}, async (lab) => {
   const { page, until } = lab;
   await train(lab);
-  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
-  await expect.poll(() => reader(page)?.url(), { timeout: 10_000 }).toBeDefined();
+  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3));
+  await expect.poll(() => reader(page)?.url()).toBeDefined();
   // Blocks that leave it from now on.
   await reader(page)?.evaluate(() => {
     const scope = self as unknown as {
@@ -53,22 +45,20 @@ journey('dropped shards are read in a worker of their own, which ends with the d
       if (reply.value?.block) scope.sent.push(reply.value.block.bytes.byteLength);
     };
   });
-  await expect
-    .poll(() => reader(page)?.evaluate(() => (self as unknown as { sent: number[] }).sent.length), { timeout: 60_000 })
-    .toBeGreaterThan(5);
+  await expect.poll(() => reader(page)?.evaluate(() => (self as unknown as { sent: number[] }).sent.length)).toBeGreaterThan(5);
   const left = await reader(page)?.evaluate(() => (self as unknown as { sent: number[] }).sent);
   expect(left?.every((bytes) => bytes === 0)).toBe(true);
   await on(page).stop.click();
-  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'), 30);
+  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'));
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
-  await until('no data', (s) => s.data.shards === undefined, 10);
-  await expect.poll(() => reader(page), { timeout: 10_000 }).toBeUndefined();
+  await until('no data', (s) => s.data.shards === undefined);
+  await expect.poll(() => reader(page)).toBeUndefined();
 });
 
 journey('the page shows what share of the time went where, each with its definition', {}, async (lab) => {
   const { page, until } = lab;
   await train(lab);
-  const { session } = await until('shares', (s) => s.session.gpuShare !== undefined && (s.session.evalShare ?? 0) > 0, 60);
+  const { session } = await until('shares', (s) => s.session.gpuShare !== undefined && (s.session.evalShare ?? 0) > 0);
   const measured = [session.dataShare, session.gpuShare, session.evalShare].map(Number);
   for (const share of measured) expect(share).toBeGreaterThanOrEqual(0);
   expect(measured.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(1);
@@ -86,11 +76,11 @@ journey('the page shows what share of the time went where, each with its definit
 journey('a shard that changes on disk while it trains is named, with what to do', {}, async (lab) => {
   const { page, until } = lab;
   const [, changed] = (await train(lab)) as [string, string];
-  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
+  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3));
   writeFileSync(changed, readFileSync(changed).subarray(0, 1000));
   const told = page.getByRole('alert').filter({ hasText: basename(changed) });
-  await told.getByText(/cannot be read any more .*drop it again/).waitFor({ timeout: 60_000 });
-  await until('pause', (s) => s.session.phase === 'paused', 10);
+  await told.getByText(/cannot be read any more .*drop it again/).waitFor();
+  await until('pause', (s) => s.session.phase === 'paused');
 });
 
 /** Runs in the page: a file through the reader as `BlockStream` asks for it, and plainly, turn about. Seconds of each. */
@@ -141,10 +131,10 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 journey('reading 256 MB through the reader, beside a plain sequential read of the same file', {}, async (lab) => {
   const { page, until } = lab;
   await train(lab);
-  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3), 60);
+  await until('steps', (s) => s.runs.length === 2 && s.runs.every((run) => run.step > 3));
   const address = reader(page)?.url() as string;
   await on(page).stop.click();
-  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'), 30);
+  await until('stop', (s) => s.runs.every((run) => run.state === 'stopped'));
 
   const [rows, d] = [166_000, 768];
   const folder = mkdtempSync(join(tmpdir(), 'lab-'));

@@ -4,8 +4,10 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/e2e/**/*.e2e.ts'],
-    testTimeout: 240_000,
-    hookTimeout: 60_000,
+    // Generous: a busy machine may be ten times slower, and a journey that has stopped says so itself (STALL_MS in lab.ts).
+    testTimeout: 1_200_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 180_000, interval: 100 } },
     pool: 'forks',
     fileParallelism: false,
   },
