@@ -1,10 +1,10 @@
 /** The benchmark's platform in a page's worker: the browser's WebGPU, no clock of processor time, the origin-private file system. */
 
 import { BlobSource } from '../../src/data/bytes/byteSource';
+import { browserName } from '../../src/util/browser';
 import { messageOf } from '../../src/util/errors';
 import type { Platform, StoredFile } from '../context';
 import { noting } from '../peers/devices';
-import { browserName } from './browserName';
 
 const FILE = 'benchmark-rows.safetensors';
 

@@ -5,6 +5,7 @@
  * works on a machine with the same numbers; what was asked and what the adapter offers is kept for messages.
  */
 import { messageOf } from '../util/errors';
+import { insteadOfSoftware, type Place, thisPlace, withoutAdapter, withoutWebGpu } from './advice';
 import { KernelCache } from './kernel';
 
 /** The limits a configuration may need beyond WebGPU's defaults; bytes. */
@@ -20,6 +21,8 @@ export interface AdapterSummary {
   architecture: string;
   /** True for CPU rasterisers (SwiftShader, llvmpipe): everything works, a hundred times slower. */
   isSoftware: boolean;
+  /** How to get a real GPU in place of a processor, where something is known. */
+  advice?: string;
 }
 
 export type GpuFailure = 'no-webgpu' | 'no-adapter' | 'limits' | 'device';
@@ -61,12 +64,65 @@ const OPTIONAL_FEATURES: GPUFeatureName[] = ['subgroups'];
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** Whether an adapter is a processor. */
-export const isSoftware = ({ isFallbackAdapter, description, device, architecture, vendor }: GPUAdapterInfo): boolean =>
-  isFallbackAdapter === true || [description, device, architecture, vendor].some((words) => SOFTWARE.test(words));
+export const isSoftware = ({ isFallbackAdapter, description, device, architecture, vendor }: Partial<GPUAdapterInfo>): boolean =>
+  isFallbackAdapter === true || [description, device, architecture, vendor].some((words) => words !== undefined && SOFTWARE.test(words));
 
-function summarise(info: GPUAdapterInfo): AdapterSummary {
-  const name = info.description || [info.vendor, info.architecture || info.device].filter(Boolean).join(' ') || 'unnamed GPU';
-  return { name, vendor: info.vendor, architecture: info.architecture, isSoftware: isSoftware(info) };
+function summarise(info: Partial<GPUAdapterInfo>, place: Place): AdapterSummary {
+  const { vendor = '', architecture = '' } = info;
+  const name = info.description || [vendor, architecture || info.device].filter(Boolean).join(' ') || 'unnamed GPU';
+  const software = isSoftware(info);
+  const advice = software ? insteadOfSoftware(place) : undefined;
+  return { name, vendor, architecture, isSoftware: software, ...(advice !== undefined && { advice }) };
+}
+
+/** Adapters as older browsers have them. */
+interface OlderAdapter {
+  info?: GPUAdapterInfo;
+  requestAdapterInfo?(): Promise<GPUAdapterInfo>;
+  isFallbackAdapter?: boolean;
+}
+
+/**
+ * What an adapter says of itself.
+ * WORKAROUND: `adapter.info` is missing before Chrome 127, where `requestAdapterInfo()` gives it, and `isFallbackAdapter`
+ * stood on the adapter itself. Delete when none of them is in use.
+ */
+async function infoOf(adapter: GPUAdapter): Promise<Partial<GPUAdapterInfo>> {
+  const older = adapter as OlderAdapter;
+  if (older.info) return older.info;
+  const { vendor, architecture, device, description } = (await older.requestAdapterInfo?.().catch(() => undefined)) ?? {};
+  const known = Object.entries({ vendor, architecture, device, description }).filter(([, words]) => words !== undefined);
+  return { ...Object.fromEntries(known), ...(older.isFallbackAdapter !== undefined && { isFallbackAdapter: older.isFallbackAdapter }) };
+}
+
+/** Waits before each try for an adapter, in milliseconds. */
+const TRIES_MS = [0, 250, 1000];
+
+export interface OpenOptions {
+  /** Where the code runs, for advice; this thread unless told. */
+  place?: Place;
+  wait?(ms: number): Promise<void>;
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/**
+ * An adapter, asked for more than once: Firefox and a GPU process that is still starting answer the first question with null, and some
+ * drivers offer nothing under a power preference.
+ */
+async function adapterOf(entry: GPU, place: Place, wait: (ms: number) => Promise<void>): Promise<GPUAdapter> {
+  let refusal = '';
+  for (const [tried, ms] of TRIES_MS.entries()) {
+    if (ms > 0) await wait(ms);
+    try {
+      const adapter = await entry.requestAdapter(tried < TRIES_MS.length - 1 ? { powerPreference: 'high-performance' } : undefined);
+      if (adapter) return adapter;
+    } catch (cause) {
+      // Firefox rejects where WebGPU is turned off.
+      refusal = ` (${messageOf(cause)})`;
+    }
+  }
+  throw new GpuUnavailableError('no-adapter', `${withoutAdapter(place)}${refusal}`);
 }
 
 /**
@@ -74,22 +130,14 @@ function summarise(info: GPUAdapterInfo): AdapterSummary {
  * @param entry `navigator.gpu`, or Dawn's in Node.
  * @param needs bytes beyond the defaults; 'largest' takes the adapter's own two buffer limits, so that a sweep sized later fits if
  *   anything does (sizes are checked against what was got, and said, before anything is allocated).
- * @throws GpuUnavailableError with the reason, when there is no adapter or it cannot hold what is needed.
+ * @throws GpuUnavailableError with the reason and what to do in this browser, when there is no adapter or it cannot hold what is needed.
  */
-export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest' = {}): Promise<Gpu> {
-  if (!entry) {
-    throw new GpuUnavailableError(
-      'no-webgpu',
-      'This browser has no WebGPU. Use Chrome or Edge 113+, Safari 26+ or Firefox 141+, over https or localhost.',
-    );
-  }
-  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    throw new GpuUnavailableError(
-      'no-adapter',
-      'WebGPU is there but no GPU was offered. In Chrome, turn on hardware acceleration (Settings, System) and see chrome://gpu; in Node, install a Vulkan driver (npm test prints the command).',
-    );
-  }
+export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest' = {}, options: OpenOptions = {}): Promise<Gpu> {
+  const { place = thisPlace(), wait = sleep } = options;
+  if (!entry) throw new GpuUnavailableError('no-webgpu', withoutWebGpu(place));
+  const adapter = await adapterOf(entry, place, wait);
+  const info = await infoOf(adapter);
+  const summary = summarise(info, place);
   const requiredLimits: Record<string, number> = {};
   const wanted =
     needs === 'largest'
@@ -100,7 +148,7 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
     if (need > offered) {
       throw new GpuUnavailableError(
         'limits',
-        `This configuration needs ${name} = ${need} bytes; ${summarise(adapter.info).name} offers ${offered}. Lower the width, the batch or the number of runs.`,
+        `This configuration needs ${name} = ${need} bytes; ${summary.name} offers ${offered}. Lower the width, the batch or the number of runs.`,
       );
     }
     const standard = DEFAULT_LIMITS[name];
@@ -113,6 +161,8 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
   } catch (cause) {
     throw new GpuUnavailableError('device', `The GPU refused to open: ${messageOf(cause)}`);
   }
+  // WORKAROUND: Safari 26's device lacks `adapterInfo`, which kernels ask for the sizes of subgroups. Delete when Safari has it.
+  if (!(device as { adapterInfo?: GPUAdapterInfo }).adapterInfo) Object.defineProperty(device, 'adapterInfo', { value: info });
   let firstError: string | undefined;
   let lossMessage: string | undefined;
   device.onuncapturederror = (event) => {
@@ -125,7 +175,7 @@ export async function openGpu(entry: GPU | undefined, needs: GpuNeeds | 'largest
   return {
     device,
     queue: device.queue,
-    adapter: summarise(adapter.info),
+    adapter: summary,
     limits: device.limits,
     kernels: new KernelCache(device),
     lost,

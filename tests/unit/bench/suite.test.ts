@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CASES, LETTERS } from '../../../bench/cases';
-import { browserName } from '../../../bench/page/browserName';
 import { checkDevice, lastDevice, noting } from '../../../bench/peers/devices';
 import { deadlineOf, order, until } from '../../../bench/suite';
+import { browserName } from '../../../src/util/browser';
 
 describe('a quick run', () => {
   it('leaves the longest case for last; a full one goes by letter', () => {
