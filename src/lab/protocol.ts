@@ -274,6 +274,8 @@ export type Command =
   | { type: 'profile' }
   | { type: 'choose-hook'; hook: string }
   | { type: 'clear-data' }
+  /** What was cleared last, as it was; refused once other files are there. */
+  | { type: 'undo-clear' }
   | { type: 'estimate'; config: SweepConfig }
   /** Starts the runs of a sweep; with others already training they join on the same batches. */
   | { type: 'start'; config: SweepConfig }

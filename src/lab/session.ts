@@ -20,7 +20,7 @@ import { harvestShard } from './saveActivations';
 import { changedShared, experimentOptions, sessionState } from './sessionState';
 import { Training } from './training';
 import { Turns } from './turns';
-import { Workspace } from './workspace';
+import { Workspace, type WorkspaceMemory } from './workspace';
 
 export class Session {
   private gpu: Gpu | undefined;
@@ -42,6 +42,7 @@ export class Session {
   private harvestIsCancelled = false;
   /** The file that the paused runs wait for. */
   private readonly fileWait = new FileWait();
+  private cleared: WorkspaceMemory | undefined;
 
   /** @param demoBase address of the folder with the demo's files. @param reader reads shards in another worker. */
   constructor(
@@ -70,7 +71,9 @@ export class Session {
       case 'choose-hook':
         return this.inTurn(() => this.changeData(async (workspace) => workspace.chooseHook(command.hook)));
       case 'clear-data':
-        return this.inTurn(() => this.changeData(async (workspace) => workspace.clear(textSizes(this.gpu?.adapter.isSoftware === true))));
+        return this.inTurn(() => this.changeData(async (workspace) => this.clear(workspace)));
+      case 'undo-clear':
+        return this.inTurn(() => this.changeData((workspace) => this.undoClear(workspace)));
       case 'estimate':
         return this.estimate(command.config);
       case 'start':
@@ -124,7 +127,7 @@ export class Session {
     gpu.lost.then((info) => {
       if (info.reason !== 'destroyed') this.lose(gpu, info.message || 'no reason given');
     });
-    if (before && before.sources.length > 0) await this.changeData((workspace) => workspace.adopt(before));
+    if (before && before.sources.length > 0) await this.changeData((workspace) => workspace.adopt(before.memory));
     return device;
   }
 
@@ -158,6 +161,19 @@ export class Session {
       this.setPhase('idle', '');
     }
     return undefined;
+  }
+
+  private clear(workspace: Workspace): void {
+    this.cleared = workspace.memory;
+    workspace.clear(textSizes(this.gpu?.adapter.isSoftware === true));
+  }
+
+  private async undoClear(workspace: Workspace): Promise<void> {
+    const { cleared } = this;
+    if (!cleared || workspace.sources.length > 0) throw new Error('What was cleared cannot be brought back: other data are in its place.');
+    this.cleared = undefined;
+    this.setPhase('loading', 'reading file headers');
+    await workspace.adopt(cleared);
   }
 
   private async demo(hook: string | undefined): Promise<{ config: SweepConfig }> {
@@ -217,7 +233,8 @@ export class Session {
     const cost = this.estimate(config);
     if (!cost.ok) throw new Error(cost.problems.join(' '));
     const running = this.experiment?.training === true;
-    this.setPhase(running ? this.phase : 'preparing', 'compiling kernels, reading the first rows');
+    const { phase, note } = this;
+    this.setPhase(running ? phase : 'preparing', 'compiling kernels, reading the first rows');
     try {
       if (this.experiment && this.config) {
         const changed = changedShared(config, this.config);
@@ -232,12 +249,12 @@ export class Session {
       this.config = config;
       this.training.evalEvery = config.evalEvery;
       const added = await experiment.add(expand(config));
-      this.fileWait.end();
+      if (!this.training.paused) this.fileWait.end();
       this.training.joined(added);
       this.changed(true);
       return { runs: added.map(({ id }) => id) };
     } catch (error) {
-      this.setPhase(running ? 'training' : 'idle', '');
+      this.setPhase(running ? phase : 'idle', running ? note : '');
       throw error;
     }
   }

@@ -52,12 +52,13 @@ export class Training {
     public evalEvery: number,
   ) {}
 
-  /** Runs were added: the loop begins, or goes on with them. */
+  /** Runs were added: the loop begins, or goes on with them. Beside runs that are paused they wait too. */
   joined(runs: readonly Run[]): void {
     for (const run of runs) this.rowsAtEvaluation.set(run, this.experiment.rowsTrained);
     const soon = performance.now() + FIRST_EVALUATION_S * 1000;
     this.nextEvaluation = this.looping ? Math.min(this.nextEvaluation, soon) : soon;
-    this.resume();
+    if (this.paused) this.host.setPhase('paused', `paused, with ${runs.length} ${runs.length === 1 ? 'run' : 'runs'} added`);
+    else this.resume();
   }
 
   resume(): void {

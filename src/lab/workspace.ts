@@ -29,6 +29,13 @@ import { DEFAULT_CONTEXT, DEFAULT_HOOK, DEFAULTS, type WorkspaceOptions } from '
 
 export type { WorkspaceOptions } from './workspaceOptions';
 
+export interface WorkspaceMemory {
+  files: readonly ByteSource[];
+  asked: FilterRequest;
+  sizes: Pick<WorkspaceOptions, 'evalTokens' | 'trainTokens'>;
+  with: { picks: Picks; wantedHook: string | undefined; note: string | undefined; isDemo: boolean };
+}
+
 export class Workspace {
   private files: ByteSource[] = [];
   private inspection: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
@@ -90,11 +97,19 @@ export class Workspace {
     await this.refresh();
   }
 
-  /** What another workspace was given and asked, read anew: its device is gone. */
-  async adopt({ files, picks, wantedHook, rows, note, isDemo, options: { evalTokens, trainTokens } }: Workspace): Promise<void> {
-    this.configure({ ...(evalTokens !== undefined && { evalTokens }), ...(trainTokens !== undefined && { trainTokens }) });
-    Object.assign(this, { picks, wantedHook, note, isDemo });
-    this.rows.ask(rows.asked);
+  /** What was given and asked so far: enough for `adopt`, whatever happens to this workspace. */
+  get memory(): WorkspaceMemory {
+    const { files, picks, wantedHook, note, isDemo, options } = this;
+    const { evalTokens, trainTokens } = options;
+    const sizes = { ...(evalTokens !== undefined && { evalTokens }), ...(trainTokens !== undefined && { trainTokens }) };
+    return { files, asked: this.rows.asked, sizes, with: { picks, wantedHook, note, isDemo } };
+  }
+
+  /** What another workspace, or this one before it was cleared, was given and asked, read anew. */
+  async adopt({ files, asked, sizes, with: answers }: WorkspaceMemory): Promise<void> {
+    this.configure(sizes);
+    Object.assign(this, answers);
+    this.rows.ask(asked);
     await this.add(files);
   }
 

@@ -1,5 +1,6 @@
 /** Joins worker and store: every event becomes state, every action a command whose failure becomes a notice. */
 
+import type { GpuFailure } from '../gpu/device';
 import type { Command, DataState, LabEvent, Picked, ReplyOf, RunSummary, SweepConfig } from '../lab/protocol';
 import { type SettingValues, settingsFromConfig } from '../lab/settings';
 import { messageOf } from '../util/errors';
@@ -8,11 +9,18 @@ import { type LabClient, LabError } from './client';
 import type { Drop, SourceFile } from './drop';
 import { filesBehind, forgetHandles, joined, mayRead, rememberedHandles, rememberHandles } from './folders';
 import { MetricStore } from './metricStore';
-import { addNotice, selectRun, useLab } from './store';
+import { addNotice, dismissNotice, selectRun, useLab } from './store';
 import { latest } from './throttle';
+import { offerUndo } from './undo';
 
 /** The table changes at most four times a second, however often the worker reports. */
 const RUNS_EVERY_MS = 250;
+
+/** Waits before the page asks for a GPU again by itself, ms. */
+const AGAIN_MS = [2000, 5000, 15_000];
+
+/** Whether a GPU that is not there now may be there later, without a reload. */
+export const mayComeBack = (reason: GpuFailure | undefined): boolean => reason === 'no-adapter' || reason === 'device';
 
 export class Lab {
   readonly metrics = new MetricStore();
@@ -24,18 +32,36 @@ export class Lab {
   /** The person's own files in use, by path, and those that the demo took the place of. */
   private own = new Map<string, File>();
   private replaced: Replaced | undefined;
+  /** The runs as the session has them; of these, the ones that were removed and may come back. */
+  private all: readonly RunSummary[] = [];
+  private readonly removed = new Set<string>();
+  private again: ReturnType<typeof setTimeout> | undefined;
+  private cleared: number | undefined;
 
   constructor(private readonly client: LabClient) {
     client.subscribe((event) => this.receive(event));
   }
 
   async open(): Promise<void> {
+    // Without a device while it opens: what depends on it is asked anew.
+    useLab.setState({ device: undefined, deviceProblem: undefined, deviceLost: undefined });
+    await this.askForGpu(AGAIN_MS);
+  }
+
+  /** The person is back at this tab: perhaps from the browser's settings. */
+  comeBack(): void {
+    if (mayComeBack(useLab.getState().deviceProblem?.reason)) void this.askForGpu([]);
+  }
+
+  /** What is shown stays until there is a GPU. @param waits before each further question, where one may help. */
+  private async askForGpu([wait, ...more]: readonly number[]): Promise<void> {
+    clearTimeout(this.again);
     try {
-      // Without a device while it opens: what depends on it is asked anew.
-      useLab.setState({ device: undefined, deviceProblem: undefined, deviceLost: undefined });
-      useLab.setState({ device: await this.client.send({ type: 'open' }) });
+      useLab.setState({ device: await this.client.send({ type: 'open' }), deviceProblem: undefined });
     } catch (error) {
-      useLab.setState({ deviceProblem: { reason: error instanceof LabError ? error.reason : undefined, message: messageOf(error) } });
+      const reason = error instanceof LabError ? error.reason : undefined;
+      useLab.setState({ deviceProblem: { reason, message: messageOf(error) } });
+      if (wait !== undefined && mayComeBack(reason)) this.again = setTimeout(() => void this.askForGpu(more), wait);
     }
   }
 
@@ -58,7 +84,7 @@ export class Lab {
     const { replaced } = this;
     if (!replaced) return;
     const { files, form, data } = replaced;
-    if (!(await this.clear())) return;
+    if (!(await this.empty())) return;
     await this.openFiles([...files].map(([path, file]) => ({ path, file, handle: this.handles.get(path) })));
     if (data.picked) await this.attempt({ type: 'choose', choices: answersOf(data.picked) });
     if (data.model?.hook) await this.attempt({ type: 'choose-hook', hook: data.model.hook });
@@ -67,7 +93,7 @@ export class Lab {
   }
 
   /** @returns whether the data are gone. */
-  async clear(): Promise<boolean> {
+  private async empty(): Promise<boolean> {
     await this.busy({ type: 'clear-data' });
     if (useLab.getState().data.files.length > 0) return false;
     this.setOwn(new Map());
@@ -76,8 +102,42 @@ export class Lab {
     return true;
   }
 
+  /** Takes the data away, and offers them back for a while. @returns whether they are gone. */
+  async clear(): Promise<boolean> {
+    const { own, replaced } = this;
+    const { replaced: inWordsBefore, data } = useLab.getState();
+    if (!(await this.empty())) return false;
+    const words = own.size > 0 ? inWords(own) : data.isDemo ? 'The demo' : 'The data';
+    this.cleared = offerUndo(`${words} taken out of use; the runs stay.`, async () => {
+      await this.busy({ type: 'undo-clear' });
+      if (useLab.getState().data.files.length === 0) return;
+      this.setOwn(own);
+      this.replaced = replaced;
+      useLab.setState({ replaced: inWordsBefore });
+    });
+    return true;
+  }
+
+  /** Takes an ended run off the list, and for good when that is no longer taken back. */
+  removeRun({ id, name }: RunSummary): void {
+    const show = (isRemoved: boolean) => {
+      this.removed[isRemoved ? 'add' : 'delete'](id);
+      this.applyRuns(this.all);
+    };
+    show(true);
+    offerUndo(
+      `${name} removed.`,
+      () => show(false),
+      () =>
+        void this.client.send({ type: 'remove-run', run: id }).catch((error: unknown) => {
+          addNotice('error', messageOf(error));
+          show(false);
+        }),
+    );
+  }
+
   addFiles({ files, handles }: Drop): void {
-    if (files.length === 0) return addNotice('warning', 'Nothing readable was dropped. Drop files or folders from your disk.');
+    if (files.length === 0) return void addNotice('warning', 'Nothing readable was dropped. Drop files or folders from your disk.');
     const again = this.inPlaceOfTrouble(files);
     if (again) {
       this.setOwn(withFiles(this.own, again));
@@ -121,7 +181,10 @@ export class Lab {
         files.push({ path, file: await handle.getFile() });
       }
     } catch (error) {
-      return addNotice('error', `${trouble.path} is still not readable: ${messageOf(error)} Put it back and try again, skip it, or stop.`);
+      return void addNotice(
+        'error',
+        `${trouble.path} is still not readable: ${messageOf(error)} Put it back and try again, skip it, or stop.`,
+      );
     }
     this.setOwn(withFiles(this.own, files));
     await this.busy({ type: 'retry-file', files });
@@ -200,6 +263,8 @@ export class Lab {
       case 'reply':
         return;
       case 'data':
+        // What comes after a clear is not mixed with what was before it.
+        if (this.cleared !== undefined && event.data.files.length > 0) dismissNotice(this.cleared);
         return useLab.setState({ data: event.data });
       case 'state':
         return useLab.setState({ session: event.state });
@@ -210,7 +275,7 @@ export class Lab {
       case 'evaluated':
         return this.metrics.addEvaluation(event.run, { step: event.step, metrics: event.metrics }, event.density);
       case 'notice':
-        return addNotice(event.level, event.message);
+        return void addNotice(event.level, event.message);
       case 'device-lost':
         return useLab.setState({ deviceLost: event.message });
       default:
@@ -218,8 +283,11 @@ export class Lab {
     }
   }
 
-  private applyRuns(runs: RunSummary[]): void {
-    this.metrics.keep(new Set(runs.map((r) => r.id)));
+  private applyRuns(all: readonly RunSummary[]): void {
+    this.all = all;
+    this.metrics.keep(new Set(all.map((r) => r.id)));
+    for (const id of this.removed) if (!all.some((run) => run.id === id)) this.removed.delete(id);
+    const runs = all.filter(({ id }) => !this.removed.has(id));
     const { selectedRunId } = useLab.getState();
     const selection = runs.some((r) => r.id === selectedRunId) ? selectedRunId : runs[0]?.id;
     useLab.setState({ runs });

@@ -6,6 +6,7 @@ import { loadPlotly } from './charts/plotly';
 import type { LabClient } from './client';
 import { LabContext } from './context';
 import { Lab } from './controller';
+import { askBeforeLeaving } from './leaving';
 import { restorePreferences } from './preferences';
 import { ChartScheduler } from './scheduler';
 import { useLab } from './store';
@@ -26,7 +27,11 @@ export function mount(root: HTMLElement, client: LabClient): Lab {
   restorePreferences();
   const scheduler = new ChartScheduler();
   const lab = new Lab(client);
-  document.addEventListener('visibilitychange', () => scheduler.wake());
+  document.addEventListener('visibilitychange', () => {
+    scheduler.wake();
+    if (!document.hidden) lab.comeBack();
+  });
+  askBeforeLeaving();
   createRoot(root).render(
     <StrictMode>
       <LabContext value={{ lab, scheduler }}>

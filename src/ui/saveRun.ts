@@ -2,7 +2,7 @@
 import { messageOf } from '../util/errors';
 import type { Lab } from './controller';
 import { download } from './download';
-import { addNotice } from './store';
+import { addNotice, isOpen, useLab } from './store';
 
 /** Chromium only. */
 interface PickerWindow {
@@ -10,6 +10,12 @@ interface PickerWindow {
 }
 
 export const canPickFolder = () => typeof (globalThis as PickerWindow).showDirectoryPicker === 'function';
+
+/** What was saved before its end is not yet safe. */
+function noteSaved(id: string): void {
+  const run = useLab.getState().runs.find((candidate) => candidate.id === id);
+  if (run && !isOpen(run)) useLab.setState((s) => ({ savedRuns: [...new Set([...s.savedRuns, id])] }));
+}
 
 export async function saveRun(lab: Lab, run: string): Promise<void> {
   const saved = await lab.attempt({ type: 'save-run', run });
@@ -22,6 +28,7 @@ export async function saveRun(lab: Lab, run: string): Promise<void> {
     // Browsers drop a second download that starts in the same instant.
     await new Promise((resolve) => setTimeout(resolve, 150));
   }
+  if (saved) noteSaved(run);
 }
 
 export async function saveRunToFolder(lab: Lab, run: string): Promise<void> {
@@ -38,6 +45,7 @@ export async function saveRunToFolder(lab: Lab, run: string): Promise<void> {
       await stream.write(file.bytes as Uint8Array<ArrayBuffer>);
       await stream.close();
     }
+    noteSaved(run);
     addNotice('info', `Saved ${saved.files.map((f) => f.name).join(' and ')} in ${parent.name}/${saved.folder}.`);
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') return;

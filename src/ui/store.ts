@@ -13,6 +13,8 @@ export interface Notice {
   id: number;
   level: Level;
   message: string;
+  /** What it tells of can be taken back (undo.ts). */
+  canUndo?: true;
 }
 
 export type YMetric = 'recovered' | 'r2' | 'fvu' | 'gamma';
@@ -47,6 +49,8 @@ export interface SessionSlice {
 
 export interface RunsSlice {
   runs: readonly RunSummary[];
+  /** Runs whose weights were saved at their end. */
+  savedRuns: readonly string[];
   selectedRunId?: string;
   hoveredRunId?: string;
 }
@@ -80,6 +84,7 @@ export function initialState(): LabState {
     deviceLost: undefined,
     busy: undefined,
     runs: [],
+    savedRuns: [],
     selectedRunId: undefined,
     hoveredRunId: undefined,
     view: 'lab',
@@ -99,11 +104,13 @@ export const useLab = create<LabState>()(initialState);
 const MOST_NOTICES = 4;
 let lastNotice = 0;
 
-/** Repeats of the same words replace each other; the oldest makes room for the newest. */
-export function addNotice(level: Level, message: string): void {
+/** Repeats of the same words replace each other; the oldest makes room for the newest. @returns its id. */
+export function addNotice(level: Level, message: string, more: Pick<Notice, 'canUndo'> = {}): number {
+  const id = ++lastNotice;
   useLab.setState((s) => ({
-    notices: [...s.notices.filter((n) => n.message !== message), { id: ++lastNotice, level, message }].slice(-MOST_NOTICES),
+    notices: [...s.notices.filter((n) => n.message !== message), { id, level, message, ...more }].slice(-MOST_NOTICES),
   }));
+  return id;
 }
 
 export function dismissNotice(id: number): void {
@@ -125,5 +132,8 @@ export function hoverRun(id: string | undefined): void {
 /** True before there is anything of the person's own: no data, no runs, nothing going on. */
 export const isEmpty = (s: LabState) =>
   !s.data.shards && s.data.files.length === 0 && !s.data.model && s.runs.length === 0 && s.session.phase === 'idle';
+
+/** Whether a run has steps to come. */
+export const isOpen = ({ state }: RunSummary): boolean => state === 'queued' || state === 'training' || state === 'paused';
 
 export const isLive = (s: LabState) => s.session.phase === 'training' || s.session.phase === 'paused' || s.session.phase === 'preparing';

@@ -1,5 +1,7 @@
 import { useServices } from '../context';
+import { mayComeBack } from '../controller';
 import { dismissNotice, type Notice, useLab } from '../store';
+import { takeBack } from '../undo';
 
 /** Errors interrupt a screen reader, the rest wait their turn. */
 export function Notices() {
@@ -28,12 +30,17 @@ const MARK = { info: 'i', warning: '!', error: '✗' } as const;
 
 function NoticeLine({ notice }: { notice: Notice }) {
   return (
-    <div className={`notice ${notice.level}`}>
+    <div className={`notice ${notice.level}`} data-notice={notice.id}>
       <span className="mark" aria-hidden="true">
         {MARK[notice.level]}
       </span>
       <p>{notice.message}</p>
-      <button type="button" className="quiet" aria-label="Dismiss" onClick={() => dismissNotice(notice.id)}>
+      {notice.canUndo && (
+        <button type="button" onClick={() => void takeBack(notice.id)}>
+          Undo
+        </button>
+      )}
+      <button type="button" className="quiet dismiss" aria-label="Dismiss" onClick={() => dismissNotice(notice.id)}>
         ×
       </button>
     </div>
@@ -65,6 +72,7 @@ export function GpuBanner() {
       <div className="banner bad" role="alert">
         <p>
           <strong>No usable GPU: this page can show results but not train.</strong> {problem.message}
+          {mayComeBack(problem.reason) && ' It is asked for again whenever you come back to this tab.'}
         </p>
         <button type="button" onClick={() => void lab.open()}>
           Try again
@@ -76,7 +84,7 @@ export function GpuBanner() {
     return (
       <section className="banner warn" aria-label="GPU">
         <p>
-          <strong>Software GPU:</strong> everything works, about 100x slower; the demo uses reduced sizes. {note}
+          <strong>Software GPU:</strong> everything works, about 100x slower; the demo uses reduced sizes. {note} {device.adapter.advice}
         </p>
       </section>
     );

@@ -5,7 +5,7 @@ import { saveResults } from '../exportResults';
 import { GLOSSARY } from '../glossary';
 import { useRowWord } from '../rowWord';
 import { type RunColumn, runColumns, sortRuns } from '../runColumns';
-import { hoverRun, selectRun, useLab } from '../store';
+import { hoverRun, isOpen, selectRun, useLab } from '../store';
 import { Swatch } from './ConfigurePanel';
 
 export function RunTable() {
@@ -131,16 +131,17 @@ function Cell({ run, column }: { run: RunSummary; column: RunColumn }) {
 
 function RowAction({ run }: { run: RunSummary }) {
   const { lab } = useServices();
-  const live = run.state === 'training' || run.state === 'paused' || run.state === 'queued';
+  const live = isOpen(run);
   return (
     <button
       type="button"
       className="quiet"
       aria-label={`${live ? 'Stop' : 'Remove'} ${run.name}`}
-      title={live ? 'Stop this run and keep its results' : 'Remove this run and its results'}
+      title={live ? 'Stop this run and keep its results' : 'Remove this run and its results; it can be taken back for a while'}
       onClick={(event) => {
         event.stopPropagation();
-        lab.do({ type: live ? 'stop-run' : 'remove-run', run: run.id });
+        if (live) lab.do({ type: 'stop-run', run: run.id });
+        else lab.removeRun(run);
       }}
     >
       {live ? 'Stop' : 'Remove'}
