@@ -1,10 +1,11 @@
 // Rotary position embedding, in place, on the query and key heads of a packed projection (half-split pairs, as in Llama).
 //
-//   with a = v[j], b = v[j + h/2], h = head_dim, t = r mod T:
-//   v[j] = a·cos[t, j] - b·sin[t, j],   v[j + h/2] = b·cos[t, j] + a·sin[t, j]
+//   with a = v[j], b = v[j + p], p = pairs, t = r mod T:
+//   v[j] = a·cos[t, j] - b·sin[t, j],   v[j + p] = b·cos[t, j] + a·sin[t, j]
 //
-// params  sizes; `heads` counts query and key heads, which come first in a row of qkv; values are left alone
-// table   [>= T, h/2, 2] f32: (cos, sin) of t·frequency_j, computed on the host in float64, because WGSL promises no
+// params  sizes; `heads` counts query and key heads, which come first in a row of qkv; values are left alone, and so are the
+//         dimensions of a head from 2·pairs on (pairs is head_dim / 2 unless a part of each head is rotated only)
+// table   [>= T, pairs, 2] f32: (cos, sin) of t·frequency_j, computed on the host in float64, because WGSL promises no
 //         accuracy for the sine of a large angle
 // qkv     [rows, stride] f32, rotated in place
 //
@@ -16,6 +17,7 @@ struct Params {
   stride: u32,
   heads: u32,
   head_dim: u32,
+  pairs: u32,
   sequence: u32,
 }
 
@@ -26,7 +28,7 @@ struct Params {
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let i = (group.x + group.y * groups.x) * WG + local.x;
-  let pairs = params.head_dim / 2u;
+  let pairs = params.pairs;
   if (i >= params.rows * params.heads * pairs) {
     return;
   }

@@ -135,18 +135,20 @@ export class Encoder {
   rope(table: GPUBuffer, qkv: GPUBuffer): void {
     const { kernels, uniforms, config } = this.shared;
     const { heads, kvHeads, headDim } = config;
+    const pairs = (config.rope?.dims ?? headDim) / 2;
     const params = LM_SHADERS.rope.params.pack({
       rows: this.rows,
       stride: (heads + 2 * kvHeads) * headDim,
       heads: heads + kvHeads,
       head_dim: headDim,
+      pairs,
       sequence: this.shape.T,
     });
     this.plan.add(
       kernels.rope,
       { params: uniforms.get(params), table, qkv },
-      this.elements(((heads + kvHeads) * headDim) / 2),
-      3 * this.rows * (heads + kvHeads) * headDim,
+      this.elements((heads + kvHeads) * pairs),
+      6 * this.rows * (heads + kvHeads) * pairs,
     );
   }
 

@@ -9,7 +9,7 @@
 import type { Arena } from '../gpu/buffers';
 import type { LmConfig } from './config';
 import { Encoder, type Shape, type Shared, tileCount } from './encoder';
-import { type Hook, listHooks } from './hooks';
+import { type Hook, listHooks, walkOf } from './hooks';
 import type { GpuMatrix } from './matrix';
 import { ropeTable } from './rope';
 import type { LayerWeights, Weights } from './weights';
@@ -42,7 +42,7 @@ export interface Scratch {
   /** [maxTokens] */
   picked: GPUBuffer;
   ce: GPUBuffer;
-  /** [positions, headDim/2] (cos, sin) */
+  /** [positions, rotated pairs of a head] (cos, sin) */
   ropeTable?: GPUBuffer;
 }
 
@@ -61,7 +61,7 @@ export function createScratch(arena: Arena, config: LmConfig, unembed: GpuMatrix
       );
     return arena.storage(label, bytes);
   };
-  const widest = Math.max(...listHooks(config).map((hook) => hook.width));
+  const widest = Math.max(...walkOf(config).map((hook) => hook.width));
   return {
     tokens: make('tokens', 1),
     hook: make('hook', widest),
@@ -82,6 +82,8 @@ export function createScratch(arena: Arena, config: LmConfig, unembed: GpuMatrix
 
 export class Forward {
   readonly hooks: Hook[];
+  /** Every place in order, hooks among them. */
+  private readonly walk: Hook[];
 
   constructor(
     private readonly shared: Shared,
@@ -89,6 +91,7 @@ export class Forward {
     private readonly scratch: Scratch,
   ) {
     this.hooks = listHooks(shared.config);
+    this.walk = walkOf(shared.config);
   }
 
   /**
@@ -97,26 +100,28 @@ export class Forward {
    */
   around(index: number, shape: Shape): { prefix: Encoder['plan']; rest: Encoder['plan'] } {
     const { scratch, weights } = this;
-    const prefix = new Encoder(this.shared, `lm.prefix ${this.hooks[index]?.name}`, shape);
+    const name = this.hooks[index]?.name;
+    const place = this.walk.findIndex((hook) => hook.name === name);
+    const prefix = new Encoder(this.shared, `lm.prefix ${name}`, shape);
     let state: State = { value: scratch.residuals[0] as GPUBuffer };
     prefix.embed(scratch.tokens, weights.embed, weights.positions, state.value);
-    for (let i = 0; i <= index; i++) state = this.advance(prefix, i, state, undefined, i === index ? scratch.hook : undefined);
+    for (let i = 0; i <= place; i++) state = this.advance(prefix, i, state, undefined, i === place ? scratch.hook : undefined);
 
-    const rest = new Encoder(this.shared, `lm.rest ${this.hooks[index]?.name}`, shape);
+    const rest = new Encoder(this.shared, `lm.rest ${name}`, shape);
     if (shape.T > 1) {
       const kept = state.side;
       state = { value: scratch.spliced, side: kept };
-      for (let i = index + 1; i < this.hooks.length; i++) state = this.advance(rest, i, state, kept);
+      for (let i = place + 1; i < this.walk.length; i++) state = this.advance(rest, i, state, kept);
       rest.norm(state.value, weights.finalNorm, scratch.normed);
       rest.crossEntropy(scratch.normed, weights.unembed, scratch.tokens, scratch.partialSums, scratch.picked, scratch.ce);
     }
     return { prefix: prefix.plan, rest: rest.plan };
   }
 
-  /** Computes hook `index` from the state at hook `index - 1` (or the embedding), into `out` when given. */
+  /** Computes place `index` of the walk from the state at the one before (or the embedding), into `out` when given. */
   private advance(encoder: Encoder, index: number, state: State, kept: GPUBuffer | undefined, out?: GPUBuffer): State {
     const { scratch } = this;
-    const { layer, stage } = this.hooks[index] as Hook;
+    const { layer, stage } = this.walk[index] as Hook;
     const weights = this.weights.layers[layer] as LayerWeights<GpuMatrix, GPUBuffer>;
     switch (stage) {
       case 'attn.hook_z': {
@@ -132,7 +137,8 @@ export class Forward {
         const middle = this.freeResidual(state.side, kept);
         encoder.linear(state.value, weights.attnOut, scratch.delta);
         encoder.add(state.side as GPUBuffer, scratch.delta, middle);
-        encoder.norm(middle, weights.norm2, scratch.normed);
+        // In parallel blocks both branches read the block's input.
+        encoder.norm(this.shared.config.parallel ? (state.side as GPUBuffer) : middle, weights.norm2, scratch.normed);
         encoder.linear(scratch.normed, weights.mlpIn, scratch.wide);
         encoder.activation(scratch.wide, post);
         return { value: post, side: middle };

@@ -5,10 +5,8 @@
  * that a forward pass needs to know about where to stop and where to go on.
  */
 import type { LmConfig } from './config';
-
-/** The hooks of a block, in the order they are computed. */
-export const STAGES = ['attn.hook_z', 'mlp.hook_post', 'hook_mlp_out', 'hook_resid_post'] as const;
-export type Stage = (typeof STAGES)[number];
+import { familyOf } from './families';
+import { STAGES, type Stage } from './families/types';
 
 export interface Hook {
   name: string;
@@ -24,11 +22,17 @@ export function stageWidth(config: LmConfig, stage: Stage): number {
   return stage === 'mlp.hook_post' ? config.dMlp : config.dModel;
 }
 
-/** Every hook of a model, in the order they are computed: `blocks.0.attn.hook_z` first. */
-export function listHooks(config: LmConfig): Hook[] {
+/** Every place a forward pass comes by, in the order they are computed, whether the family offers it or not. */
+export function walkOf(config: LmConfig): Hook[] {
   return Array.from({ length: config.layers }, (_, layer) =>
     STAGES.map((stage) => ({ name: `blocks.${layer}.${stage}`, layer, stage, width: stageWidth(config, stage) })),
   ).flat();
+}
+
+/** The hooks of a model, in the order they are computed: `blocks.0.attn.hook_z` first. */
+export function listHooks(config: LmConfig): Hook[] {
+  const { hooks } = familyOf(config);
+  return walkOf(config).filter(({ stage }) => hooks.includes(stage));
 }
 
 /**
@@ -38,8 +42,9 @@ export function listHooks(config: LmConfig): Hook[] {
 export function hookIndex(hooks: readonly Hook[], name: string): number {
   const index = hooks.findIndex((hook) => hook.name === name);
   if (index < 0) {
-    const layers = hooks.length / STAGES.length;
-    throw new Error(`The model has no hook ${name}. It has blocks.i.${STAGES.join(', blocks.i.')} for i = 0 to ${layers - 1}.`);
+    const stages = [...new Set(hooks.map(({ stage }) => stage))];
+    const last = hooks.at(-1)?.layer ?? 0;
+    throw new Error(`The model has no hook ${name}. It has blocks.i.${stages.join(', blocks.i.')} for i = 0 to ${last}.`);
   }
   return index;
 }

@@ -32,7 +32,7 @@ export const LM_SHADERS = {
   rmsnorm: { code: rmsnormCode, params: normParams },
   linear: { code: linearCode, params: linearParams },
   linear_ragged: { code: linearRaggedCode, params: linearParams },
-  rope: { code: ropeCode, params: struct({ rows: 'u32', stride: 'u32', heads: 'u32', head_dim: 'u32', sequence: 'u32' }) },
+  rope: { code: ropeCode, params: struct({ rows: 'u32', stride: 'u32', heads: 'u32', head_dim: 'u32', pairs: 'u32', sequence: 'u32' }) },
   attention: {
     code: attentionCode,
     params: struct({ sequence: 'u32', heads: 'u32', kv_heads: 'u32', head4: 'u32', first: 'u32', block0: 'u32', scale: 'f32' }),

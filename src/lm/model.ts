@@ -7,6 +7,7 @@
 import { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { Plan } from '../gpu/plan';
+import type { TensorReader } from './checkpoint';
 import type { LmConfig } from './config';
 import { type Shape, Uniforms } from './encoder';
 import { createScratch, Forward, type Scratch } from './forward';
@@ -14,7 +15,7 @@ import { hookIndex } from './hooks';
 import { compileKernels } from './kernels';
 import { gpuStore } from './matrix';
 import { Readbacks } from './readback';
-import { loadWeights, type TensorReader } from './weights';
+import { loadWeights } from './weights';
 
 export interface LoadOptions {
   /** Largest n·T of a batch; sizes the working memory. */
@@ -53,6 +54,8 @@ export class LanguageModel {
     readonly config: LmConfig,
     /** Numbers in the checkpoint that the model uses; a tied unembedding counts once. */
     readonly parameters: number,
+    /** Sentences about what the checkpoint holds and config.json does not say, for the user. */
+    readonly notes: readonly string[],
     readonly maxTokens: number,
     private readonly arena: Arena,
     private readonly forward: Forward,
@@ -81,7 +84,8 @@ export class LanguageModel {
       const shared = { gpu, config, kernels, uniforms: new Uniforms(arena), nothing, flopsPerMs: flopsPerMs ?? Number.POSITIVE_INFINITY };
       const forward = new Forward(shared, weights, scratch);
       const readbacks = new Readbacks(gpu, arena, maxTokens * 4);
-      return new LanguageModel(gpu, config, weights.parameters, maxTokens, arena, forward, scratch, flopsPerMs, readbacks);
+      const { parameters, notes } = weights;
+      return new LanguageModel(gpu, config, parameters, notes, maxTokens, arena, forward, scratch, flopsPerMs, readbacks);
     } catch (error) {
       arena.destroy();
       throw error;

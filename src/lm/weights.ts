@@ -1,22 +1,14 @@
 /**
- * From a checkpoint's tensor names to the matrices of the forward pass.
+ * From a checkpoint's tensors to the matrices of the forward pass.
  *
  * Every matrix ends up as [out, in] rows whatever the checkpoint stores (GPT-2's Conv1D is [in, out] and is transposed
  * here), and projections of the same input are stacked (q, k, v; gate, up), so that one linear kernel serves all. Where
  * the numbers go is the caller's `Store`: the GPU model uploads each tensor as it is read, the float64 twin keeps it.
  */
-import { DataError } from '../data/bytes/types';
+import { Checkpoint, type TensorReader } from './checkpoint';
 import type { LmConfig } from './config';
-
-/** A checkpoint: named tensors, read whole and widened to f32. */
-export interface TensorReader {
-  /** Name for messages, e.g. `model.safetensors`. */
-  readonly label?: string;
-  names(): string[];
-  /** Shape of an existing tensor. */
-  shape(name: string): number[];
-  read(name: string): Promise<Float32Array>;
-}
+import { familyOf } from './families';
+import type { LinearTensors, NormTensors } from './families/types';
 
 /** Where tensors are kept once read. `M` holds a matrix [rows, cols], `V` a vector. */
 export interface Store<M, V> {
@@ -59,50 +51,8 @@ export interface Weights<M, V> {
   unembed: M;
   /** Numbers read. */
   parameters: number;
-}
-
-/** Reads tensors by name with their shapes checked, counting parameters. */
-class Checked {
-  parameters = 0;
-  private readonly known: Set<string>;
-  private readonly path: string;
-
-  constructor(
-    private readonly tensors: TensorReader,
-    private readonly prefix: string,
-  ) {
-    this.known = new Set(tensors.names());
-    this.path = tensors.label ?? 'model.safetensors';
-  }
-
-  /** Every tensor of the body carries the prefix; the unembedding does not. */
-  async read(name: string, shape: number[], bare = false): Promise<Float32Array> {
-    const full = bare ? name : this.prefix + name;
-    if (!this.known.has(full)) throw new DataError(this.path, `tensor ${full} is missing; expected shape [${shape.join(', ')}]`);
-    const found = this.tensors.shape(full);
-    if (found.length !== shape.length || found.some((n, i) => n !== shape[i])) {
-      throw new DataError(this.path, `tensor ${full} has shape [${found.join(', ')}]; config.json asks for [${shape.join(', ')}]`);
-    }
-    const data = await this.tensors.read(full);
-    const count = shape.reduce((a, b) => a * b, 1);
-    if (data.length !== count)
-      throw new DataError(this.path, `tensor ${full} holds ${data.length} values; its shape [${shape.join(', ')}] asks for ${count}`);
-    this.parameters += count;
-    return data;
-  }
-
-  /** Tensors one under the other. */
-  async stack(parts: [name: string, shape: number[]][]): Promise<Float32Array> {
-    if (parts.length === 1) return this.read(...(parts[0] as [string, number[]]));
-    const whole = new Float32Array(parts.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0));
-    let offset = 0;
-    for (const [name, shape] of parts) {
-      const data = await this.read(name, shape);
-      whole.set(data, offset);
-      offset += data.length;
-    }
-    return whole;
-  }
+  /** Sentences about what the checkpoint holds and config.json does not say. */
+  notes: string[];
 }
 
 /** [rows, cols] -> [cols, rows]. */
@@ -112,88 +62,116 @@ function transpose(data: Float32Array, rows: number, cols: number): Float32Array
   return out;
 }
 
+/** Row r of the result is row order(r) of `data`. */
+function reorder(data: Float32Array, cols: number, order: (r: number) => number): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let r = 0; r < data.length / cols; r++) out.set(data.subarray(order(r) * cols, (order(r) + 1) * cols), r * cols);
+  return out;
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0] as Float32Array;
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** What a checkpoint and a config.json make of each other, by names and shapes alone. @throws DataError as `loadWeights`. */
+export function checkWeights(config: LmConfig, tensors: TensorReader): string[] {
+  const checkpoint = new Checkpoint(tensors, familyOf(config).tensors(config), config);
+  const head = `${checkpoint.layout.head}.weight`;
+  if (!config.tied || !checkpoint.has(head)) return checkpoint.notes;
+  return [
+    ...checkpoint.notes,
+    `${checkpoint.path} has a head, ${head}, and config.json ties it to the embedding; where they differ the head is used.`,
+  ];
+}
+
 /**
  * Reads everything the forward pass needs, one tensor at a time.
- * @throws DataError naming the tensor, the shape expected and the shape found.
+ * @throws DataError naming the tensor, the shape expected and the shape found, or tensors that the model has no place for.
  */
 export async function loadWeights<M, V>(config: LmConfig, tensors: TensorReader, store: Store<M, V>): Promise<Weights<M, V>> {
-  const names = new Set(tensors.names());
-  const [root, embedName] = config.family === 'gpt2' ? ['transformer.', 'wte.weight'] : ['model.', 'embed_tokens.weight'];
-  // Checkpoints of the bare body (`GPT2Model`) carry no prefix.
-  const reader = new Checked(tensors, names.has(embedName) && !names.has(root + embedName) ? '' : root);
-  const { vocab, dModel, layers, context } = config;
-  const embed = store.matrix('embed', await reader.read(embedName, [vocab, dModel]), vocab, dModel);
-  const positions = config.rope ? undefined : store.vector('positions', await reader.read('wpe.weight', [context, dModel]));
-  const family = config.family === 'gpt2' ? gpt2Layer : llamaLayer;
+  const layout = familyOf(config).tensors(config);
+  const checkpoint = new Checkpoint(tensors, layout, config);
+  const { vocab, dModel, layers } = config;
+  const embedding = await checkpoint.read(checkpoint.full(`${layout.embed}.weight`));
+  const own = await ownHead(config, checkpoint, embedding);
+  const embed = store.matrix('embed', embedding, vocab, dModel);
+  const unembed = own ? store.matrix('unembed', own, vocab, dModel) : embed;
+  const positions =
+    layout.positions === undefined
+      ? undefined
+      : store.vector('positions', await checkpoint.read(checkpoint.full(`${layout.positions}.weight`)));
   const built: LayerWeights<M, V>[] = [];
-  for (let i = 0; i < layers; i++) built.push(await family(config, reader, store, i));
-  const finalNorm =
-    config.family === 'gpt2'
-      ? await layerNorm(reader, store, 'ln_f', dModel)
-      : { weight: store.vector('norm', await reader.read('norm.weight', [dModel])) };
-  const unembed = config.tied ? embed : store.matrix('unembed', await reader.read('lm_head.weight', [vocab, dModel], true), vocab, dModel);
-  return { embed, positions, layers: built, finalNorm, unembed, parameters: reader.parameters };
+  const { block } = layout;
+  for (let i = 0; i < layers; i++) {
+    const root = checkpoint.full(layout.layer(i));
+    built.push({
+      norm1: await norm(checkpoint, store, root, block.norm1, config),
+      qkv: await linear(checkpoint, store, root, block.qkv),
+      attnOut: await linear(checkpoint, store, root, block.attnOut),
+      norm2: await norm(checkpoint, store, root, block.norm2, config),
+      mlpIn: await linear(checkpoint, store, root, block.mlpIn),
+      mlpOut: await linear(checkpoint, store, root, block.mlpOut),
+    });
+  }
+  const finalNorm = await norm(checkpoint, store, checkpoint.full(''), layout.finalNorm, config);
+  const { parameters, notes } = checkpoint;
+  return { embed, ...(positions !== undefined && { positions }), layers: built, finalNorm, unembed, parameters, notes };
 }
 
-async function layerNorm<M, V>(reader: Checked, store: Store<M, V>, name: string, width: number): Promise<Norm<V>> {
-  return {
-    weight: store.vector(`${name}.weight`, await reader.read(`${name}.weight`, [width])),
-    bias: store.vector(`${name}.bias`, await reader.read(`${name}.bias`, [width])),
-  };
+/** The unembedding when it is a tensor of its own: config.json says so, or ties it and the checkpoint has another one all the same. */
+async function ownHead(config: LmConfig, checkpoint: Checkpoint, embedding: Float32Array): Promise<Float32Array | undefined> {
+  const name = `${checkpoint.layout.head}.weight`;
+  if (config.tied && !checkpoint.has(name)) return undefined;
+  const head = await checkpoint.read(name);
+  if (!config.tied) return head;
+  if (head.every((value, i) => value === embedding[i])) return undefined;
+  checkpoint.parameters += head.length;
+  checkpoint.notes.push(
+    `${checkpoint.path} has a head of its own, ${name}, that differs from the embedding, though config.json ties the two ` +
+      '(tie_word_embeddings true or absent). The head is used.',
+  );
+  return head;
 }
 
-async function gpt2Layer<M, V>({ dModel, dMlp }: LmConfig, reader: Checked, store: Store<M, V>, i: number): Promise<LayerWeights<M, V>> {
-  const conv1d = async (name: string, ins: number, outs: number): Promise<Linear<M, V>> => ({
-    weight: store.matrix(name, transpose(await reader.read(`${name}.weight`, [ins, outs]), ins, outs), outs, ins),
-    bias: store.vector(`${name}.bias`, await reader.read(`${name}.bias`, [outs])),
-  });
-  return {
-    norm1: await layerNorm(reader, store, `h.${i}.ln_1`, dModel),
-    qkv: await conv1d(`h.${i}.attn.c_attn`, dModel, 3 * dModel),
-    attnOut: await conv1d(`h.${i}.attn.c_proj`, dModel, dModel),
-    norm2: await layerNorm(reader, store, `h.${i}.ln_2`, dModel),
-    mlpIn: await conv1d(`h.${i}.mlp.c_fc`, dModel, dMlp),
-    mlpOut: await conv1d(`h.${i}.mlp.c_proj`, dMlp, dModel),
-  };
+async function norm<M, V>(
+  checkpoint: Checkpoint,
+  store: Store<M, V>,
+  root: string,
+  { module, bias, offset }: NormTensors,
+  { norm: kind, dModel }: LmConfig,
+): Promise<Norm<V>> {
+  const name = `${root}${module}`;
+  const stored = await checkpoint.read(`${name}.weight`);
+  const weight = store.vector(`${name}.weight`, offset === undefined ? stored : stored.map((value) => value + offset));
+  if (kind === 'rmsnorm') return { weight };
+  return { weight, bias: store.vector(`${name}.bias`, bias ? await checkpoint.read(`${name}.bias`) : new Float32Array(dModel)) };
 }
 
-async function llamaLayer<M, V>(config: LmConfig, reader: Checked, store: Store<M, V>, i: number): Promise<LayerWeights<M, V>> {
-  const { dModel, dMlp, heads, kvHeads, headDim } = config;
-  const root = `layers.${i}`;
-  const stacked = async (label: string, parts: [name: string, outs: number][], ins: number, biased: boolean): Promise<Linear<M, V>> => {
-    const rows = parts.reduce((sum, [, outs]) => sum + outs, 0);
-    const weight = await reader.stack(parts.map(([name, outs]) => [`${root}.${name}.weight`, [outs, ins]]));
-    const bias = biased ? await reader.stack(parts.map(([name, outs]) => [`${root}.${name}.bias`, [outs]])) : undefined;
-    return { weight: store.matrix(`${root}.${label}`, weight, rows, ins), bias: bias && store.vector(`${root}.${label}.bias`, bias) };
-  };
-  const rms = async (name: string): Promise<Norm<V>> => ({
-    weight: store.vector(`${root}.${name}`, await reader.read(`${root}.${name}.weight`, [dModel])),
-  });
-  const q = heads * headDim;
-  const kv = kvHeads * headDim;
+async function linear<M, V>(checkpoint: Checkpoint, store: Store<M, V>, root: string, tensors: LinearTensors): Promise<Linear<M, V>> {
+  const { modules, ins, conv1d, order } = tensors;
+  const rows = modules.reduce((sum, { outs }) => sum + outs, 0);
+  const parts: Float32Array[] = [];
+  for (const { name, outs } of modules) {
+    const data = await checkpoint.read(`${root}${name}.weight`);
+    parts.push(conv1d ? transpose(data, ins, outs) : data);
+  }
+  const biases: Float32Array[] = [];
+  const hasBias = modules.some(({ name }) => checkpoint.has(`${root}${name}.bias`));
+  for (const { name, outs } of hasBias ? modules : []) {
+    const full = `${root}${name}.bias`;
+    biases.push(checkpoint.has(full) ? await checkpoint.read(full) : new Float32Array(outs));
+  }
+  const label = `${root}${modules.map(({ name }) => name).join('+')}`;
+  const arrange = (data: Float32Array, cols: number) => (order ? reorder(data, cols, order) : data);
   return {
-    norm1: await rms('input_layernorm'),
-    qkv: await stacked(
-      'qkv',
-      [
-        ['self_attn.q_proj', q],
-        ['self_attn.k_proj', kv],
-        ['self_attn.v_proj', kv],
-      ],
-      dModel,
-      config.attentionBias,
-    ),
-    attnOut: await stacked('o', [['self_attn.o_proj', dModel]], q, config.attentionBias),
-    norm2: await rms('post_attention_layernorm'),
-    mlpIn: await stacked(
-      'gate_up',
-      [
-        ['mlp.gate_proj', dMlp],
-        ['mlp.up_proj', dMlp],
-      ],
-      dModel,
-      config.mlpBias,
-    ),
-    mlpOut: await stacked('down', [['mlp.down_proj', dModel]], dMlp, config.mlpBias),
+    weight: store.matrix(label, arrange(concatenate(parts), ins), rows, ins),
+    ...(hasBias && { bias: store.vector(`${label}.bias`, arrange(concatenate(biases), 1)) }),
   };
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import { foldScale, loadSae, saelensFolder } from '../../../src/interop/saelens';
 import { type EvaluationSource, Evaluator, type Sequences } from '../../../src/lab/evaluation';
-import { parseConfig } from '../../../src/lm/config';
+import { parseConfig } from '../../../src/lm/families';
 import { loadTokeniser, textToWindows } from '../../../src/lm/tokenise';
 import { forward } from '../../../src/reference/sae';
 import type { ArchitectureId } from '../../../src/sae/architectures';

@@ -3,7 +3,7 @@ import { MemorySource } from '../../../src/data/bytes/byteSource';
 import type { RowBlock, RowSource } from '../../../src/data/rows/types';
 import type { Gpu } from '../../../src/gpu/device';
 import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
-import { parseConfig } from '../../../src/lm/config';
+import { parseConfig } from '../../../src/lm/families';
 import { LanguageModel } from '../../../src/lm/model';
 import type { Metrics } from '../../../src/metrics/types';
 import { type ArchitectureId, architecture } from '../../../src/sae/architectures';

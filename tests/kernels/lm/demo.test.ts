@@ -1,7 +1,7 @@
 /** The embedded demo: tokenisation, harvest and losses as its README states them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/lm/config';
+import { parseConfig } from '../../../src/lm/families';
 import { HarvestSource } from '../../../src/lm/harvest';
 import { LanguageModel } from '../../../src/lm/model';
 import { Splicer } from '../../../src/lm/splice';

@@ -177,16 +177,18 @@ describe.each([
 });
 
 describe('rope', () => {
-  it('rotates queries and keys and leaves values alone', async () => {
+  it.each([undefined, 4])('rotates queries and keys, whole or their first dimensions, and leaves values alone (%s)', async (dims) => {
     const [heads, kvHeads, headDim, n, T] = [3, 1, 8, 2, 70];
     const qkv = randoms(n * T * 5 * headDim, 11);
     const expected = Float64Array.from(qkv);
-    rope(expected, ropeFrequencies({ theta: 10000 }, headDim), { heads, kvHeads, headDim }, T);
-    const params = { rows: n * T, stride: 5 * headDim, heads: heads + kvHeads, head_dim: headDim, sequence: T };
+    const angles = { theta: 10000, ...(dims && { dims }) };
+    rope(expected, ropeFrequencies(angles, headDim), { heads, kvHeads, headDim }, T);
+    const pairs = (dims ?? headDim) / 2;
+    const params = { rows: n * T, stride: 5 * headDim, heads: heads + kvHeads, head_dim: headDim, pairs, sequence: T };
     const out = await run('rope', {
       params,
-      grid: elements((n * T * 4 * headDim) / 2),
-      inputs: { table: ropeTable({ theta: 10000 }, headDim, T) },
+      grid: elements(n * T * 4 * pairs),
+      inputs: { table: ropeTable(angles, headDim, T) },
       outputs: { qkv },
     });
     expect(maxError(out.qkv as Float32Array, expected)).toBeLessThan(2e-7);

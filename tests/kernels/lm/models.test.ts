@@ -1,7 +1,7 @@
 /** Whole models against transformers' own outputs: every hook, every splice, and the float64 twin beside them. */
 import { describe, expect, it } from 'vitest';
 import { Arena, readFloats } from '../../../src/gpu/buffers';
-import { parseConfig } from '../../../src/lm/config';
+import { parseConfig } from '../../../src/lm/families';
 import { LanguageModel, type LoadOptions } from '../../../src/lm/model';
 import { type SpliceMode, Splicer, spliceValue } from '../../../src/lm/splice';
 import { maxError, testGpu } from '../../gpu';

@@ -1,6 +1,6 @@
 /** A small safetensors reader for the fixtures of these tests (the lab's own is src/data). */
 import { readFileSync } from 'node:fs';
-import type { TensorReader } from '../../../src/lm/weights';
+import type { TensorReader } from '../../../src/lm/checkpoint';
 
 interface Entry {
   dtype: string;

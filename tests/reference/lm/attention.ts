@@ -7,20 +7,21 @@ export interface Heads {
 }
 
 /**
- * Rotates the pairs (j, j + headDim/2) of every query and key head by t·frequency_j, t the position in the sequence.
+ * Rotates the pairs (j, j + p) of every query and key head by t·frequency_j, t the position in the sequence; p frequencies rotate
+ * the first 2p dimensions of a head.
  * @param qkv [rows, (heads + 2·kvHeads)·headDim], changed in place.
  */
 export function rope(qkv: Float64Array, frequencies: ArrayLike<number>, { heads, kvHeads, headDim }: Heads, T: number): void {
   const stride = (heads + 2 * kvHeads) * headDim;
   for (let row = 0; row < qkv.length / stride; row++) {
     for (let head = 0; head < heads + kvHeads; head++) {
-      for (let j = 0; j < headDim / 2; j++) {
+      for (let j = 0; j < frequencies.length; j++) {
         const angle = (row % T) * (frequencies[j] as number);
         const first = row * stride + head * headDim + j;
         const a = qkv[first] as number;
-        const b = qkv[first + headDim / 2] as number;
+        const b = qkv[first + frequencies.length] as number;
         qkv[first] = a * Math.cos(angle) - b * Math.sin(angle);
-        qkv[first + headDim / 2] = b * Math.cos(angle) + a * Math.sin(angle);
+        qkv[first + frequencies.length] = b * Math.cos(angle) + a * Math.sin(angle);
       }
     }
   }

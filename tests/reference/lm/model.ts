@@ -1,8 +1,10 @@
 /** Float64 twin of the whole language model: every hook, a splice at any of them, next-token cross-entropy. */
+
+import type { TensorReader } from '../../../src/lm/checkpoint';
 import type { LmConfig } from '../../../src/lm/config';
-import { type Hook, listHooks } from '../../../src/lm/hooks';
+import { type Hook, walkOf } from '../../../src/lm/hooks';
 import { ropeFrequencies } from '../../../src/lm/rope';
-import { type Linear, loadWeights, type Norm, type TensorReader, type Weights } from '../../../src/lm/weights';
+import { type Linear, loadWeights, type Norm, type Weights } from '../../../src/lm/weights';
 import { attention, rope } from './attention';
 import { unembedCrossEntropy } from './cross-entropy';
 import { activation, add, embed, layernorm, linear, rmsnorm } from './layers';
@@ -35,7 +37,7 @@ export class ReferenceModel {
     const { config, weights } = this;
     const { dModel, dMlp, headDim } = config;
     const hooks = new Map<string, Float64Array>();
-    const all = listHooks(config);
+    const all = walkOf(config);
     const tap = (index: number, value: Float64Array): Float64Array => {
       const hook = all[index] as Hook;
       const used = splice(hook, value);
@@ -52,11 +54,10 @@ export class ReferenceModel {
       const qkv = project(norm(residual, layer.norm1), layer.qkv, dModel);
       if (config.rope) rope(qkv, ropeFrequencies(config.rope, headDim), config, T);
       const z = tap(4 * i, attention(qkv, config, n, T, config.attentionScale[i] as number));
+      const input = residual;
       residual = add(residual, project(z, layer.attnOut, config.heads * headDim));
-      const post = tap(
-        4 * i + 1,
-        activation(config.activation, config.gated, project(norm(residual, layer.norm2), layer.mlpIn, dModel), dMlp),
-      );
+      const mlpInput = norm(config.parallel ? input : residual, layer.norm2);
+      const post = tap(4 * i + 1, activation(config.activation, config.gated, project(mlpInput, layer.mlpIn, dModel), dMlp));
       const mlpOut = tap(4 * i + 2, project(post, layer.mlpOut, dMlp));
       residual = tap(4 * i + 3, add(residual, mlpOut));
     });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/data/bytes/types';
-import { parseConfig } from '../../../src/lm/config';
+import { parseConfig } from '../../../src/lm/families';
 import { listHooks } from '../../../src/lm/hooks';
 import { ropeFrequencies } from '../../../src/lm/rope';
 

@@ -1,8 +1,9 @@
 /** Tensor names and shapes: with and without prefix, stacked and transposed, and what is said when one does not fit. */
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/data/bytes/types';
-import { parseConfig } from '../../../src/lm/config';
-import { loadWeights, type TensorReader } from '../../../src/lm/weights';
+import type { TensorReader } from '../../../src/lm/checkpoint';
+import { parseConfig } from '../../../src/lm/families';
+import { loadWeights } from '../../../src/lm/weights';
 import { openTensors, readJson } from '../../kernels/lm/safetensors';
 
 const keep = {
