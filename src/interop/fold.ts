@@ -1,13 +1,11 @@
 /** Changes of a SAE's units that leave what it computes alone. All return new weights and share what did not change. */
+import { architecture } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
-
-/** Vectors that add to a pre-activation, and so scale with the input. r_mag is an exponent and does not. */
-const BIASES = new Set(['b_enc', 'b_gate', 'b_mag']);
 
 const scaled = (values: Float32Array, factor: number): Float32Array => values.map((v) => v * factor);
 
 /**
- * Weights trained on s·x become weights for raw x: every bias is divided by s, matrices and r_mag stay.
+ * Weights trained on s·x become weights for raw x: every bias is divided by s, matrices and gains (r_mag) stay.
  *
  * ReLU and the gate are positively homogeneous: with y = s·x, W(y − b_dec) + b = s·(W(x − b_dec/s) + b/s), so each
  * feature is s times the new one and so is the reconstruction. Decoder rows keep their norm.
@@ -15,13 +13,17 @@ const scaled = (values: Float32Array, factor: number): Float32Array => values.ma
  */
 export function foldScale(weights: SaeWeights, s: number): SaeWeights {
   if (!(s > 0 && Number.isFinite(s))) throw new RangeError(`the scale of the activations must be a number above 0; it is ${s}`);
-  const vectors = Object.fromEntries(Object.entries(weights.vectors).map(([name, v]) => [name, BIASES.has(name) ? scaled(v, 1 / s) : v]));
+  const vectors = { ...weights.vectors };
+  for (const { name, role } of architecture(weights.arch).vectors) {
+    const values = vectors[name];
+    if (role === 'bias' && values) vectors[name] = scaled(values, 1 / s);
+  }
   return { ...weights, bDec: scaled(weights.bDec, 1 / s), vectors };
 }
 
 /**
  * Weights of an encoder that sees x become weights of one that sees x − b_dec (`apply_b_dec_to_input`):
- * W·x + b = W·(x − b_dec) + (b + W·b_dec), and for the magnitude path of a gated SAE with e^r_mag·W in W's place.
+ * W·x + b = W·(x − b_dec) + (b + W·b_dec), with e^gain·W in W's place on the path of a bias that has one (r_mag of a gated SAE).
  */
 export function foldInputBias(weights: SaeWeights): SaeWeights {
   const { dIn, dSae, wEnc, bDec } = weights;
@@ -29,10 +31,11 @@ export function foldInputBias(weights: SaeWeights): SaeWeights {
   for (let i = 0; i < dSae; i++) {
     let shift = 0;
     for (let c = 0; c < dIn; c++) shift += (wEnc[i * dIn + c] as number) * (bDec[c] as number);
-    for (const [name, v] of Object.entries(vectors)) {
-      if (!BIASES.has(name)) continue;
-      const gain = name === 'b_mag' ? Math.exp(weights.vectors.r_mag?.[i] ?? 0) : 1;
-      v[i] = (v[i] as number) + gain * shift;
+    for (const { name, role, gain } of architecture(weights.arch).vectors) {
+      const v = vectors[name];
+      if (role !== 'bias' || !v) continue;
+      const factor = gain === undefined ? 1 : Math.exp(weights.vectors[gain]?.[i] ?? 0);
+      v[i] = (v[i] as number) + factor * shift;
     }
   }
   return { ...weights, vectors };

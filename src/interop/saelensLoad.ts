@@ -1,49 +1,50 @@
 /** Reading a SAE that SAELens (or the lab) saved: a folder with cfg.json, or the weights file alone. */
 
-import { readJson } from '../data/bytes/byteSource';
+import { parsedJson, readJson, readText } from '../data/bytes/byteSource';
 import { type ByteSource, DataError } from '../data/bytes/types';
-import { isSaelensWeights } from '../data/dropped/saeFiles';
-import { readHeader, readTensorF32, type SafetensorsFile, tensor } from '../data/formats/safetensors/header';
-import { type ArchitectureId, architecture } from '../sae/architectures';
+import { readTensorF32, type SafetensorsFile, tensor } from '../data/formats/safetensors/header';
+import { type ArchitectureId, architecture, architectures } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
-import { baseName } from '../util/paths';
+import { repeatedKey } from '../util/json';
 import { foldFeatureFactors, foldInputBias, foldScale, transpose } from './fold';
-import { parseCfg, type SaelensCfg } from './saelensCfg';
+import { parseCfg, readNames, type SaelensCfg } from './saelensCfg';
+import { saelensFiles } from './saelensFiles';
 
 export interface LoadedSae extends SaeWeights {
   /** Where the SAE reads, TransformerLens name, when the file says so. */
   hookName?: string;
-  /** cfg.json as it was, when there is one. */
+  /** cfg.json as it was, when there is one; `saeOrigin` tells what it says of the activations. */
   cfg?: unknown;
-  /** What was changed on loading, for people. */
+  /** What was changed on loading, assumed, or not read, for people. */
   notes: string[];
 }
-
-const named = (sources: readonly ByteSource[], name: string): ByteSource | undefined => sources.find((s) => baseName(s.path) === name);
 
 /**
  * @param sources the files of one folder in any order (others are ignored), or one weights file.
  * @throws DataError naming the file for anything that the lab could not represent exactly.
  */
 export async function loadSae(sources: readonly ByteSource[]): Promise<LoadedSae> {
-  const file = await findWeights(sources);
-  const cfgSource = named(sources, 'cfg.json');
-  const raw = cfgSource && (await readJson(cfgSource));
-  const cfg: SaelensCfg = cfgSource
-    ? parseCfg(cfgSource.path, raw)
-    : { arch: inferArchitecture(file), applyBDecToInput: true, needsScale: false };
-  const notes: string[] = [];
+  const { weights: file, cfg: cfgSource, scaler, notes } = await saelensFiles(sources);
+  const read = cfgSource && (await readCfg(cfgSource));
+  const cfg = read ? parseCfg(cfgSource.path, read.raw) : assumedCfg(file);
+  notes.push(...(read?.notes ?? []), ...cfg.notes);
   let weights = await readWeights(file, cfg);
+  refuseStrangers(file, cfg);
 
   const factors = file.tensors.get('scaling_factor') ?? file.tensors.get('finetuning_scaling_factor');
-  if (factors) {
-    const values = await vector(file, factors.name, weights.dSae);
-    if (values.some((v) => v !== 1)) {
-      weights = foldFeatureFactors(weights, values);
-      notes.push(`${factors.name} was multiplied into the decoder rows.`);
-    }
+  const values = factors && (await vector(file, factors.name, weights.dSae));
+  if (!values && cfg.scalesFeatures)
+    throw new DataError(file.source.path, 'cfg.json says finetuning_scaling_factor and there is no tensor scaling_factor with it.');
+  if (values?.some((v) => v !== 1)) {
+    if (cfg.scalesFeatures === false)
+      throw new DataError(
+        file.source.path,
+        `${factors?.name} is not 1 everywhere, and cfg.json says that features are not scaled (finetuning_scaling_factor false).`,
+      );
+    weights = foldFeatureFactors(weights, values);
+    notes.push(`${factors?.name} was multiplied into the decoder rows.`);
   }
-  const scale = await readScale(sources);
+  const scale = scaler && (await readScale(scaler));
   if (scale !== undefined) {
     weights = foldScale(weights, scale);
     notes.push(`The weights expected activations times ${scale} (activation_scaler.json); the biases were divided by it.`);
@@ -57,56 +58,85 @@ export async function loadSae(sources: readonly ByteSource[]): Promise<LoadedSae
     weights = foldInputBias(weights);
     notes.push('The encoder did not subtract b_dec from its input; W_enc·b_dec was added to its biases, which is the same function.');
   }
-  return { ...weights, notes, ...(cfg.hookName !== undefined && { hookName: cfg.hookName }), ...(cfgSource && { cfg: raw }) };
+  const { hookName } = cfg;
+  return { ...weights, notes, ...(hookName !== undefined && { hookName }), ...(read && { cfg: read.raw }) };
 }
 
-async function findWeights(sources: readonly ByteSource[]): Promise<SafetensorsFile> {
-  const usual = named(sources, 'sae_weights.safetensors');
-  const candidates = usual
-    ? [usual]
-    : sources.filter((s) => s.path.endsWith('.safetensors') && baseName(s.path) !== 'sparsity.safetensors');
-  const where = sources[0]?.path ?? 'no file';
-  for (const source of candidates) {
-    const file = await readHeader(source);
-    if (isSaelensWeights(file.tensors)) return file;
-    if (candidates.length === 1)
-      throw new DataError(
-        source.path,
-        `is no saved SAE: it has no W_enc and W_dec; it has ${[...file.tensors.keys()].slice(0, 8).join(', ') || 'no tensors'}.`,
-      );
-  }
-  throw new DataError(where, 'no weights here: a saved SAE is a folder with cfg.json and sae_weights.safetensors.');
+/** @throws DataError also for a key that is there twice: readers would differ in which they take. */
+async function readCfg(source: ByteSource): Promise<{ raw: unknown; notes: string[] }> {
+  const text = await readText(source);
+  const { value: raw, notFinite } = parsedJson(source.path, text);
+  const twice = notFinite.length > 0 ? undefined : repeatedKey(text);
+  if (twice !== undefined) throw new DataError(source.path, `gives ${twice} twice. Leave the right one.`);
+  return {
+    raw,
+    notes: notFinite.length > 0 ? [`cfg.json keys that were NaN or infinite and count as absent: ${notFinite.join(', ')}.`] : [],
+  };
 }
 
-/** Which architecture a weights file without cfg.json holds. @throws DataError for those the lab does not read. */
+/** What a weights file without cfg.json is taken for: the architecture whose vectors it holds, SAELens' defaults for the rest. */
+function assumedCfg(file: SafetensorsFile): SaelensCfg {
+  const arch = inferArchitecture(file);
+  const name = architecture(arch).saelens;
+  return {
+    arch,
+    name,
+    applyBDecToInput: true,
+    needsScale: false,
+    notes: [`No cfg.json: taken for a ${name} SAE that subtracts b_dec from its input, of activations as they are.`],
+  };
+}
+
+/** Tensors of other architectures that tell which one it is. */
+const FOREIGN = new Map([
+  ['threshold', 'jumprelu'],
+  ['log_threshold', 'jumprelu'],
+  ['topk_threshold', 'batchtopk'],
+  ['W_skip', 'skip_transcoder'],
+]);
+/** Folded away on loading. */
+const FOLDED = ['scaling_factor', 'finetuning_scaling_factor'];
+const MATRICES = ['W_enc', 'W_dec', 'b_dec'];
+
+/** The architecture whose vectors the file holds. @throws DataError for those the lab does not read. */
 function inferArchitecture(file: SafetensorsFile): ArchitectureId {
-  const foreign: [tensor: string, architecture: string][] = [
-    ['threshold', 'jumprelu'],
-    ['log_threshold', 'jumprelu'],
-    ['topk_threshold', 'batchtopk'],
-    ['W_skip', 'skip_transcoder'],
-  ];
-  for (const [name, architecture] of foreign) {
+  const { path } = file.source;
+  for (const [name, other] of FOREIGN) {
     if (file.tensors.has(name))
-      throw new DataError(
-        file.source.path,
-        `holds ${name}: a ${architecture} SAE, which the lab does not read (it reads standard and gated).`,
-      );
+      throw new DataError(path, `holds ${name}: a ${other} SAE, which the lab does not read (it reads ${readNames()}).`);
   }
-  if (['b_gate', 'r_mag', 'b_mag'].some((name) => file.tensors.has(name))) return 'gated';
-  if (file.tensors.has('b_enc')) return 'baseline';
-  throw new DataError(file.source.path, 'holds neither b_enc (standard) nor b_gate, r_mag, b_mag (gated). Add its cfg.json.');
+  const found = architectures().filter(({ vectors }) => vectors.every(({ name }) => file.tensors.has(name)));
+  const [one] = found.sort((a, b) => b.vectors.length - a.vectors.length);
+  if (one) return one.id;
+  const vectors = architectures().map(({ saelens, vectors }) => `${vectors.map(({ name }) => name).join(', ')} (${saelens})`);
+  throw new DataError(path, `holds neither ${[...vectors].reverse().join(' nor ')}. Add its cfg.json.`);
+}
+
+/** @throws DataError naming the tensors that the architecture has no place for: dropping them would make it another SAE. */
+function refuseStrangers(file: SafetensorsFile, { arch, name }: SaelensCfg): void {
+  const known = new Set([...MATRICES, ...architecture(arch).vectors.map((v) => v.name), ...FOLDED]);
+  const strangers = [...file.tensors.values()].filter((info) => !known.has(info.name));
+  if (strangers.length === 0) return;
+  const words = strangers.map(({ name: stranger, shape }) => {
+    const other = FOREIGN.get(stranger) ?? architectures().find(({ vectors }) => vectors.some((v) => v.name === stranger))?.saelens;
+    return `${stranger} [${shape.join(', ')}]${other === undefined ? '' : ` (of a ${other} SAE)`}`;
+  });
+  throw new DataError(
+    file.source.path,
+    `holds ${words.join(', ')}, for which a ${name} SAE has no place. Correct "architecture" in cfg.json, or save it without.`,
+  );
 }
 
 async function readWeights(file: SafetensorsFile, cfg: SaelensCfg): Promise<SaeWeights> {
   const { path } = file.source;
-  const [dSae, dIn] = tensor(file, 'W_dec').shape as [number, number];
-  if (tensor(file, 'W_dec').shape.length !== 2 || !dSae || !dIn)
-    throw new DataError(path, `W_dec has shape [${tensor(file, 'W_dec').shape.join(', ')}]; [d_sae, d_in] is expected.`);
+  const { shape } = tensor(file, 'W_dec');
+  const [dSae, dIn] = shape as [number, number];
+  if (shape.length !== 2 || !dSae || !dIn) throw new DataError(path, `W_dec has shape [${shape.join(', ')}]; [d_sae, d_in] is expected.`);
   if ((cfg.dIn ?? dIn) !== dIn || (cfg.dSae ?? dSae) !== dSae) {
+    const looksTransposed = cfg.dIn === dSae && cfg.dSae === dIn;
     throw new DataError(
       path,
-      `W_dec is [${dSae}, ${dIn}] but cfg.json says d_sae ${cfg.dSae}, d_in ${cfg.dIn}. The two files do not belong together.`,
+      `W_dec is [${dSae}, ${dIn}] but cfg.json says d_sae ${cfg.dSae}, d_in ${cfg.dIn}. ${looksTransposed ? 'The matrices look transposed: SAELens stores W_enc as [d_in, d_sae] and W_dec as [d_sae, d_in].' : 'The two files do not belong together.'}`,
     );
   }
   const wEnc = transpose(await read(file, 'W_enc', [dIn, dSae]), dIn, dSae);
@@ -134,9 +164,7 @@ async function read(file: SafetensorsFile, name: string, shape: number[]): Promi
 }
 
 /** `activation_scaler.json` of a SAELens checkpoint: {"scaling_factor": number or null}. */
-async function readScale(sources: readonly ByteSource[]): Promise<number | undefined> {
-  const source = named(sources, 'activation_scaler.json');
-  if (!source) return undefined;
+async function readScale(source: ByteSource): Promise<number | undefined> {
   const value = (await readJson(source)) as { scaling_factor?: unknown } | null;
   const scale = value?.scaling_factor ?? undefined;
   if (scale === undefined) return undefined;

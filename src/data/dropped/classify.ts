@@ -19,7 +19,7 @@ import { AmbiguousTensorError, activationCandidates, ShardSource } from '../rows
 import { accept, type Entry, refuse } from './entry';
 import { isModelConfig, isModelWeights, type ModelFiles, modelOf } from './modelFolder';
 import { CONCURRENCY, openUnits, type Unit } from './openUnits';
-import { isSaelensCfg, isSaelensWeights } from './saeFiles';
+import { CONVERT, isSaelensCfg, SAELENS, saeFormatOf } from './saeFiles';
 import { findTokens } from './tokensFile';
 
 export interface Inspection {
@@ -52,7 +52,7 @@ export async function inspectFiles(sources: readonly ByteSource[], options: Insp
   if (model) result.model = model;
   const modelFolders = new Set(entries.filter((e) => e.found.kind === 'json' && isModelConfig(e.found.value)).map((e) => e.folder));
   const units = await openUnits(others, options.wordsAreBf16 === undefined ? {} : { wordsAreBf16: options.wordsAreBf16 });
-  const assigning: Assigning = { result, modelFolders, options, indexed: indexCandidates(units) };
+  const assigning: Assigning = { result, namesIn: namesByFolder(entries), modelFolders, options, indexed: indexCandidates(units) };
   for (const unit of units) assign(unit, assigning);
   agreeOnWidth(result, units);
   const settled = new Set<Entry>(others);
@@ -86,7 +86,10 @@ const isCompanion = (entry: Entry): boolean => COMPANIONS.test(baseName(entry.so
 
 /** Saved SAEs: SAELens weights, with whatever cfg.json and companions lie in their folder. */
 function takeSaes(entries: Entry[], result: Inspection): Entry[] {
-  const weights = entries.filter((e) => e.found.kind === 'container' && isSaelensWeights(e.found.container.arrays));
+  const namesIn = namesByFolder(entries);
+  const weights = entries.filter(
+    ({ found, folder }) => found.kind === 'container' && saeFormatOf(found.container, namesIn(folder)) === SAELENS,
+  );
   const folders = new Set(weights.map((e) => e.folder));
   const SIDE = new Set(['cfg.json', 'activation_scaler.json', 'sparsity.safetensors']);
   const taken = new Set<Entry>();
@@ -111,8 +114,21 @@ function takeSaes(entries: Entry[], result: Inspection): Entry[] {
   return entries.filter((e) => !taken.has(e));
 }
 
+/** Base names of the files of each folder. */
+function namesByFolder(entries: readonly Entry[]): (folder: string) => readonly string[] {
+  const names = new Map<string, string[]>();
+  for (const { folder, source } of entries) {
+    const list = names.get(folder) ?? [];
+    list.push(baseName(source.path));
+    names.set(folder, list);
+  }
+  return (folder) => names.get(folder) ?? [];
+}
+
 interface Assigning {
   result: Inspection;
+  /** Base names of the files of a folder. */
+  namesIn: (folder: string) => readonly string[];
   modelFolders: ReadonlySet<string>;
   options: InspectOptions;
   /** Names to choose from, for each folder with an index of which a file holds several. */
@@ -164,7 +180,7 @@ function refuseProblem({ report, entry }: Unit, cause: unknown): void {
 
 const WORDS_OPTION = '(--words-are-bf16 on the command line)';
 
-function assignContainer(unit: Unit, opened: Opened, { result, modelFolders, options, indexed }: Assigning): void {
+function assignContainer(unit: Unit, opened: Opened, { result, namesIn, modelFolders, options, indexed }: Assigning): void {
   const { report, group, entry } = unit;
   const { container } = opened;
   const { format } = container;
@@ -180,8 +196,8 @@ function assignContainer(unit: Unit, opened: Opened, { result, modelFolders, opt
         : 'drop the whole folder: config.json, tokenizer.json and the weights';
     return refuse(unit, 'model', `weights of a language model, not activations; ${why}.`);
   }
-  if (isSaelensWeights(container.arrays))
-    return refuse(unit, 'sae', 'a saved SAE, which is read as safetensors only. Save it as sae_weights.safetensors, with its cfg.json.');
+  const sae = saeFormatOf(container, namesIn(folderOf(container.path)));
+  if (sae !== undefined) return refuse(unit, 'sae', `weights of a saved SAE, not activations. Its format: ${sae}. ${CONVERT}`);
   const { tensor } = options;
   const holder = tensor === undefined ? undefined : group?.tensors?.get(tensor);
   if (holder !== undefined && holder !== report.path) return accept(unit, 'unused');
