@@ -9,6 +9,7 @@ import { DataError } from '../../../src/data/bytes/types';
 import { type Inspection, inspectFiles } from '../../../src/data/dropped/classify';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { Rng } from '../../../src/util/rng';
+import { processorMs } from '../../time';
 import { npyFile, npyHeader, zipFile } from './formats/npyHelpers';
 import { archive, P, tensor } from './formats/torchWrite';
 import { FORMATS, rawSafetensors } from './helpers';
@@ -91,14 +92,14 @@ async function endure(found: Inspection): Promise<number> {
 }
 
 const run = async (files: readonly { path: string; bytes: Uint8Array }[]): Promise<number> => {
-  const begin = performance.now();
+  const begin = processorMs();
   const refused = await endure(
     await inspectFiles(
       files.map(({ path, bytes }) => new MemorySource(path, bytes)),
       { wordsAreBf16: true },
     ),
   );
-  expect(performance.now() - begin).toBeLessThan(MOST_MS);
+  expect(processorMs() - begin).toBeLessThan(MOST_MS);
   return refused;
 };
 

@@ -7,6 +7,7 @@ import { openNpy } from '../../../../src/data/formats/npy/npy';
 import { openNpz } from '../../../../src/data/formats/npy/npz';
 import { openRaw } from '../../../../src/data/formats/raw/raw';
 import { Rng } from '../../../../src/util/rng';
+import { processorMs } from '../../../time';
 import { ascii, CountedSource, fixture, npyFile, npyHeader, numbered, toFortran, valueCount, zipFile } from './npyHelpers';
 
 const CASES = 800;
@@ -108,12 +109,12 @@ describe('damaged at random', () => {
       const rng = new Rng(name.length);
       const bytes = await make();
       expect(await isRefused(open, bytes, most)).toBe(false);
-      const began = performance.now();
+      const began = processorMs();
       let refused = 0;
       for (let i = 0; i < CASES; i++) if (await isRefused(open, damage(bytes, rng), most)) refused++;
       expect(refused).toBeGreaterThan(CASES / 4);
       expect(refused).toBeLessThan(CASES);
-      expect(performance.now() - began).toBeLessThan(20_000);
+      expect(processorMs() - began).toBeLessThan(20_000);
     });
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS, readPickle } from '../../../../src/data/formats/torch/pickle';
 import { PickleError, type Value } from '../../../../src/data/formats/torch/values';
 import { findTensors } from '../../../../src/data/formats/torch/walk';
+import { processorMs } from '../../../time';
 import { bytesOf, P, storage, tensor, tensorArgs, u32, u64 } from './torchWrite';
 
 const of = (value: Uint8Array): Value => readPickle(P.file(value));
@@ -243,9 +244,9 @@ describe('bombs', () => {
     ['a long name on the stack', () => P.stackGlobal('a'.repeat(2000), 'b'), /a name of more than 1024/],
     ['a memo entry far away', () => bytesOf('N', 'r', u32(0xffffffff), 'j', u32(0xfffffffe)), /value 4294967294 is asked for/],
   ])('%s', (_, make, finding) => {
-    const began = performance.now();
+    const began = processorMs();
     expect(refusal(() => readPickle(join(bytesOf(0x80, 2), make(), bytesOf('.'))))).toMatch(finding);
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(processorMs() - began).toBeLessThan(20_000);
   });
 
   test.each<[string, Partial<typeof LIMITS>, Uint8Array, RegExp]>([
@@ -284,9 +285,9 @@ describe('bombs', () => {
     const list = join(bytesOf(']q\x00('), repeat(0x4e, 300_000), bytesOf('e'));
     const set = bytesOf(P.global('builtins', 'set'), 'q', 1, '0');
     const copies = repeat(bytesOf('h', 1, 'h', 0, 0x85, 'R', '0'), 100_000);
-    const began = performance.now();
+    const began = processorMs();
     expect((readPickle(join(bytesOf(0x80, 2), list, set, copies, bytesOf('.'))) as { items: Value[] }).items).toHaveLength(300_000);
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(processorMs() - began).toBeLessThan(20_000);
   });
 
   test('a long list that a list holds a hundred thousand times is not looked through each time', () => {
