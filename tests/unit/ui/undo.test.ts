@@ -87,7 +87,9 @@ describe('a run that is removed', () => {
 });
 
 describe('data that were cleared', () => {
-  const data = (...paths: string[]) => session.tell({ type: 'data', data: { files: paths.map((path) => ({ path, bytes: 1, ok: true })) } });
+  let revision = 0;
+  const data = (...paths: string[]) =>
+    session.tell({ type: 'data', data: { files: paths.map((path) => ({ path, bytes: 1, ok: true })), revision: ++revision } });
   beforeEach(() => {
     session.answer = ({ type }) => {
       if (type === 'add-files' || type === 'undo-clear') data('a.npy');
