@@ -10,6 +10,7 @@ import { useServices } from '../context';
 import { saveChart } from '../exportChart';
 import { useDark } from '../hooks';
 import type { ChartScheduler } from '../scheduler';
+import { useWindow } from '../useWindow';
 import type { ChartModel } from './model';
 import { loadPlotly, PLOTLY_CONFIG, plotlyNow } from './plotly';
 import { DARK, LIGHT, type Palette } from './theme';
@@ -69,7 +70,7 @@ export function Chart(props: ChartProps) {
       setModel((before) => (before && sameWords(before, next) && !table.current ? before : next));
       const plotly = plotlyNow();
       const element = plot.current;
-      if (!plotly || !element) return;
+      if (!plotly || !element || table.current) return;
       const fresh = !element.classList.contains('js-plotly-plot');
       void plotly.react(element, next.traces, zoomed(next.layout, zoom.current), PLOTLY_CONFIG).then((drawn) => {
         if (fresh) listen(drawn, latest, zoom, scheduler, id);
@@ -93,6 +94,8 @@ export function Chart(props: ChartProps) {
 
   useEffect(() => {
     const element = plot.current as HTMLDivElement;
+    // The whole figure: while the table stands in the plot's place, the plot itself is nowhere on screen.
+    const whole = figure.current as HTMLElement;
     const seen = new IntersectionObserver(([entry]) => {
       onScreen.current = entry?.isIntersecting ?? true;
       if (onScreen.current) scheduler.wake();
@@ -104,7 +107,7 @@ export function Chart(props: ChartProps) {
         if (element.classList.contains('js-plotly-plot') && element.offsetWidth > 0) void plotlyNow()?.Plots.resize(element);
       });
     });
-    seen.observe(element);
+    seen.observe(whole);
     sized.observe(element);
     return () => {
       seen.disconnect();
@@ -226,11 +229,16 @@ function Keys({ legend }: { legend: NonNullable<ChartModel['legend']> }) {
   );
 }
 
+/** Height of a row, as charts.css has it. */
+const ROW_PX = 22;
+
 function DataTable({ model, name }: { model: ChartModel; name: string }) {
+  const { rows } = model.table;
+  const { from, to, scroller, onScroll } = useWindow<HTMLElement>(rows.length, ROW_PX);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
-    <section className="data-table" tabIndex={0} aria-label={`Data of ${name}`}>
-      <table>
+    <section ref={scroller} className="data-table" tabIndex={0} aria-label={`Data of ${name}`} onScroll={onScroll}>
+      <table aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
             {model.table.columns.map((column) => (
@@ -241,13 +249,16 @@ function DataTable({ model, name }: { model: ChartModel; name: string }) {
           </tr>
         </thead>
         <tbody>
-          {model.table.rows.map((row) => (
-            <tr key={row.join('|')}>
+          {from > 0 && <tr className="unseen" style={{ height: from * ROW_PX }} />}
+          {rows.slice(from, to).map((row, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no names but their places.
+            <tr key={from + at} aria-rowindex={from + at + 2}>
               {row.map((cell, i) => (
                 <td key={model.table.columns[i]}>{cell}</td>
               ))}
             </tr>
           ))}
+          {to < rows.length && <tr className="unseen" style={{ height: (rows.length - to) * ROW_PX }} />}
         </tbody>
       </table>
     </section>

@@ -1,15 +1,17 @@
+import { useMemo } from 'react';
 import type { FileReport } from '../../lab/protocol';
 import { useServices } from '../context';
 import { bytes, count } from '../format';
 import { useLab } from '../store';
+import { useGrowing } from '../useWindow';
 
 /** What was dropped and what became of it. @param quiet leaves the list of good files folded. */
 export function Files({ files, quiet }: { files: readonly FileReport[]; quiet: boolean }) {
   // Before the first run there is room, and the files are what has just been done.
   const fresh = useLab((s) => s.runs.length === 0);
-  const good = files.filter((f) => f.ok && f.format !== 'unused');
+  const good = files.filter(isGood);
   const open = files.filter(isQuestion);
-  const bad = files.filter((f) => !good.includes(f) && !isQuestion(f));
+  const bad = files.filter((f) => !isGood(f) && !isQuestion(f));
   if (files.length === 0) return null;
   return (
     <>
@@ -37,14 +39,21 @@ export function Files({ files, quiet }: { files: readonly FileReport[]; quiet: b
   );
 }
 
+const isGood = (file: FileReport): boolean => file.ok && file.format !== 'unused';
+
 /** Files of which a person has to say how they are read. */
 const isQuestion = (file: FileReport): boolean => !file.ok && (file.question !== undefined || (file.candidates?.length ?? 0) > 1);
 
+/** Drawn at once; the rest follow as the list is scrolled. */
+const STEP = 60;
+
 function FileList({ files }: { files: readonly FileReport[] }) {
+  const [shown, end] = useGrowing<HTMLLIElement>(files.length, STEP);
+  const asks = useMemo(() => firstOfEachQuestion(files), [files]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling list must be reachable by keyboard.
     <ul className="files" tabIndex={0} aria-label="Files">
-      {files.map((file, index) => (
+      {files.slice(0, shown).map((file) => (
         <li key={file.path}>
           <Mark file={file} />
           <span className="break">{file.path}</span>
@@ -56,16 +65,27 @@ function FileList({ files }: { files: readonly FileReport[] }) {
             </span>
           ))}
           {file.error && <span className={isQuestion(file) ? 'meta' : 'reason'}>{file.error}</span>}
-          {/* An answer counts for all files, so it is asked for once. */}
-          {files.findIndex((other) => sameQuestion(other, file)) === index && <Question file={file} />}
+          {asks.has(file) && <Question file={file} />}
         </li>
       ))}
+      {shown < files.length && (
+        <li key={shown} ref={end} className="muted">
+          {count(files.length - shown)} more
+        </li>
+      )}
     </ul>
   );
 }
 
-const sameQuestion = (a: FileReport, b: FileReport): boolean =>
-  a.question === b.question && a.candidates?.join('\n') === b.candidates?.join('\n');
+/** An answer counts for all files, so it is asked for once. */
+function firstOfEachQuestion(files: readonly FileReport[]): Set<FileReport> {
+  const first = new Map<string, FileReport>();
+  for (const file of files) {
+    const question = JSON.stringify([file.question, file.candidates]);
+    if (!first.has(question)) first.set(question, file);
+  }
+  return new Set(first.values());
+}
 
 function Mark({ file }: { file: FileReport }) {
   const [mark, word, className] = isQuestion(file)

@@ -2,6 +2,7 @@ import { type ReactNode, useId, useState } from 'react';
 import type { FilterRequest } from '../../lab/protocol';
 import { useServices } from '../context';
 import { maxNormText, parseMaxNorm, parseTokens, tokensText } from '../filterForm';
+import { useDisclosure } from '../hooks';
 import { isLive, useLab } from '../store';
 import { Term } from '../Term';
 
@@ -15,21 +16,23 @@ export function FilterControls() {
   const files = useLab((s) => s.data.files);
   const live = useLab(isLive);
   const fresh = useLab((s) => s.runs.length === 0);
+  const hasMasks = files.some((file) => file.ok && file.d !== undefined && file.hasMask);
+  const isMasked = shards !== undefined && shards.source !== 'harvest' && hasMasks;
+  const disclosure = useDisclosure(fresh && (isMasked || shards?.filter !== undefined));
   if (!shards) return null;
   const harvested = shards.source === 'harvest';
   const rows = files.filter((file) => file.ok && file.d !== undefined);
-  const hasMask = !harvested && rows.some((file) => file.hasMask);
   const hasTokens = harvested || rows.every((file) => file.hasTokens);
   const hasSequences = harvested || rows.every((file) => file.sequence !== undefined);
   const ask = (change: FilterRequest) => lab.do({ type: 'filter', request: { ...request, ...change } });
   return (
-    <details className="filter" open={fresh && (hasMask || shards.filter !== undefined) ? true : undefined}>
+    <details className="filter" {...disclosure}>
       <summary>
         Rows left out: <span className="muted">{shards.filter?.replace(/^without /, '') ?? 'none'}</span>
       </summary>
       <fieldset className="filter-fields">
         <legend className="visually-hidden">Rows left out</legend>
-        {hasMask && (
+        {isMasked && (
           <Check checked={request.masked !== false} onChange={(masked) => ask({ masked: masked ? undefined : false })}>
             Padding <span className="muted">mask is 0</span>
           </Check>
@@ -38,7 +41,6 @@ export function FilterControls() {
           First positions <span className="muted">{hasSequences ? 'BOS' : 'needs [batch, sequence, d]'}</span>
         </Check>
         <Typed
-          key={`tokens ${tokensText(request)}`}
           label="Token ids"
           unit={hasTokens ? '0, 2' : 'needs tokens'}
           disabled={!hasTokens}
@@ -51,7 +53,6 @@ export function FilterControls() {
           }}
         />
         <Typed
-          key={`norm ${maxNormText(request)}`}
           label="Norm above"
           unit="50, or 10x the median"
           start={maxNormText(request)}
@@ -103,6 +104,13 @@ function Typed({ label, unit, disabled = false, start, fixed, apply }: TypedProp
   const id = useId();
   const [text, setText] = useState(start);
   const [problem, setProblem] = useState<string>();
+  // What is asked for now is shown, in the same field: the person may be in it.
+  const [shown, setShown] = useState(start);
+  if (shown !== start) {
+    setShown(start);
+    setText(start);
+    setProblem(undefined);
+  }
   const commit = () => {
     setProblem(text.trim() === start ? undefined : apply(text));
     // It will be refused, with the reason; what holds stays on the screen.
