@@ -1,8 +1,9 @@
 /**
  * Sparsity against quality: frontiers, and how many active latents each architecture needs for the same quality.
  *
- * A point is one run's L0 (lower is better) and quality (higher is better: loss recovered or R²). Comparisons interpolate
- * log L0 linearly in quality along the frontier, and never extrapolate. Pure; used by page and command line alike.
+ * A point is one run's L0 (lower is better) and quality (higher is better). The frontier of an architecture is the line through the
+ * runs that none of its others beats, straight in (log L0, quality): the sparsity knob is continuous, so what lies between two runs
+ * can be trained. Drawings, ratios and checks all take that line, and none goes beyond its ends. Pure; used by page and command line.
  */
 import type { ArchitectureId } from '../sae/architectures';
 
@@ -28,6 +29,21 @@ export function frontier<P extends { l0: number; quality: number }>(points: read
   return front;
 }
 
+/**
+ * The frontier as a line to draw: its runs, and on an axis that is not logarithmic `between` points after each, for the line is straight in log L0.
+ * @returns `[l0, quality]` pairs by rising L0.
+ */
+export function frontierLine(front: readonly { l0: number; quality: number }[], between = 0): [l0: number, quality: number][] {
+  return front.flatMap((a, i) => {
+    const b = front[i + 1];
+    const inner = b ? Array.from({ length: between }, (_, k) => (k + 1) / (between + 1)) : [];
+    const on = (t: number): [number, number] => [l0Between(a, b ?? a, t), a.quality + t * ((b ?? a).quality - a.quality)];
+    return [[a.l0, a.quality] as [number, number], ...inner.map(on)];
+  });
+}
+
+const l0Between = (a: { l0: number }, b: { l0: number }, t: number): number => Math.exp(Math.log(a.l0) + t * Math.log(b.l0 / a.l0));
+
 /** L0 at which a frontier reaches `quality`, log-linear between its points; undefined outside its range. */
 export function l0AtQuality(front: readonly { l0: number; quality: number }[], quality: number): number | undefined {
   for (let i = 0; i < front.length; i++) {
@@ -36,7 +52,7 @@ export function l0AtQuality(front: readonly { l0: number; quality: number }[], q
     const a = front[i - 1];
     if (a && a.quality < quality && quality < b.quality) {
       const t = (quality - a.quality) / (b.quality - a.quality);
-      return Math.exp(Math.log(a.l0) + t * Math.log(b.l0 / a.l0));
+      return l0Between(a, b, t);
     }
   }
   return undefined;
@@ -70,6 +86,21 @@ export function matchedRatios(front: readonly ParetoPoint[], reference: readonly
   return reference.map((p) => ratioAt(front, reference, p.quality)).filter((r) => r !== undefined);
 }
 
+/**
+ * Whether a frontier needs no more L0 than the reference anywhere in the common range. Both are straight between their runs, so their runs decide.
+ * @returns undefined without a common range.
+ */
+export function liesAtOrAbove(
+  front: readonly ParetoPoint[],
+  reference: readonly ParetoPoint[],
+): { holds: boolean; places: number } | undefined {
+  if (!commonRange(front, reference)) return undefined;
+  const places = [...new Set([...front, ...reference].map(({ quality }) => quality))].flatMap(
+    (quality) => ratioAt(front, reference, quality) ?? [],
+  );
+  return { holds: places.every(({ ratio }) => ratio <= 1), places: places.length };
+}
+
 export function median(values: readonly number[]): number | undefined {
   if (values.length === 0) return undefined;
   const sorted = [...values].sort((a, b) => a - b);
@@ -84,7 +115,7 @@ export function countDominated(points: readonly ParetoPoint[], by: readonly Pare
 }
 
 export interface ParetoSummary {
-  /** Comparison at one quality in the common range: 0.90 when both reach it, else near its middle. */
+  /** Comparison at one quality in the common range: the preferred one when both reach it, else near its middle. */
   at?: MatchedRatio;
   range?: { lo: number; hi: number };
   medianRatio?: number;
@@ -94,13 +125,14 @@ export interface ParetoSummary {
   compared: number;
 }
 
+/** Which architecture is compared with which. */
+export interface Pair {
+  compared: ArchitectureId;
+  reference: ArchitectureId;
+}
+
 /** @param preferred quality at which to compare when both frontiers reach it. */
-export function paretoSummary(
-  points: readonly ParetoPoint[],
-  preferred = 0.9,
-  compared: ArchitectureId = 'gated',
-  reference: ArchitectureId = 'baseline',
-): ParetoSummary {
+export function paretoSummary(points: readonly ParetoPoint[], preferred: number, { compared, reference }: Pair): ParetoSummary {
   const mine = points.filter((p) => p.arch === compared);
   const theirs = points.filter((p) => p.arch === reference);
   const front = frontier(mine);
@@ -128,47 +160,4 @@ function comparisonQuality({ lo, hi }: { lo: number; hi: number }, preferred: nu
     if (lo <= rounded && rounded <= hi) return rounded;
   }
   return middle;
-}
-
-const l0Text = (l0: number) => (l0 >= 10 ? l0.toFixed(0) : l0.toFixed(1));
-const qualityText = (q: number) => (Number.isInteger(Number((q * 100).toFixed(6))) ? q.toFixed(2) : q.toFixed(3));
-
-/**
- * The comparison in words: "At loss recovered 0.90 Gated needs 0.42x the L0 of baseline (31 vs 74)."
- * @param quality name of the quality axis, in lower case: `loss recovered` or `variance recovered`.
- */
-export function paretoSentence(points: readonly ParetoPoint[], quality = 'loss recovered'): string {
-  const s = paretoSummary(points);
-  if (s.compared === 0 && s.references === 0) return 'No evaluation yet.';
-  if (s.compared === 0) return 'Only baseline runs so far: train Gated runs on the same data to compare.';
-  if (s.references === 0) return 'Only Gated runs so far: train baseline runs on the same data to compare.';
-  if (!s.at) return `No common range yet: ${noRange(points, quality)}`;
-  return `At ${quality} ${qualityText(s.at.quality)} Gated needs ${s.at.ratio.toFixed(2)}x the L0 of baseline (${l0Text(s.at.l0)} vs ${l0Text(s.at.referenceL0)}).`;
-}
-
-/** What else the frontiers say: the median ratio over the overlap and how many baseline runs are dominated. Empty without an overlap. */
-export function paretoDetail(points: readonly ParetoPoint[]): string {
-  const s = paretoSummary(points);
-  if (!s.range) return '';
-  const parts: string[] = [];
-  if (s.medianRatio !== undefined && s.matched > 1) {
-    parts.push(
-      `Median over the common range ${s.medianRatio.toFixed(2)}x (${s.matched} matched points, ${qualityText(s.range.lo)} to ${qualityText(s.range.hi)}).`,
-    );
-  }
-  parts.push(`${s.dominated} of ${s.references} baseline ${s.references === 1 ? 'run is' : 'runs are'} dominated.`);
-  return parts.join(' ');
-}
-
-function noRange(points: readonly ParetoPoint[], quality: string): string {
-  const span = (arch: ArchitectureId) => {
-    const q = points.filter((p) => p.arch === arch).map((p) => p.quality);
-    return { lo: Math.min(...q), hi: Math.max(...q) };
-  };
-  const gated = span('gated');
-  const baseline = span('baseline');
-  const text = ({ lo, hi }: { lo: number; hi: number }) =>
-    qualityText(lo) === qualityText(hi) ? qualityText(lo) : `${qualityText(lo)} to ${qualityText(hi)}`;
-  const advice = gated.lo > baseline.hi ? 'smaller baseline λ or larger Gated λ' : 'smaller Gated λ or larger baseline λ';
-  return `Gated runs span ${quality} ${text(gated)}, baseline runs ${text(baseline)}. Add runs with ${advice}.`;
 }

@@ -1,12 +1,7 @@
 /** Numbers as people read them. One place, so that table, chart and sentence agree. */
-const THIN = '\u202f';
+export { count } from '../util/numbers';
 
-/** 1234567 → 1 234 567 (thin spaces). */
-export function count(n: number): string {
-  return Math.round(n)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, THIN);
-}
+const THIN = '\u202f';
 
 /** 408576 → 409 k, 9437184 → 9.4 M. */
 export function short(n: number): string {

@@ -46,7 +46,7 @@ export const GLOSSARY = {
   },
   frontier: {
     name: 'Frontier',
-    text: 'The runs that no other run of that architecture beats in both axes. Drawn as steps, which assume nothing between runs.',
+    text: 'The runs that no other run of that architecture beats in both axes, joined by straight lines in log L0: the sparsity coefficient is continuous, so what lies between two runs can be trained.',
   },
   width: { name: 'Width', text: 'Number of latents in the dictionary. Equal compute: baseline 1.5 times the gated width.' },
   waitData: {

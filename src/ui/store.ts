@@ -6,6 +6,7 @@ import { create } from 'zustand';
 import type { GpuFailure } from '../gpu/device';
 import type { DataState, DeviceInfo, RunSummary, SessionState } from '../lab/protocol';
 import { DEFAULT_VALUES, type SettingKey, type SettingValues } from '../lab/settings';
+import type { QualityId } from '../metrics/quality';
 import type { ArchitectureId } from '../sae/architectures';
 
 export type Level = 'info' | 'warning' | 'error';
@@ -17,7 +18,6 @@ export interface Notice {
   canUndo?: true;
 }
 
-export type YMetric = 'recovered' | 'r2' | 'fvu' | 'gamma';
 export type Theme = 'auto' | 'light' | 'dark';
 /** What fills the page below the header. */
 export type View = 'lab' | 'benchmark';
@@ -59,7 +59,7 @@ export interface ViewSlice {
   view: View;
   theme: Theme;
   cardsClosed: boolean;
-  yMetric: YMetric;
+  yMetric: QualityId;
   logX: boolean;
   hiddenArchitectures: readonly ArchitectureId[];
   sort: Sort;

@@ -5,13 +5,15 @@
 import { writeFile } from 'node:fs/promises';
 import { REFERENCE_HOLDOUT } from '../../lab/demo';
 import type { Run } from '../../lab/experiment';
-import { frontier, l0AtQuality, matchedRatios, median, paretoSentence } from '../../metrics/pareto';
+import { frontier, liesAtOrAbove, matchedRatios, median } from '../../metrics/pareto';
+import { paretoSentence } from '../../metrics/paretoWords';
+import { QUALITIES, UNBIASED } from '../../metrics/quality';
 import type { Metrics } from '../../metrics/types';
 import { readOptions, UsageError } from '../args';
 import { adapterName, openEngine } from '../engine';
 import { finish, say } from '../output';
 import { prepareTraining, TRAINING_OPTIONS, type TrainingSetup, trainToTheEnd } from '../training';
-import { paretoPoints } from './sweep';
+import { compared } from './sweep';
 
 /** A site of the demo model with the sizes of the PyTorch reference (public/demo/README.md) and what it found, by kind and lambda. */
 interface Site {
@@ -104,7 +106,7 @@ export async function reproduce(args: string[]): Promise<number> {
   const setup = await prepareTraining(readOptions(sweepArgs, { ...TRAINING_OPTIONS, ...own }).options, openEngine, () => undefined);
   await trainToTheEnd(setup, 50);
   const minutes = (performance.now() - started) / 60000;
-  const checks = verify(setup.runs);
+  const checks = verify(setup);
   const report = markdown(name, site, setup, checks, minutes, steps, seed);
   const path = options.text('report');
   if (path !== undefined) {
@@ -130,10 +132,11 @@ const measured = (runs: readonly Run[], arch: 'gated' | 'baseline'): { run: Run;
     .sort((a, b) => a.run.spec.schedule.lambda - b.run.spec.schedule.lambda);
 
 /** The acceptance checks of the claim. */
-export function verify(runs: readonly Run[]): Check[] {
+export function verify(setup: TrainingSetup): Check[] {
+  const { runs } = setup;
   const gated = measured(runs, 'gated');
   const baseline = measured(runs, 'baseline');
-  const points = paretoPoints(runs);
+  const { points } = compared(setup, QUALITIES.recovered);
   const fronts = {
     gated: frontier(points.filter(({ arch }) => arch === 'gated')),
     baseline: frontier(points.filter(({ arch }) => arch === 'baseline')),
@@ -143,10 +146,7 @@ export function verify(runs: readonly Run[]): Check[] {
   const falling = baseline.map(({ m }) => m.gamma ?? Number.NaN);
   const ratios = matchedRatios(fronts.gated, fronts.baseline).map(({ ratio }) => ratio);
   const middle = median(ratios);
-  // At each baseline frontier point whose quality the gated frontier reaches, gated needs no more L0.
-  const overlapping = fronts.baseline
-    .map((point) => ({ point, l0: l0AtQuality(fronts.gated, point.quality) }))
-    .filter(({ l0 }) => l0 !== undefined);
+  const above = liesAtOrAbove(fronts.gated, fronts.baseline);
   const text = (values: number[]) => values.map((value) => value.toFixed(3)).join(', ');
   return [
     {
@@ -155,9 +155,9 @@ export function verify(runs: readonly Run[]): Check[] {
       holds: gated.length >= 5 && baseline.length >= 5,
     },
     {
-      claim: 'gated gamma lies in [0.97, 1.03] wherever L0 <= 200 and at least 50 % of the latents are alive',
+      claim: `gated gamma lies in [${UNBIASED.join(', ')}] wherever L0 <= 200 and at least 50 % of the latents are alive`,
       found: text(gammas),
-      holds: gammas.length > 0 && gammas.every((gamma) => gamma >= 0.97 && gamma <= 1.03),
+      holds: gammas.length > 0 && gammas.every((gamma) => gamma >= UNBIASED[0] && gamma <= UNBIASED[1]),
     },
     {
       claim: 'baseline gamma is below 1 and falls as lambda rises',
@@ -171,8 +171,8 @@ export function verify(runs: readonly Run[]): Check[] {
     },
     {
       claim: 'the gated frontier lies at or above the baseline frontier wherever they overlap',
-      found: `${overlapping.length} overlapping points`,
-      holds: overlapping.length > 0 && overlapping.every(({ point, l0 }) => (l0 as number) <= point.l0),
+      found: above ? `compared at ${above.places} runs of both` : 'no overlap',
+      holds: above?.holds === true,
     },
     {
       claim: 'L0 and loss recovered fall as lambda rises, for both kinds',
@@ -217,7 +217,7 @@ ${
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 
-${paretoSentence(paretoPoints(setup.runs), 'loss recovered')}
+${paretoSentence(compared(setup, QUALITIES.recovered).points)}
 
 | claim | found | holds |
 |---|---|---|

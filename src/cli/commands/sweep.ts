@@ -2,12 +2,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../../lab/experiment';
-import { type ParetoPoint, paretoDetail, paretoSentence } from '../../metrics/pareto';
+import type { RunSummary } from '../../lab/protocol';
+import { summarise } from '../../lab/reporter';
+import { type Comparison, compare, comparedWords, leftOutWords } from '../../metrics/comparison';
+import { paretoDetail, paretoSentence } from '../../metrics/paretoWords';
+import { QUALITIES, type Quality } from '../../metrics/quality';
 import { readOptions } from '../args';
 import { adapterName, openEngine } from '../engine';
 import { describeMemory, describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
 import { paretoSvg } from '../paretoSvg';
-import { LogFile, prepareTraining, runFacts, TRAINING_OPTIONS, trainToTheEnd, writeRun } from '../training';
+import { LogFile, prepareTraining, runFacts, TRAINING_OPTIONS, type TrainingSetup, trainToTheEnd, writeRun } from '../training';
 
 export async function sweep(args: string[]): Promise<number> {
   const { options } = readOptions(args, {
@@ -32,19 +36,23 @@ export async function sweep(args: string[]): Promise<number> {
   }
 
   const { evaluation } = setup.experiment.data;
-  const quality = evaluation.kind === 'model' ? 'loss recovered' : 'variance recovered (R²)';
-  const points = paretoPoints(setup.runs);
+  const quality = QUALITIES[evaluation.kind === 'model' ? 'recovered' : 'r2'];
+  const comparison = compared(setup, quality);
+  const { points } = comparison;
   const sentence = paretoSentence(points, quality);
+  const notes = [paretoDetail(points, quality), comparedWords(comparison), ...leftOutWords(comparison)].filter((words) => words !== '');
   const result = {
-    quality: evaluation.kind === 'model' ? 'loss_recovered' : 'r2',
+    quality: quality.key,
     sentence,
+    compared: points.map(({ run }) => run.id),
+    left_out: comparison.left.map(({ run, why }) => ({ id: run.id, why })),
     adapter: adapterName(setup.engine.gpu),
     config: setup.config,
     ...(evaluation.kind === 'model' ? { model: setup.workspace.modelLabel, hook: evaluation.hook } : {}),
     runs: setup.runs.map((run) => ({ id: run.id, folder: folder(run), ...runFacts(run, setup, rowsPerSecond) })),
   };
   await writeFile(join(out, 'results.json'), `${JSON.stringify(result, undefined, 2)}\n`);
-  await writeFile(join(out, 'pareto.svg'), paretoSvg(points, quality, sentence));
+  await writeFile(join(out, 'pareto.svg'), paretoSvg(points, quality, [sentence, ...notes]));
   finish(options.flag('json'), result, () =>
     [
       table(
@@ -61,7 +69,7 @@ export async function sweep(args: string[]): Promise<number> {
       ),
       '',
       sentence,
-      paretoDetail(points),
+      ...notes,
       ...(setup.memory ? [`GPU memory: ${describeMemory(setup.memory)}`] : []),
       ...(setup.time ? [`time: ${describeTime(setup.time)}`] : []),
       `${rowsPerSecond.toFixed(0)} rows/s through ${setup.runs.length} runs on ${adapterName(setup.engine.gpu)} -> ${out}`,
@@ -70,9 +78,11 @@ export async function sweep(args: string[]): Promise<number> {
   return setup.runs.every((run) => run.state === 'done') ? 0 : 1;
 }
 
-/** Points of the measured runs: loss recovered where CE was measured, else R². */
-export const paretoPoints = (runs: readonly Run[]): ParetoPoint[] =>
-  runs.flatMap(({ spec, metrics }) => {
-    const quality = metrics?.loss_recovered ?? metrics?.r2;
-    return metrics && quality !== undefined ? [{ arch: spec.arch, l0: metrics.l0, quality }] : [];
-  });
+/** The runs that are compared with each other; all are of the same data. */
+export function compared({ runs, experiment }: TrainingSetup, quality: Quality): Comparison<RunSummary> {
+  const shared = { ...experiment.origin, dIn: experiment.data.d, paused: false };
+  return compare(
+    runs.map((run) => summarise(run, shared)),
+    quality,
+  );
+}

@@ -21,7 +21,7 @@ export const baseline: Architecture = {
   firesWhereTouched: true,
   decoder: 'unit',
   width: { default: '3x', equalCompute: 1.5 },
-  look: { colour: { light: '#D55E00', dark: '#FF8A3D' }, symbol: 'square', dash: 'dot' },
+  look: { colour: { light: '#D55E00', dark: '#ee7a25' }, symbol: 'square', dash: 'dot' },
   wgsl,
   twin: {
     activate(u, [bEnc = 0]) {

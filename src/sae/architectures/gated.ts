@@ -25,7 +25,7 @@ export const gated: Architecture = {
   firesWhereTouched: false,
   decoder: 'unit',
   width: { default: '2x', equalCompute: 1 },
-  look: { colour: { light: '#0072B2', dark: '#56B4E9' }, symbol: 'circle', dash: 'solid' },
+  look: { colour: { light: '#0072B2', dark: '#3b9cdc' }, symbol: 'circle', dash: 'solid' },
   wgsl,
   twin: {
     activate(u, [bGate = 0, rMag = 0, bMag = 0]) {

@@ -1,7 +1,8 @@
 /** The benchmark's charts: cost against one size, and the steps as bars. Pure functions of its results. */
 import type { Bar, Curve, Report } from '../../../bench/page/protocol';
+import { SUBJECT } from '../../sae/architectures';
 import { axis, type ChartModel, layout, linearRange, logAxis } from '../charts/model';
-import type { Palette } from '../charts/theme';
+import { archColour, type Palette } from '../charts/theme';
 import { milliseconds } from '../format';
 
 const SIZES: Record<Curve['axis'], { title: string; words: string }> = {
@@ -28,7 +29,7 @@ export function costModel(curve: Curve, all: readonly Curve[], palette: Palette)
   const { title, words } = SIZES[curve.axis];
   const xs = curve.points.map((p) => p.x);
   const line = powerLaw(curve);
-  const color = palette.arch.gated;
+  const color = archColour(palette, SUBJECT);
   return {
     traces: [
       ...(line
@@ -74,7 +75,10 @@ export function stepsModel(bars: readonly Bar[], palette: Palette): ChartModel {
         orientation: 'h',
         x: upwards.map(({ ms }) => ms),
         y: upwards.map(label),
-        marker: { color: upwards.map((bar) => (isOurs(bar) ? palette.arch[bar.arch] : palette.muted)), opacity: upwards.map(opacityOf) },
+        marker: {
+          color: upwards.map((bar) => (isOurs(bar) ? archColour(palette, bar.arch) : palette.muted)),
+          opacity: upwards.map(opacityOf),
+        },
         text: upwards.map(({ ms }) => `${milliseconds(ms)} ms`),
         textposition: 'outside',
         textfont: { color: palette.ink },

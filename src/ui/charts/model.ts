@@ -1,5 +1,6 @@
 /** What a chart is before Plotly draws it: a plain value made by a pure function, so that it can be tested and shown as a table. */
 import type { Layout, Trace } from 'plotly.js-basic-dist-min';
+import { linearTicks } from '../../util/svg';
 import { FONT, type Palette } from './theme';
 
 export interface ChartModel {
@@ -55,17 +56,8 @@ export function logAxis(values: readonly number[], pad = 0.06): Pick<AxisOptions
   const ticks =
     span > 0.7
       ? DECADES.flatMap((e) => steps.map((m) => Number((m * 10 ** e).toPrecision(1))))
-      : roundTicks(10 ** (lo - margin), 10 ** (hi + margin));
+      : linearTicks(10 ** (lo - margin), 10 ** (hi + margin), 4);
   return { log: true, range: [lo - margin, hi + margin], ticks: { values: ticks } };
-}
-
-/** Multiples of 1, 2 or 5 times a power of ten between two numbers: about five. */
-function roundTicks(lo: number, hi: number): number[] {
-  const raw = (hi - lo) / 4;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 5].find((m) => m * power >= raw) ?? 10) * power;
-  const first = Math.ceil(lo / step);
-  return Array.from({ length: Math.max(0, Math.floor(hi / step) - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
 export function linearRange(values: readonly number[], pad = 0.07): [number, number] | undefined {

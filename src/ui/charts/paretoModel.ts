@@ -1,54 +1,33 @@
-/** The Pareto chart: one mark per run, frontiers as steps, and faint trails of each run's earlier evaluations. */
+/** The Pareto chart: one mark per run, a frontier through the compared ones, and faint trails of each run's earlier evaluations. */
 import type { Trace } from 'plotly.js-basic-dist-min';
 import type { RunSummary } from '../../lab/protocol';
-import { frontier, median, type ParetoPoint, paretoDetail, paretoSentence } from '../../metrics/pareto';
+import type { Comparison } from '../../metrics/comparison';
+import { L0_TITLE } from '../../metrics/frontierDrawing';
+import { frontier, frontierLine } from '../../metrics/pareto';
+import { gammaSummary, pairOf, paretoDetail, paretoSentence } from '../../metrics/paretoWords';
+import { isSensible, type Quality, type QualityId, qualityOf, UNBIASED } from '../../metrics/quality';
 import type { Metrics } from '../../metrics/types';
-import { type ArchitectureId, architecture, architectureIds, architectures } from '../../sae/architectures';
-
+import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
 import { count, fraction, general, l0 as l0Text } from '../format';
 import type { Evaluation } from '../metricStore';
-import type { YMetric } from '../store';
+import { stateMark } from '../runState';
 import { axis, type ChartModel, layout, linearRange, logAxis } from './model';
-import { ARCH_STYLE, type Palette } from './theme';
-
-export interface MetricAxis {
-  title: string;
-  short: string;
-  of: (m: Metrics) => number | undefined;
-  /** +1 when larger is better, −1 when smaller is, 0 when neither: then there is no frontier. */
-  better: 1 | -1 | 0;
-}
-
-export const METRIC_AXES: Record<YMetric, MetricAxis> = {
-  recovered: { title: 'Loss recovered (zero ablation)', short: 'Loss recovered', of: (m) => m.loss_recovered, better: 1 },
-  r2: { title: 'Variance recovered (R²)', short: 'R²', of: (m) => m.r2, better: 1 },
-  fvu: { title: 'Fraction of variance unexplained', short: 'FVU', of: (m) => m.fvu, better: -1 },
-  gamma: { title: 'Relative reconstruction bias γ', short: 'γ', of: (m) => m.gamma, better: 0 },
-};
+import { archColour, type Palette } from './theme';
 
 /** Runs with and without a measured loss never share an axis: without any, the axis is R² and says so. */
-export function effectiveMetric(runs: readonly RunSummary[], wanted: YMetric): YMetric {
+export function effectiveMetric(runs: readonly RunSummary[], wanted: QualityId): QualityId {
   return wanted === 'recovered' && !runs.some((r) => r.metrics?.loss_recovered !== undefined) ? 'r2' : wanted;
 }
 
-/** Only runs of the same data are compared: those of the selected run's, else of the newest run's. */
-export function comparableRuns(runs: readonly RunSummary[], selected: string | undefined): RunSummary[] {
-  const data = (runs.find((r) => r.id === selected) ?? runs.at(-1))?.data;
-  return runs.filter((r) => r.data === data);
-}
-
-const FINISHED = new Set<RunSummary['state']>(['done', 'stopped']);
-
 export interface ParetoInput {
-  runs: readonly RunSummary[];
+  comparison: Comparison<RunSummary>;
   trail: (run: string) => readonly Evaluation[];
-  metric: YMetric;
   logX: boolean;
   hidden: readonly ArchitectureId[];
   selected?: string;
   hovered?: string;
   /** Changes when zoom should be forgotten. */
-  view: number;
+  view: string;
   palette: Palette;
 }
 
@@ -56,71 +35,47 @@ interface Mark {
   run: RunSummary;
   x: number;
   y: number;
+  /** Why it is not compared, when it is not. */
+  why?: string | undefined;
 }
 
 /** Marks traces that point at a run rather than show data; exports leave them out. */
 export const CURSOR = 'cursor';
 
 const LONGEST_TRAIL = 30;
+/** Points of a frontier between two runs on a linear axis, where it is curved. */
+const CURVE = 24;
 
 /** Ranges come from the points alone: trails start far off and would squeeze them. */
 const fromZero = (values: readonly number[]): [number, number] => [0, (linearRange(values)?.[1] ?? 1) * 1.02];
 
-/** Points for the sentences, which compare loss recovered or R² and nothing else. */
-export function paretoPoints(runs: readonly RunSummary[], metric: YMetric): ParetoPoint[] {
-  const of = METRIC_AXES[metric === 'recovered' ? 'recovered' : 'r2'].of;
+/** What the chart says, in words: a comparison of L0 at equal quality, or of γ; in the metric that the y axis shows. */
+export function paretoWords({ quality, points }: Comparison<RunSummary>, selected?: string): { sentence: string; detail: string } {
+  if (quality.better === 0) return gammaSummary(points.map(({ arch, quality: gamma }) => ({ arch, gamma })));
+  const pair = pairOf(points, points.find(({ run }) => run.id === selected)?.arch);
+  return { sentence: paretoSentence(points, quality, pair), detail: paretoDetail(points, quality, pair) };
+}
+
+/** Every run of the set with a value that the axes can show. */
+function marksOf({ runs, quality, left }: Comparison<RunSummary>): Mark[] {
   return runs.flatMap((run) => {
-    const quality = run.metrics && of(run.metrics);
-    return run.metrics && quality !== undefined ? [{ arch: run.arch, l0: run.metrics.l0, quality }] : [];
+    const y = run.metrics && qualityOf(quality, run.metrics);
+    if (!run.metrics || y === undefined || !isSensible(quality, y) || !(run.metrics.l0 > 0)) return [];
+    return [{ run, x: run.metrics.l0, y, why: left.find((one) => one.run === run)?.why }];
   });
-}
-
-/** What the chart says, in words: a comparison of L0 at equal quality, or of γ. */
-export function paretoWords(runs: readonly RunSummary[], metric: YMetric): { sentence: string; detail: string } {
-  if (metric === 'gamma') return gammaSummary(runs);
-  const points = paretoPoints(runs, metric);
-  const name = metric === 'recovered' ? 'loss recovered' : 'variance recovered';
-  const left = metric === 'recovered' ? runs.filter((r) => r.metrics && r.metrics.loss_recovered === undefined).length : 0;
-  const missing =
-    left > 0
-      ? ` ${left} ${left === 1 ? 'run has' : 'runs have'} no measured loss and ${left === 1 ? 'is' : 'are'} not shown; switch to R² to see all.`
-      : '';
-  return { sentence: paretoSentence(points, name), detail: paretoDetail(points) + missing };
-}
-
-function gammaSummary(runs: readonly RunSummary[]): { sentence: string; detail: string } {
-  const parts = architectures()
-    .map(({ id }) => id)
-    .flatMap((arch) => {
-      const values = runs.flatMap((r) => (r.arch === arch && r.metrics?.gamma !== undefined ? [r.metrics.gamma] : []));
-      const middle = median(values);
-      if (middle === undefined) return [];
-      const inside = values.filter((g) => g >= 0.97 && g <= 1.03).length;
-      return [
-        { median: `${architecture(arch).title} ${middle.toFixed(2)}`, inside: `${inside} of ${values.length} ${architecture(arch).title}` },
-      ];
-    });
-  if (parts.length === 0) return { sentence: 'No evaluation yet.', detail: '' };
-  return {
-    sentence: `Median γ: ${parts.map((p) => p.median).join(', ')}.`,
-    detail: `Inside the band 0.97 to 1.03: ${parts.map((p) => p.inside).join(', ')}. Below 1 is shrinkage.`,
-  };
 }
 
 export function paretoModel(input: ParetoInput): ChartModel {
-  const { runs, palette } = input;
-  const metric = METRIC_AXES[input.metric];
-  const marks: Mark[] = runs.flatMap((run) => {
-    const y = run.metrics && metric.of(run.metrics);
-    return run.metrics && y !== undefined && Number.isFinite(y) && run.metrics.l0 > 0 ? [{ run, x: run.metrics.l0, y }] : [];
-  });
+  const { comparison, palette } = input;
+  const { quality } = comparison;
+  const marks = marksOf(comparison);
   const shown = marks.filter((m) => !input.hidden.includes(m.run.arch));
   const traces: Trace[] = [];
-  for (const arch of architectureIds()) {
-    if (input.hidden.includes(arch)) continue;
-    const mine = marks.filter((m) => m.run.arch === arch);
+  for (const { id } of architectures()) {
+    if (input.hidden.includes(id)) continue;
+    const mine = marks.filter((m) => m.run.arch === id);
     if (mine.length === 0) continue;
-    traces.push(...trails(mine, input, metric), ...front(mine, arch, palette, metric), points(mine, arch, input));
+    traces.push(...trails(mine, input), ...front(id, input), points(mine, id, input));
   }
   traces.push(...ring(marks, input));
   return {
@@ -129,47 +84,61 @@ export function paretoModel(input: ParetoInput): ChartModel {
       palette,
       {
         xaxis: axis(palette, {
-          title: 'L0: mean active latents per row',
+          title: L0_TITLE,
           ...(input.logX ? logAxis(shown.map((m) => m.x)) : { range: fromZero(shown.map((m) => m.x)) }),
         }),
         yaxis: axis(palette, {
-          title: metric.title,
-          range: linearRange(input.metric === 'gamma' ? [0.96, 1.04, ...shown.map((m) => m.y)] : shown.map((m) => m.y)),
+          title: quality.title,
+          range: linearRange(quality.id === 'gamma' ? [0.96, 1.04, ...shown.map((m) => m.y)] : shown.map((m) => m.y)),
         }),
       },
       {
         // A constant revision keeps the person's zoom while data streams in.
-        uirevision: `${input.metric}/${input.logX}/${input.view}`,
-        ...(input.metric === 'gamma' ? { shapes: gammaGuides(palette) } : {}),
+        uirevision: `${quality.id}/${input.logX}/${input.view}`,
+        ...(quality.id === 'gamma' ? { shapes: gammaGuides(palette) } : {}),
       },
     ),
-    message: paretoWords(runs, input.metric).sentence,
-    table: {
-      columns: ['Run', 'Architecture', 'λ', 'State', 'L0', metric.short],
-      rows: marks
-        .sort((a, b) => a.x - b.x)
-        .map(({ run, x, y }) => [run.name, architecture(run.arch).title, general(run.lambda), run.state, l0Text(x), fraction(y)]),
-    },
+    message: paretoWords(comparison, input.selected).sentence,
+    table: dataTable(comparison),
   };
 }
 
-/** The band 0.97 to 1.03 and the line at 1. */
+/** All runs of the set, those that cannot be drawn too. */
+function dataTable({ runs, quality, left }: Comparison<RunSummary>): ChartModel['table'] {
+  const knobs = [...new Set(runs.map(({ arch }) => architecture(arch).knob.symbol))].join(' / ');
+  const measured = runs.filter(({ metrics }) => metrics !== undefined);
+  return {
+    columns: ['Run', 'Architecture', knobs, 'State', 'L0', quality.short, 'Compared'],
+    rows: measured
+      .toSorted((a, b) => (a.metrics as Metrics).l0 - (b.metrics as Metrics).l0)
+      .map((run) => {
+        const metrics = run.metrics as Metrics;
+        const why = left.find((one) => one.run === run)?.why;
+        const value = fraction(qualityOf(quality, metrics));
+        const { title } = architecture(run.arch);
+        return [run.name, title, general(run.lambda), run.state, l0Text(metrics.l0), value, why ? `no: ${why}` : 'yes'];
+      }),
+  };
+}
+
+/** The band of unbiased γ and the line at 1. */
 export function gammaGuides(palette: Palette): Record<string, unknown>[] {
+  const [y0, y1] = UNBIASED;
   return [
-    { type: 'rect', xref: 'paper', x0: 0, x1: 1, y0: 0.97, y1: 1.03, fillcolor: palette.band, line: { width: 0 }, layer: 'below' },
+    { type: 'rect', xref: 'paper', x0: 0, x1: 1, y0, y1, fillcolor: palette.band, line: { width: 0 }, layer: 'below' },
     { type: 'line', xref: 'paper', x0: 0, x1: 1, y0: 1, y1: 1, line: { color: palette.muted, width: 1 }, layer: 'below' },
   ];
 }
 
-function trails(marks: readonly Mark[], input: ParetoInput, metric: MetricAxis): Trace[] {
+function trails(marks: readonly Mark[], { trail, palette, comparison: { quality } }: ParetoInput): Trace[] {
   // One trace for all runs of an architecture, broken by nulls.
   const x: (number | null)[] = [];
   const y: (number | null)[] = [];
   for (const { run } of marks) {
-    const past = input.trail(run.id).slice(-LONGEST_TRAIL);
+    const past = trail(run.id).slice(-LONGEST_TRAIL);
     if (past.length < 2) continue;
     for (const e of past) {
-      const value = metric.of(e.metrics);
+      const value = qualityOf(quality, e.metrics);
       if (value === undefined || !(e.metrics.l0 > 0)) continue;
       x.push(e.metrics.l0);
       y.push(value);
@@ -185,7 +154,7 @@ function trails(marks: readonly Mark[], input: ParetoInput, metric: MetricAxis):
       mode: 'lines',
       x,
       y,
-      line: { color: input.palette.arch[arch], width: 1 },
+      line: { color: archColour(palette, arch), width: 1 },
       opacity: 0.28,
       hoverinfo: 'skip',
       showlegend: false,
@@ -194,54 +163,60 @@ function trails(marks: readonly Mark[], input: ParetoInput, metric: MetricAxis):
   ];
 }
 
-function front(marks: readonly Mark[], arch: ArchitectureId, palette: Palette, metric: MetricAxis): Trace[] {
-  if (metric.better === 0) return [];
-  const line = frontier(marks.map((m) => ({ l0: m.x, quality: m.y * metric.better })));
+function front(arch: ArchitectureId, { comparison, palette, logX }: ParetoInput): Trace[] {
+  const { quality, points } = comparison;
+  if (quality.better === 0) return [];
+  const line = frontierLine(frontier(points.filter((p) => p.arch === arch)), logX ? 0 : CURVE);
   if (line.length < 2) return [];
+  const { title, look } = architecture(arch);
   return [
     {
       type: 'scatter',
       mode: 'lines',
-      name: `${architecture(arch).title} frontier`,
-      x: line.map((p) => p.l0),
-      y: line.map((p) => p.quality * metric.better),
-      line: { shape: 'hv', color: palette.arch[arch], width: 1.75, dash: ARCH_STYLE[arch].dash },
+      name: `${title} frontier`,
+      x: line.map(([l0]) => l0),
+      y: line.map(([, q]) => q * quality.better),
+      line: { color: archColour(palette, arch), width: 1.75, dash: look.dash },
       hoverinfo: 'skip',
     },
   ];
 }
 
-function points(marks: readonly Mark[], arch: ArchitectureId, { palette, hovered, metric }: ParetoInput): Trace {
-  const color = palette.arch[arch];
-  const filled = marks.map((m) => FINISHED.has(m.run.state));
+function points(marks: readonly Mark[], arch: ArchitectureId, { palette, hovered, comparison }: ParetoInput): Trace {
+  const color = archColour(palette, arch);
+  const { title, look } = architecture(arch);
+  const kinds = marks.map((m) => stateMark(m.run.state));
+  const filled = kinds.map((kind) => kind === 'filled');
   return {
     type: 'scatter',
     mode: 'markers',
-    name: architecture(arch).title,
+    name: title,
     x: marks.map((m) => m.x),
     y: marks.map((m) => m.y),
     customdata: marks.map((m) => m.run.id),
     marker: {
-      symbol: ARCH_STYLE[arch].symbol,
+      symbol: kinds.map((kind) => (kind === 'cross' ? 'x' : kind === 'dot' ? `${look.symbol}-open-dot` : look.symbol)),
       size: 10,
-      color: filled.map((f) => (f ? color : palette.background)),
+      color: kinds.map((kind) => (kind === 'hollow' ? palette.background : color)),
       line: { color: filled.map((f) => (f ? palette.background : color)), width: filled.map((f) => (f ? 1 : 2)) },
-      opacity: marks.map((m) => (m.run.state === 'failed' || (hovered && hovered !== m.run.id) ? 0.45 : 1)),
+      opacity: marks.map((m) => (m.why !== undefined || (hovered && hovered !== m.run.id) ? 0.5 : 1)),
     },
-    text: marks.map((m) => hoverText(m.run, metric)),
+    text: marks.map((m) => hoverText(m, comparison.quality)),
     hovertemplate: '%{text}<extra></extra>',
   };
 }
 
-function hoverText(run: RunSummary, metric: YMetric): string {
+function hoverText({ run, why }: Mark, quality: Quality): string {
   const m = run.metrics as Metrics;
+  const { title, knob } = architecture(run.arch);
   const lines = [
-    `<b>${run.name}</b>  ${architecture(run.arch).title}, ${count(run.dSae)} latents, λ ${general(run.lambda)}, seed ${run.seed}`,
+    `<b>${run.name}</b>  ${title}, ${count(run.dSae)} latents, ${knob.symbol} ${general(run.lambda)}, seed ${run.seed}`,
     `L0 ${l0Text(m.l0)}`,
     m.loss_recovered === undefined ? undefined : `Loss recovered ${fraction(m.loss_recovered)}`,
-    `R² ${fraction(m.r2)}${metric === 'fvu' ? `, FVU ${fraction(m.fvu)}` : ''}`,
+    `R² ${fraction(m.r2)}${quality.id === 'fvu' ? `, FVU ${fraction(m.fvu)}` : ''}`,
     `γ ${fraction(m.gamma)}`,
     `${run.state}, evaluated at step ${count(run.evaluatedAt ?? run.step)}`,
+    why === undefined ? undefined : `not compared: ${why}`,
   ];
   return lines.filter(Boolean).join('<br>');
 }
@@ -257,7 +232,7 @@ function ring(marks: readonly Mark[], { selected, hovered, palette, hidden }: Pa
         x: [mark.x],
         y: [mark.y],
         marker: {
-          symbol: `${ARCH_STYLE[mark.run.arch].symbol}-open`,
+          symbol: `${architecture(mark.run.arch).look.symbol}-open`,
           size: 18,
           color: id === selected ? palette.ink : palette.muted,
           line: { width: 1.5 },

@@ -2,12 +2,13 @@
 import type { Trace } from 'plotly.js-basic-dist-min';
 import type { DensityHistogram, LogColumn, RunSummary } from '../../lab/protocol';
 import { scaleWords } from '../../lab/settings';
+import { UNBIASED } from '../../metrics/quality';
 import { decimate } from '../decimate';
 import { count, fraction, general, l0 as l0Text, percent } from '../format';
 import type { Evaluation } from '../metricStore';
 import { axis, type ChartModel, layout, logAxis } from './model';
 import { gammaGuides } from './paretoModel';
-import type { Palette } from './theme';
+import { archColour, type Palette } from './theme';
 
 export interface RunInput {
   run: RunSummary;
@@ -34,7 +35,7 @@ function line(x: number[], y: number[], name: string, color: string, extra: Reco
 }
 
 function marks(evaluations: readonly Evaluation[], of: (e: Evaluation) => number, name: string, input: RunInput): Trace {
-  const color = input.palette.arch[input.run.arch];
+  const color = archColour(input.palette, input.run.arch);
   return {
     type: 'scatter',
     mode: evaluations.length > 40 ? 'lines' : 'lines+markers',
@@ -56,7 +57,7 @@ export function lossModel(input: RunInput): ChartModel {
   const steps = input.column('step');
   const terms: [LogColumn, string, string, 'solid' | 'dash' | 'dot'][] = [
     ['loss', 'total', palette.ink, 'solid'],
-    ['mse_loss', 'reconstruction', palette.arch[run.arch], 'solid'],
+    ['mse_loss', 'reconstruction', archColour(palette, run.arch), 'solid'],
     ['sparsity_loss', 'sparsity × λ', palette.series[0], 'dash'],
     ['aux_loss', 'auxiliary', palette.series[1], 'dot'],
   ];
@@ -103,7 +104,7 @@ function settled({ y }: { y: number[] }): number[] {
 
 const batchAndHeldOut = ({ palette, run }: RunInput): ChartModel['legend'] => [
   { name: 'training batch', color: palette.muted, dash: 'solid' },
-  { name: 'held out', color: palette.arch[run.arch], dash: 'solid' },
+  { name: 'held out', color: archColour(palette, run.arch), dash: 'solid' },
 ];
 
 export function l0Model(input: RunInput): ChartModel {
@@ -149,7 +150,7 @@ export function gammaModel(input: RunInput): ChartModel {
       { shapes: gammaGuides(palette), uirevision: run.id },
     ),
     legend: batchAndHeldOut(input),
-    message: last ? gammaWords(last.metrics.gamma) : 'No evaluation yet. The shaded band is 0.97 to 1.03.',
+    message: last ? gammaWords(last.metrics.gamma) : `No evaluation yet. The shaded band is ${UNBIASED.join(' to ')}.`,
     table: { columns: ['Step', 'γ, held out'], rows: evaluations.map((e) => [e.step, fraction(e.metrics.gamma)]) },
   };
 }
@@ -157,9 +158,9 @@ export function gammaModel(input: RunInput): ChartModel {
 export function gammaWords(gamma: number | undefined): string {
   if (gamma === undefined) return 'γ cannot be formed: the reconstructions are all zero.';
   const value = `γ ${fraction(gamma)}`;
-  if (gamma < 0.97)
+  if (gamma < UNBIASED[0])
     return `${value}: reconstructions shrink; scaling them up by ${((1 / gamma - 1) * 100).toFixed(0)}\u202f% would fit better.`;
-  if (gamma <= 1.03) return `${value}: unbiased, inside the band 0.97 to 1.03.`;
+  if (gamma <= UNBIASED[1]) return `${value}: unbiased, inside the band ${UNBIASED.join(' to ')}.`;
   return `${value}: reconstructions are too long${gamma > 1.05 ? '; above 1.05 usually means a broken run' : ''}.`;
 }
 
@@ -199,7 +200,7 @@ const NEVER = LOWEST - 0.8;
 
 export function densityModel(input: RunInput): ChartModel {
   const { palette, density, run, rowWord } = input;
-  const color = palette.arch[run.arch];
+  const color = archColour(palette, run.arch);
   const counts = density?.counts ?? [];
   const center = (i: number) => LOWEST + (i + 0.5) * BIN;
   const never = `never fired in ${density ? count(density.rows) : 'these'} ${rowWord}`;

@@ -1,45 +1,36 @@
 /** Colours for Plotly, which cannot read CSS variables. The same values stand in styles/base.css. */
-import type { ArchitectureId } from '../../sae/architectures';
+import { type ArchitectureId, architecture } from '../../sae/architectures';
+import { DARK_INK, type Ink, LIGHT_INK } from '../../util/svg';
 
-export interface Palette {
-  background: string;
-  ink: string;
-  muted: string;
-  grid: string;
+export interface Palette extends Ink {
+  theme: 'light' | 'dark';
   band: string;
   accent: string;
-  arch: Record<ArchitectureId, string>;
+  /** A run that failed. */
+  bad: string;
   /** Colours for series that are not architectures. */
   series: readonly [string, string, string];
 }
 
-/** Okabe–Ito vermillion and blue: told apart by people with any common colour blindness. */
 export const LIGHT: Palette = {
-  background: '#ffffff',
-  ink: '#1b1e23',
-  muted: '#5c636e',
-  grid: '#eceef0',
+  ...LIGHT_INK,
+  theme: 'light',
   band: 'rgba(0, 117, 90, 0.10)',
   accent: '#00755a',
-  arch: { baseline: '#D55E00', gated: '#0072B2' },
+  bad: '#b3261e',
   series: ['#00755a', '#9a4f8c', '#8a6d00'],
 };
 
 export const DARK: Palette = {
-  background: '#15171a',
-  ink: '#e8eaed',
-  muted: '#9aa1ab',
-  grid: '#24282d',
+  ...DARK_INK,
+  theme: 'dark',
   band: 'rgba(70, 196, 158, 0.13)',
   accent: '#46c49e',
-  arch: { baseline: '#ee7a25', gated: '#3b9cdc' },
+  bad: '#ff8f85',
   series: ['#46c49e', '#cc85bd', '#cfae3a'],
 };
 
-/** Shape and line repeat what the colour says. */
-export const ARCH_STYLE: Record<ArchitectureId, { symbol: 'square' | 'circle'; dash: 'dot' | 'solid' }> = {
-  baseline: { symbol: 'square', dash: 'dot' },
-  gated: { symbol: 'circle', dash: 'solid' },
-};
+/** An architecture's own colour; shape and line repeat what it says. */
+export const archColour = ({ theme }: Palette, arch: ArchitectureId): string => architecture(arch).look.colour[theme];
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';

@@ -5,6 +5,7 @@ import { type ArchitectureId, architecture } from '../../sae/architectures';
 import { useServices } from '../context';
 import { bytes, duration, short } from '../format';
 import { useDisclosure } from '../hooks';
+import { Swatch } from '../Swatch';
 import { isLive, setField, useLab } from '../store';
 import { useEstimate } from '../useEstimate';
 
@@ -176,9 +177,4 @@ function ArchitectureField({ setting, value, error }: { setting: Setting; value:
       {error && <p className="problem">{error}</p>}
     </fieldset>
   );
-}
-
-/** The mark of an architecture: colour and shape as in every chart. Hollow while training. */
-export function Swatch({ arch, hollow = false }: { arch: ArchitectureId; hollow?: boolean }) {
-  return <span className={`swatch ${arch}${hollow ? ' hollow' : ''}`} aria-hidden="true" />;
 }

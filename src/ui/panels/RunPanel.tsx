@@ -1,5 +1,6 @@
 import type { RunSummary } from '../../lab/protocol';
 import { scaleWords } from '../../lab/settings';
+import { UNBIASED } from '../../metrics/quality';
 import { architecture } from '../../sae/architectures';
 import { Chart } from '../charts/Chart';
 import type { ChartModel } from '../charts/model';
@@ -9,10 +10,11 @@ import { useServices } from '../context';
 import { count, fraction, general, l0, nats, percent, short } from '../format';
 import type { TermId } from '../glossary';
 import { useRowWord } from '../rowWord';
+import { stateMark } from '../runState';
+import { Swatch } from '../Swatch';
 import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { useLab } from '../store';
 import { Term } from '../Term';
-import { Swatch } from './ConfigurePanel';
 
 export function RunPanel() {
   const run = useLab((s) => s.runs.find((r) => r.id === s.selectedRunId));
@@ -32,7 +34,7 @@ function RunHead({ run }: { run: RunSummary }) {
   return (
     <div className="run-head">
       <h2>
-        <Swatch arch={run.arch} hollow={run.state !== 'done' && run.state !== 'stopped'} />
+        <Swatch arch={run.arch} kind={stateMark(run.state)} />
         {run.name}
       </h2>
       <p className="muted">
@@ -64,7 +66,7 @@ function RunHead({ run }: { run: RunSummary }) {
 }
 
 const gammaWord = (gamma: number | undefined) =>
-  gamma === undefined ? 'output is zero' : gamma < 0.97 ? 'shrinks' : gamma <= 1.03 ? 'unbiased' : 'too long';
+  gamma === undefined ? 'output is zero' : gamma < UNBIASED[0] ? 'shrinks' : gamma <= UNBIASED[1] ? 'unbiased' : 'too long';
 
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
@@ -157,6 +159,7 @@ function RunCharts({ run }: { run: RunSummary }) {
             </>
           }
           run={run.id}
+          source={`${run.data} · Gated SAE Lab`}
           period={1000}
           watch={[run.id, word]}
           build={(palette) => model(input(palette))}

@@ -5,8 +5,9 @@ import { saveResults } from '../exportResults';
 import { GLOSSARY } from '../glossary';
 import { useRowWord } from '../rowWord';
 import { type RunColumn, runColumns, sortRuns } from '../runColumns';
+import { stateMark } from '../runState';
 import { hoverRun, isOpen, selectRun, useLab } from '../store';
-import { Swatch } from './ConfigurePanel';
+import { Swatch } from '../Swatch';
 
 export function RunTable() {
   const runs = useLab((s) => s.runs);
@@ -106,7 +107,7 @@ function Cell({ run, column }: { run: RunSummary; column: RunColumn }) {
     return (
       <th scope="row" className="name" title={column.explain?.(run)}>
         <button type="button" onClick={() => selectRun(run.id)} onFocus={() => hoverRun(run.id)} onBlur={() => hoverRun(undefined)}>
-          <Swatch arch={run.arch} hollow={run.state !== 'done' && run.state !== 'stopped'} />
+          <Swatch arch={run.arch} kind={stateMark(run.state)} />
           {run.name}
         </button>
       </th>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { byArchitecture, fitted, logTicks, plot } from '../../../bench/plot';
+import { byArchitecture, fitted, plot } from '../../../bench/plot';
 import { reportOf } from '../../../bench/report';
+import { logTicks } from '../../../src/util/svg';
 import { drawable, measuredCase, setting } from './fixtures';
 
 describe('plot of the benchmark', () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { LogColumn, RunSummary } from '../../../src/lab/protocol';
+import { compare, leftOutWords } from '../../../src/metrics/comparison';
+import { QUALITIES, type QualityId } from '../../../src/metrics/quality';
 import { linearRange, logAxis } from '../../../src/ui/charts/model';
-import { comparableRuns, effectiveMetric, type ParetoInput, paretoModel, paretoWords } from '../../../src/ui/charts/paretoModel';
+import { effectiveMetric, type ParetoInput, paretoModel, paretoWords } from '../../../src/ui/charts/paretoModel';
 import { deadModel, densityModel, gammaModel, gammaWords, lossModel, type RunInput } from '../../../src/ui/charts/runModels';
 import { LIGHT } from '../../../src/ui/charts/theme';
 import { metrics, run } from './fixtures';
@@ -9,13 +11,12 @@ import { metrics, run } from './fixtures';
 const measured = (id: string, arch: RunSummary['arch'], l0: number, recovered: number, state: RunSummary['state'] = 'done') =>
   run({ id, name: id, arch, state, metrics: metrics({ l0, loss_recovered: recovered, r2: recovered / 2 }) });
 
-const input = (runs: RunSummary[], over: Partial<ParetoInput> = {}): ParetoInput => ({
-  runs,
+const input = (runs: RunSummary[], { metric = 'recovered', ...over }: Partial<ParetoInput> & { metric?: QualityId } = {}): ParetoInput => ({
+  comparison: compare(runs, QUALITIES[metric]),
   trail: () => [],
-  metric: 'recovered',
   logX: true,
   hidden: [],
-  view: 0,
+  view: '0',
   palette: LIGHT,
   ...over,
 });
@@ -40,27 +41,46 @@ describe('Pareto chart', () => {
     expect(effectiveMetric(mixed, 'recovered')).toBe('recovered');
     const model = paretoModel(input(mixed));
     expect(model.layout.yaxis).toMatchObject({ title: { text: 'Loss recovered (zero ablation)' } });
-    expect(model.table.rows).toHaveLength(4);
-    expect(paretoWords(mixed, 'recovered').detail).toMatch(/1 run has no measured loss and is not shown/);
+    expect(model.traces.filter((t) => t.customdata).flatMap((t) => t.customdata)).toHaveLength(4);
+    expect(model.table.rows.map((row) => row.at(-1))).toEqual(['yes', 'yes', 'no: no measured loss', 'yes', 'yes']);
+    expect(leftOutWords(compare(mixed, QUALITIES.recovered)).join(' ')).toMatch(/1 run has no measured loss and is not shown/);
   });
-  it('draws frontiers as steps: baseline dotted vermillion, gated solid blue', () => {
+  it('draws frontiers as the line that the sentence is read from: baseline dotted vermillion, gated solid blue', () => {
     const lines = paretoModel(input(runs)).traces.filter((t) => t.mode === 'lines');
     expect(lines.map((t) => t.line)).toEqual([
-      { shape: 'hv', color: '#D55E00', width: 1.75, dash: 'dot' },
-      { shape: 'hv', color: '#0072B2', width: 1.75, dash: 'solid' },
+      { color: '#0072B2', width: 1.75, dash: 'solid' },
+      { color: '#D55E00', width: 1.75, dash: 'dot' },
     ]);
+    expect(lines[0]).toMatchObject({ x: [5, 31], y: [0.5, 0.9] });
+    // Straight in log L0, so curved on a linear axis: at half the quality √(5 · 31).
+    const curved = paretoModel(input(runs, { logX: false })).traces.find((t) => t.mode === 'lines') as { x: number[]; y: number[] };
+    const middle = curved.y.findIndex((q) => q >= 0.7);
+    const t = ((curved.y[middle] as number) - 0.5) / 0.4;
+    expect(curved.x[middle]).toBeCloseTo(5 * (31 / 5) ** t, 9);
+    expect(paretoWords(compare(runs, QUALITIES.recovered)).sentence).toBe(
+      'At loss recovered 0.90 Gated needs 0.42x the L0 of baseline (31 vs 74).',
+    );
   });
-  it('marks: squares and circles, hollow while training, filled when done, carrying the run’s id', () => {
-    const marks = paretoModel(input(runs)).traces.filter((t) => t.customdata) as {
+  it('the sentence is about the y axis', () => {
+    const words = (metric: QualityId) => paretoWords(compare(runs, QUALITIES[metric])).sentence;
+    expect(words('r2')).toMatch(/^At variance recovered \(R²\) 0\.30 /);
+    expect(words('fvu')).not.toMatch(/recovered/);
+  });
+  it('marks: squares and circles, hollow while training, filled when done, crossed when failed, carrying the run’s id', () => {
+    const failed = [...runs, measured('b3', 'baseline', 20, 0.7, 'failed'), measured('b4', 'baseline', 25, 0.7, 'stopped')];
+    const marks = paretoModel(input(failed)).traces.filter((t) => t.customdata) as {
       customdata: string[];
-      marker: { symbol: string; color: string[] };
+      marker: { symbol: string[]; color: string[] };
     }[];
-    expect(marks.map((m) => m.marker.symbol)).toEqual(['square', 'circle']);
-    expect(marks.map((m) => m.customdata)).toEqual([
-      ['b1', 'b2'],
-      ['g1', 'g2'],
+    expect(marks.map((m) => m.marker.symbol)).toEqual([
+      ['circle', 'circle'],
+      ['square', 'square', 'x', 'square-open-dot'],
     ]);
-    expect(marks[0]?.marker.color).toEqual(['#D55E00', LIGHT.background]);
+    expect(marks.map((m) => m.customdata)).toEqual([
+      ['g1', 'g2'],
+      ['b1', 'b2', 'b3', 'b4'],
+    ]);
+    expect(marks[1]?.marker.color.slice(0, 2)).toEqual(['#D55E00', LIGHT.background]);
   });
   it('adds a ring for the selected run, trails of earlier evaluations, and hides an architecture', () => {
     const trail = () => [1, 2, 3].map((step) => ({ step, metrics: metrics({ l0: 50 / step, loss_recovered: 0.1 * step }) }));
@@ -69,24 +89,17 @@ describe('Pareto chart', () => {
     expect(model.traces.some((t) => (t.opacity as number) < 0.3)).toBe(true);
     expect(model.traces.some((t) => t.name === 'Baseline')).toBe(false);
   });
-  it('compares only runs of the same data: the selected run’s, else the newest’s', () => {
-    const other = run({ id: 'o', data: 'elsewhere' });
-    const mixed = [...runs, other];
-    expect(comparableRuns(mixed, 'g1')).toEqual(runs);
-    expect(comparableRuns(mixed, undefined)).toEqual([other]);
-    expect(comparableRuns([], undefined)).toEqual([]);
-  });
   it('keeps its view until axis or reset change', () => {
     const revision = (over: Partial<ParetoInput>) => paretoModel(input(runs, over)).layout.uirevision;
     expect(revision({ selected: 'g1' })).toBe(revision({}));
-    expect(revision({ view: 1 })).not.toBe(revision({}));
+    expect(revision({ view: '1' })).not.toBe(revision({}));
     expect(revision({ logX: false })).not.toBe(revision({}));
   });
   it('shows γ without a frontier, with the band', () => {
     const model = paretoModel(input(runs, { metric: 'gamma' }));
     expect(model.traces.every((t) => t.mode === 'markers')).toBe(true);
     expect(model.layout.shapes).toHaveLength(2);
-    expect(model.message).toBe('Median γ: Baseline 1.00, Gated 1.00.');
+    expect(model.message).toBe('Median γ: Gated 1.00, Baseline 1.00.');
   });
   it('prefers small FVU', () => {
     const fvu = [

@@ -3,14 +3,16 @@ import {
   commonRange,
   countDominated,
   frontier,
+  frontierLine,
   l0AtQuality,
+  liesAtOrAbove,
   matchedRatios,
   median,
   type ParetoPoint,
-  paretoDetail,
-  paretoSentence,
   paretoSummary,
 } from '../../../src/metrics/pareto';
+import { pairOf, paretoDetail, paretoSentence } from '../../../src/metrics/paretoWords';
+import { QUALITIES } from '../../../src/metrics/quality';
 import { EXAMPLE_RESULTS } from '../../../src/ui/exampleResults';
 
 const point = (arch: ParetoPoint['arch'], l0: number, quality: number): ParetoPoint => ({ arch, l0, quality });
@@ -45,6 +47,32 @@ describe('L0 at equal quality', () => {
   });
 });
 
+describe('the frontier as a line', () => {
+  const front = [point('gated', 10, 0.8), point('gated', 1000, 0.9)];
+  it('is what the ratios are read from: every point of it gives its own L0 back', () => {
+    const line = frontierLine(front, 3);
+    expect(line.map(([, q]) => Number(q.toFixed(6)))).toEqual([0.8, 0.825, 0.85, 0.875, 0.9]);
+    for (const [l0, q] of line) expect(l0AtQuality(front, q)).toBeCloseTo(l0, 9);
+    // Halfway in quality is halfway in log L0: sqrt(10 · 1000).
+    expect(line[2]?.[0]).toBeCloseTo(100, 9);
+  });
+  it('needs no points between on a log axis', () => {
+    expect(frontierLine(front)).toEqual([
+      [10, 0.8],
+      [1000, 0.9],
+    ]);
+    expect(frontierLine([])).toEqual([]);
+  });
+  it('lies above another where it needs less L0 at every run of both', () => {
+    const reference = [point('baseline', 20, 0.8), point('baseline', 2000, 0.9)];
+    expect(liesAtOrAbove(front, reference)).toEqual({ holds: true, places: 2 });
+    // Crosses between the reference's runs: only the other's own run shows it.
+    const bent = [point('gated', 19, 0.8), point('gated', 900, 0.85), point('gated', 1900, 0.9)];
+    expect(liesAtOrAbove(bent, reference)).toEqual({ holds: false, places: 3 });
+    expect(liesAtOrAbove(front, [point('baseline', 1, 0.1)])).toBeUndefined();
+  });
+});
+
 describe('comparison', () => {
   it('finds the reference table’s ratios, 0.49 to 0.57 at equal loss recovered', () => {
     const gated = frontier(EXAMPLE_RESULTS.filter((p) => p.arch === 'gated'));
@@ -76,15 +104,25 @@ describe('the sentence', () => {
   it('compares at 0.90 when both reach it', () => {
     const points = [point('gated', 31, 0.9), point('gated', 5, 0.5), point('baseline', 74, 0.9), point('baseline', 10, 0.5)];
     expect(paretoSentence(points)).toBe('At loss recovered 0.90 Gated needs 0.42x the L0 of baseline (31 vs 74).');
-    expect(paretoSentence(points, 'variance recovered')).toMatch(/^At variance recovered 0\.90 /);
+    expect(paretoSentence(points, QUALITIES.r2)).toMatch(/^At variance recovered \(R²\) 0\.90 /);
   });
   it('else near the middle of what both reach', () => {
     const points = [point('gated', 2, 0.3), point('gated', 10, 0.7), point('baseline', 4, 0.31), point('baseline', 20, 0.66)];
-    expect(paretoSummary(points).at?.quality).toBe(0.5);
+    expect(paretoSummary(points, 0.9, pairOf(points)).at?.quality).toBe(0.5);
     const narrow = [point('gated', 2, 0.3), point('gated', 10, 0.71234), point('baseline', 4, 0.7121), point('baseline', 20, 0.99)];
-    const at = paretoSummary(narrow).at?.quality as number;
+    const at = paretoSummary(narrow, 0.9, pairOf(narrow)).at?.quality as number;
     expect(at).toBeGreaterThanOrEqual(0.7121);
     expect(at).toBeLessThanOrEqual(0.71234);
+  });
+  it('talks of the metric that is looked at, whichever way is better', () => {
+    // FVU 0.1 is R² 0.9: the same runs need the same L0.
+    const fvu = [point('gated', 31, -0.1), point('gated', 5, -0.5), point('baseline', 74, -0.1), point('baseline', 10, -0.5)];
+    expect(paretoSentence(fvu, QUALITIES.fvu)).toBe('At FVU 0.10 Gated needs 0.42x the L0 of baseline (31 vs 74).');
+    expect(paretoDetail(fvu, QUALITIES.fvu)).toMatch(/0\.50 to 0\.10/);
+    const apart = [point('gated', 1, -0.1), point('baseline', 1, -0.5)];
+    expect(paretoSentence(apart, QUALITIES.fvu)).toMatch(
+      /Gated runs span FVU 0\.10, baseline runs 0\.50\. Add runs with smaller baseline λ/,
+    );
   });
   it('says so when there is nothing to compare', () => {
     expect(paretoSentence([])).toBe('No evaluation yet.');

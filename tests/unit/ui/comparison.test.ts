@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { RunSummary } from '../../../src/lab/protocol';
+import { compare, comparedWords, leftOutWords, runSets } from '../../../src/metrics/comparison';
+import { QUALITIES } from '../../../src/metrics/quality';
+import { chosenSet, setLabels, shownSet } from '../../../src/ui/shownSet';
+import { metrics, run } from './fixtures';
+
+const at = (id: string, recovered: number | undefined, over: Partial<RunSummary> = {}) =>
+  run({ id, name: id, metrics: metrics({ loss_recovered: recovered }), ...over });
+const ids = (runs: readonly { run: RunSummary }[]) => runs.map(({ run: { id } }) => id);
+
+describe('what is compared', () => {
+  it('values outside the sensible range enter no headline and are named', () => {
+    const runs = [at('r1', 0.9), at('r2', -1.4), at('r3', 1.04), at('r4', 1.2)];
+    const made = compare(runs, QUALITIES.recovered);
+    expect(ids(made.points)).toEqual(['r1', 'r3']);
+    expect(made.left.map(({ why }) => why)).toEqual([
+      'Loss recovered −1.40 lies outside 0 to 1.05',
+      'Loss recovered 1.20 lies outside 0 to 1.05',
+    ]);
+    const gammas = [at('r1', 0.9), run({ id: 'r2', metrics: metrics({ gamma: 920 }) })];
+    expect(leftOutWords(compare(gammas, QUALITIES.gamma))).toEqual(['Not compared: r1 gated (γ 920 lies outside 0.25 to 2).']);
+  });
+  it('runs without an active latent, unevaluated and failed ones are left out with their reasons', () => {
+    const runs = [
+      at('r1', 0.9),
+      run({ id: 'r2', name: 'r2', metrics: metrics({ loss_recovered: 0.1, l0: 0 }) }),
+      run({ id: 'r3', name: 'r3', state: 'training' }),
+      at('r4', 0.8, { state: 'failed', step: 40 }),
+    ];
+    const made = compare(runs, QUALITIES.recovered);
+    expect(ids(made.points)).toEqual(['r1']);
+    expect(leftOutWords(made)).toEqual([
+      'Not compared: r2 (no latent fires).',
+      'Not compared: r3 (not evaluated yet).',
+      'Not compared: r4 (failed).',
+    ]);
+  });
+  it('finished runs are not compared with those still training, until more are as far as each other', () => {
+    const done = ['r1', 'r2', 'r3'].map((id) => at(id, 0.9));
+    const live = (n: number) =>
+      Array.from({ length: n }, (_, i) => at(`r${10 + i}`, 0.5, { state: 'training', step: 45, evaluatedAt: 40 }));
+    const few = compare([...done, ...live(2)], QUALITIES.recovered);
+    expect(ids(few.points)).toEqual(['r1', 'r2', 'r3']);
+    expect(comparedWords(few)).toBe('Compared: 3 finished runs, of 100 steps.');
+    expect(leftOutWords(few)).toEqual(['Not compared: r10 and r11 (still training (step 40)).']);
+    const many = compare([...done, ...live(4)], QUALITIES.recovered);
+    expect(ids(many.points)).toEqual(['r10', 'r11', 'r12', 'r13']);
+    expect(comparedWords(many)).toBe('Compared: 4 runs, at 40 steps.');
+    expect(leftOutWords(many)).toEqual(['Not compared: 3 runs (finished at step 100).']);
+  });
+  it('a run stopped where the finished ones ended is as far as they are', () => {
+    const made = compare(
+      [at('r1', 0.9), at('r2', 0.8, { state: 'stopped', steps: 500, step: 100, evaluatedAt: 100 })],
+      QUALITIES.recovered,
+    );
+    expect(ids(made.points)).toEqual(['r1', 'r2']);
+  });
+  it('finished runs of other lengths are compared, and that is said', () => {
+    const made = compare([at('r1', 0.9), at('r2', 0.8, { steps: 2500, step: 2500 })], QUALITIES.recovered);
+    expect(comparedWords(made).replace(/\u202f/g, ' ')).toBe('Compared: 2 finished runs, of 100 to 2 500 steps.');
+  });
+});
+
+describe('sets of runs', () => {
+  const here = [at('r1', 0.9), at('r2', 0.8)];
+  const there = at('r3', 0.7, { data: 'elsewhere' });
+  const scaled = at('r4', 0.7, { normalize: 'none' });
+
+  it('agree in rows and scaling; the set with the newest run is last', () => {
+    const sets = runSets([...here, there, scaled]);
+    expect(sets.map(({ runs }) => runs.map(({ id }) => id))).toEqual([['r1', 'r2'], ['r3'], ['r4']]);
+    expect(
+      runSets([...here, there, at('r5', 0.6)])
+        .at(-1)
+        ?.runs.map(({ id }) => id),
+    ).toEqual(['r1', 'r2', 'r5']);
+  });
+  it('have names that tell them apart', () => {
+    const sets = runSets([...here, there, scaled]);
+    expect([...setLabels(sets).values()]).toEqual([
+      'acts: 2 runs (r1 to r2; own scaling of the rows)',
+      'elsewhere: 1 run (r3)',
+      'acts: 1 run (r4; own scaling of the rows)',
+    ]);
+  });
+
+  const shown = (choice: ReturnType<typeof chosenSet>, runs: RunSummary[]) => shownSet(choice, runSets(runs))?.runs.map(({ id }) => id);
+  it('a selected run brings its set, a choice holds, and a new sweep comes into view by itself', () => {
+    let choice = chosenSet({}, runSets(here), 'r1');
+    expect(shown(choice, here)).toEqual(['r1', 'r2']);
+    const more = [...here, there];
+    choice = chosenSet(choice, runSets(more), 'r1');
+    expect(shown(choice, more)).toEqual(['r3']);
+    expect(chosenSet(choice, runSets(more), 'r1')).toBe(choice);
+    choice = chosenSet(choice, runSets(more), 'r2');
+    expect(shown(choice, more)).toEqual(['r1', 'r2']);
+    choice = { ...choice, key: runSets(more)[1]?.key };
+    expect(shown(chosenSet(choice, runSets(more), 'r2'), more)).toEqual(['r3']);
+  });
+  it('taking runs off the list changes nothing but what is gone', () => {
+    const all = [...here, there];
+    const sets = runSets(all);
+    const choice = chosenSet(chosenSet({}, sets, 'r1'), sets, 'r2');
+    expect(shown(chosenSet(choice, runSets(here), 'r2'), here)).toEqual(['r1', 'r2']);
+    expect(shown(chosenSet(choice, runSets([there]), 'r3'), [there])).toEqual(['r3']);
+    expect(shownSet(chosenSet({}, [], undefined), [])).toBeUndefined();
+  });
+});
