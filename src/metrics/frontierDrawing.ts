@@ -1,6 +1,6 @@
 /** Frontiers as a small drawing: L0 (log) against a quality, a mark a run, a line a frontier. Of the command line's file and the page's example. */
 import { type ArchitectureId, architectures } from '../sae/architectures';
-import { type Axis, axes, dashes, type Ink, label, line, linearTicks, logTicks, mark, polyline, type SvgNode } from '../util/svg';
+import { type Axis, axes, dashes, type Ink, label, line, linearTicks, logTicks, mark, polyline, type SvgNode, tickText } from '../util/svg';
 import { frontier, frontierLine, type ParetoPoint } from './pareto';
 import type { Quality } from './quality';
 
@@ -14,7 +14,7 @@ export interface FrontierDrawing {
   theme: 'light' | 'dark';
 }
 
-const LEFT = 60;
+const LEFT = 66;
 const RIGHT = 20;
 const TOP = 12;
 const BELOW = 48;
@@ -47,12 +47,8 @@ export function drawFrontiers(points: readonly ParetoPoint[], { width, height, q
       : { lo: 0, hi: 1 };
   const x: Axis = { lo: 10 ** logs.lo, hi: 10 ** logs.hi, log: true, ticks: [], title: `${L0_TITLE} (log)`, format: String };
   const ticks = logTicks(x.lo, x.hi);
-  const y: Axis = {
-    ...range,
-    ticks: linearTicks(range.lo, range.hi),
-    title: quality.title,
-    format: (tick) => String(Number(tick.toPrecision(4))),
-  };
+  const levels = linearTicks(range.lo, range.hi);
+  const y: Axis = { ...range, ticks: levels, title: quality.title, format: tickText(levels) };
   const frame = { left: LEFT, right: width - RIGHT, top: TOP, bottom: height - BELOW };
   const look = { grid: { stroke: ink.grid }, tick: { fill: ink.muted }, title: { fill: ink.ink } };
   // Within less than a decade there may be no 1, 2 or 5.

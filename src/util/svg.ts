@@ -139,6 +139,12 @@ export function linearTicks(lo: number, hi: number, wanted = 5): number[] {
   return Array.from({ length: Math.max(0, Math.floor(hi / step) - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
+/** Ticks with as many decimals as the one that has most. */
+export function tickText(ticks: readonly number[]): (tick: number) => string {
+  const decimals = Math.max(0, ...ticks.map((tick) => String(tick).split('.')[1]?.length ?? 0));
+  return (tick) => tick.toFixed(decimals);
+}
+
 export interface Frame {
   left: number;
   right: number;
