@@ -42,7 +42,7 @@ export const differences = (a: Comparable, b: Comparable): string[] =>
   CONDITIONS.filter(({ of }) => of(a) !== of(b)).map(({ name }) => name);
 
 /** Why a run of the set is not compared. */
-export type Reason = 'unmeasured' | 'failed' | 'unevaluated' | 'silent' | 'outside' | 'length';
+export type Reason = 'unmeasured' | 'failed' | 'unevaluated' | 'unreliable' | 'silent' | 'outside' | 'length';
 
 export interface LeftOut<R> {
   run: R;
@@ -68,6 +68,8 @@ function obstacle<R extends Comparable>(run: R, quality: Quality): Omit<LeftOut<
   const { metrics } = run;
   if (!metrics) return { reason: 'unevaluated', why: 'not evaluated yet' };
   const value = measured(quality, run);
+  if (quality.id === 'recovered' && metrics.loss_recovered_unreliable !== undefined)
+    return { reason: 'unreliable', why: metrics.loss_recovered_unreliable };
   if (value === undefined) return { reason: 'unmeasured', why: quality.id === 'recovered' ? 'no measured loss' : `no ${quality.short}` };
   if (!(metrics.l0 > 0)) return { reason: 'silent', why: 'no latent fires' };
   const [lo, hi] = quality.sensible;

@@ -18,7 +18,7 @@ export function register(entry: Architecture): void {
   TABLE.set(entry.id, entry);
 }
 
-for (const entry of [gated, baseline]) register(entry);
+for (const entry of [baseline, gated]) register(entry);
 
 /** What comparisons are made against. */
 export const REFERENCE: ArchitectureId = 'baseline';

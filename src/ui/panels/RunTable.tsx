@@ -6,8 +6,8 @@ import { GLOSSARY } from '../glossary';
 import { useRowWord } from '../rowWord';
 import { type RunColumn, runColumns, sortRuns } from '../runColumns';
 import { stateMark } from '../runState';
-import { hoverRun, isOpen, selectRun, useLab } from '../store';
 import { Swatch } from '../Swatch';
+import { hoverRun, isOpen, selectRun, useLab } from '../store';
 
 export function RunTable() {
   const runs = useLab((s) => s.runs);

@@ -48,12 +48,12 @@ describe('Pareto chart', () => {
   it('draws frontiers as the line that the sentence is read from: baseline dotted vermillion, gated solid blue', () => {
     const lines = paretoModel(input(runs)).traces.filter((t) => t.mode === 'lines');
     expect(lines.map((t) => t.line)).toEqual([
-      { color: '#0072B2', width: 1.75, dash: 'solid' },
       { color: '#D55E00', width: 1.75, dash: 'dot' },
+      { color: '#0072B2', width: 1.75, dash: 'solid' },
     ]);
-    expect(lines[0]).toMatchObject({ x: [5, 31], y: [0.5, 0.9] });
+    expect(lines[1]).toMatchObject({ x: [5, 31], y: [0.5, 0.9] });
     // Straight in log L0, so curved on a linear axis: at half the quality √(5 · 31).
-    const curved = paretoModel(input(runs, { logX: false })).traces.find((t) => t.mode === 'lines') as { x: number[]; y: number[] };
+    const curved = paretoModel(input(runs, { logX: false })).traces.filter((t) => t.mode === 'lines')[1] as { x: number[]; y: number[] };
     const middle = curved.y.findIndex((q) => q >= 0.7);
     const t = ((curved.y[middle] as number) - 0.5) / 0.4;
     expect(curved.x[middle]).toBeCloseTo(5 * (31 / 5) ** t, 9);
@@ -73,14 +73,14 @@ describe('Pareto chart', () => {
       marker: { symbol: string[]; color: string[] };
     }[];
     expect(marks.map((m) => m.marker.symbol)).toEqual([
-      ['circle', 'circle'],
       ['square', 'square', 'x', 'square-open-dot'],
+      ['circle', 'circle'],
     ]);
     expect(marks.map((m) => m.customdata)).toEqual([
-      ['g1', 'g2'],
       ['b1', 'b2', 'b3', 'b4'],
+      ['g1', 'g2'],
     ]);
-    expect(marks[1]?.marker.color.slice(0, 2)).toEqual(['#D55E00', LIGHT.background]);
+    expect(marks[0]?.marker.color.slice(0, 2)).toEqual(['#D55E00', LIGHT.background]);
   });
   it('adds a ring for the selected run, trails of earlier evaluations, and hides an architecture', () => {
     const trail = () => [1, 2, 3].map((step) => ({ step, metrics: metrics({ l0: 50 / step, loss_recovered: 0.1 * step }) }));
@@ -99,7 +99,7 @@ describe('Pareto chart', () => {
     const model = paretoModel(input(runs, { metric: 'gamma' }));
     expect(model.traces.every((t) => t.mode === 'markers')).toBe(true);
     expect(model.layout.shapes).toHaveLength(2);
-    expect(model.message).toBe('Median γ: Gated 1.00, Baseline 1.00.');
+    expect(model.message).toBe('Median γ: Baseline 1.00, Gated 1.00.');
   });
   it('prefers small FVU', () => {
     const fvu = [
