@@ -38,14 +38,14 @@ export class Arena {
   uniform(label: string, data: ArrayBuffer | number): GPUBuffer {
     const bytes = typeof data === 'number' ? data : data.byteLength;
     const buffer = this.create(label, bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    if (typeof data !== 'number') this.gpu.queue.writeBuffer(buffer, 0, data);
+    if (typeof data !== 'number') this.guard(() => this.gpu.queue.writeBuffer(buffer, 0, data));
     return buffer;
   }
 
   /** A storage buffer holding `data`. */
   upload(label: string, data: Float32Array | Uint32Array | Int32Array | Uint8Array): GPUBuffer {
     const buffer = this.storage(label, data.byteLength);
-    write(this.gpu, buffer, 0, data);
+    this.guard(() => write(this.gpu, buffer, 0, data));
     return buffer;
   }
 
@@ -54,7 +54,27 @@ export class Arena {
     return this.create(label, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
   }
 
-  /** @throws Error naming the arena and its size when the GPU could not hold it. */
+  /**
+   * Work on buffers that may not be there, such as binding small ones that are made on the way: what the GPU refuses of it is told by
+   * the next `ready()` of this arena, and not by the `check()` of somebody whose buffers are fine.
+   */
+  guard<T>(work: () => T): T {
+    const { device } = this.gpu;
+    const end = () => void this.scopes.push(device.popErrorScope());
+    device.pushErrorScope('validation');
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      end();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(end) as T;
+    end();
+    return result;
+  }
+
+  /** @throws Error naming the arena and its size when the GPU could not hold it; nothing is left of it then. */
   async ready(): Promise<void> {
     const errors = await Promise.all(this.scopes.splice(0));
     const error = errors.find((e) => e !== null);

@@ -108,7 +108,10 @@ export class Evaluator {
           const n = Math.min(pass.maxRows, rows - at);
           pass.run(at, n, live);
           for (const { run, to } of wanted) if (to !== 'stats' && to) pass.restore(run.index, n, to, at);
-          const sums = await pass.sums(n);
+          const sums = await pass.sums(n).catch((error: unknown) => {
+            this.forget(trainer); // what it could not have, the next evaluation asks for again
+            throw error;
+          });
           if (firstVisit && w === 0) variance.add(sums.columnSums, sums.squares, n);
           for (const { run } of wanted) run.sums.add(sums.totals.subarray(run.index * STATS, (run.index + 1) * STATS), n);
         }
@@ -146,6 +149,7 @@ export class Evaluator {
   }
 
   destroy(): void {
+    for (const trainer of [...this.passes.keys()]) this.forget(trainer);
     this.arena.destroy();
   }
 
@@ -186,6 +190,7 @@ export class Evaluator {
 
   /** Forgets a sweep whose buffers are gone. */
   forget(trainer: SweepTrainer): void {
+    this.passes.get(trainer)?.destroy();
     this.passes.delete(trainer);
   }
 }

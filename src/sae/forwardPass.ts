@@ -2,12 +2,13 @@
  * Inference of a packed sweep on given rows, for evaluation: same kernels as training, no backward pass. It borrows the sweep's
  * work buffers, so it must run between steps (the queue's order sees to it).
  */
-import { readFloats } from '../gpu/buffers';
+import { Arena, readFloats } from '../gpu/buffers';
 import type { Kernel } from '../gpu/kernel';
 import { fold, Plan } from '../gpu/plan';
 import { type Encoder, encoder } from './encoder';
 import { MAX_RUNS, PARAMS, STATS, saeKernel } from './kernels';
 import { addCorrection, addDecode, addEncode, addReduceStats, decoder } from './passes';
+import { StepContext } from './stepContext';
 import type { SweepTrainer } from './trainer';
 
 /** Expected share of active latents, for the bound on a dispatch's time: half of them fire at initialisation. */
@@ -26,20 +27,34 @@ export interface ForwardSums {
 export class ForwardPass {
   private readonly plans = new Map<string, Plan>();
   private readonly firesBuffer: GPUBuffer;
-  private readonly moments: GPUBuffer;
+  /** The sweep's buffers; what is made on the way belongs to this pass. */
+  private readonly context: StepContext;
 
   private constructor(
     private readonly trainer: SweepTrainer,
     /** Raw activations `[*, d]` f32, without padding. */
     private readonly raw: GPUBuffer,
     private readonly kernels: Kernels,
+    private readonly arena: Arena,
+    private readonly moments: GPUBuffer,
   ) {
-    this.firesBuffer = trainer.context.shared.fires;
-    this.moments = trainer.storage('moments', trainer.layout.quads * 32);
+    const { gpu, layout, shared, segments, halfX } = trainer.context;
+    this.firesBuffer = shared.fires;
+    this.context = new StepContext(gpu, arena, layout, shared, segments, halfX);
   }
 
+  /** @throws Error when the GPU cannot hold its few buffers; the sweep is not touched. */
   static async create(trainer: SweepTrainer, raw: GPUBuffer): Promise<ForwardPass> {
-    return new ForwardPass(trainer, raw, await compile(trainer));
+    const kernels = await compile(trainer);
+    const arena = new Arena(trainer.gpu, 'evaluation of a sweep');
+    const moments = arena.storage('moments', trainer.layout.quads * 32);
+    await arena.ready();
+    return new ForwardPass(trainer, raw, kernels, arena, moments);
+  }
+
+  destroy(): void {
+    this.plans.clear();
+    this.arena.destroy();
   }
 
   /** Rows that one `run` can take. */
@@ -70,11 +85,12 @@ export class ForwardPass {
     for (const segment of context.segments) clear.clearBuffer(segment.buffers.active, 0, MAX_RUNS * 4);
     gpu.queue.submit([clear.finish()]);
     const key = `run ${first} ${rows}`;
-    this.cached(key, () => this.forwardPlan(first, rows)).submit(this.trainer.options.flopsPerMs);
+    this.submit(key, () => this.forwardPlan(first, rows), this.trainer.options.flopsPerMs);
   }
 
-  /** Reads the statistics of the last `run`. */
+  /** Reads the statistics of the last `run`. @throws Error when the GPU could not hold what that or a `restore` since needed. */
   async sums(rows: number): Promise<ForwardSums> {
+    await this.arena.ready();
     const { layout, gpu, context } = this.trainer;
     const [totals, moments] = await Promise.all([
       readFloats(gpu, context.shared.totals, 0, layout.runs.length * STATS),
@@ -87,20 +103,23 @@ export class ForwardPass {
 
   /** Writes the reconstructions of run r by the last `run` into `target` `[*, d]`, from row `at` on, in raw units. */
   restore(r: number, rows: number, target: GPUBuffer, at: number): void {
-    this.cached(`restore ${r} ${rows} ${at} ${target.label}`, () => this.restorePlan(r, rows, target, at)).submit();
+    this.submit(`restore ${r} ${rows} ${at} ${target.label}`, () => this.restorePlan(r, rows, target, at));
   }
 
-  private cached(key: string, make: () => Plan): Plan {
-    let plan = this.plans.get(key);
-    if (!plan) {
-      plan = make();
+  /** A plan is made when it is first submitted; what the GPU refuses of that is told by `sums`. */
+  private submit(key: string, make: () => Plan, flopsPerMs?: number): void {
+    const known = this.plans.get(key);
+    if (known) return void known.submit(flopsPerMs);
+    this.arena.guard(() => {
+      const plan = make();
+      plan.submit(flopsPerMs);
       this.plans.set(key, plan);
-    }
-    return plan;
+    });
   }
 
   private forwardPlan(first: number, rows: number): Plan {
-    const { gpu, layout: l, options, context } = this.trainer;
+    const { gpu, layout: l, options } = this.trainer;
+    const { context } = this;
     const { mean, x, xHalf } = context.shared;
     const k = this.kernels;
     const plan = new Plan(gpu, 'sae.forward').add(
@@ -142,7 +161,8 @@ export class ForwardPass {
   }
 
   private restorePlan(r: number, rows: number, target: GPUBuffer, at: number): Plan {
-    const { gpu, layout: l, context, options } = this.trainer;
+    const { gpu, layout: l, options } = this.trainer;
+    const { context } = this;
     const slot = l.runs[r]?.mainSlot;
     if (slot === undefined) throw new Error(`no run ${r}`);
     return new Plan(gpu, 'sae.restore').add(

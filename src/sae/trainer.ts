@@ -128,12 +128,13 @@ export class SweepTrainer {
       };
       return { ...segment, buffers };
     });
-    const mean = padRows(options.mean, layout.d);
-    write(gpu, shared.mean, 0, mean);
-    write(gpu, shared.bias, layout.runs.length * layout.quads * 16, mean);
     try {
+      await arena.ready(); // a buffer that is not there must not be written or bound: other runs would hear of it
+      const mean = padRows(options.mean, layout.d);
+      write(gpu, shared.mean, 0, mean);
+      write(gpu, shared.bias, layout.runs.length * layout.quads * 16, mean);
       const context = new StepContext(gpu, arena, layout, shared, segments, halfX);
-      const plan = await stepPlan(context, { pool: options.pool, scale: options.scale, form, variant, momentum });
+      const plan = await arena.guard(() => stepPlan(context, { pool: options.pool, scale: options.scale, form, variant, momentum }));
       const trainer = new SweepTrainer(gpu, arena, options, context, variant, plan);
       await arena.ready();
       uploadPadding(gpu, segments, layout);
