@@ -11,8 +11,8 @@ const MIDDLE = ['sae/', 'data/', 'lm/', 'metrics/', 'interop/', 'util/'];
 const PURE = ['lab/protocol', 'lab/settings', 'metrics/', 'sae/architectures', 'util/'];
 
 /**
- * What the files of each folder may import when the code runs, as beginnings of paths under src. Types may come from
- * anywhere, for they leave nothing behind; cycles count them too. A missing folder may import only itself.
+ * What the files of each folder may import, as beginnings of paths under src: types as well as what runs, but for TYPES below. Cycles count
+ * both. A missing folder may import only itself.
  */
 const ARROWS = {
   util: [],
@@ -30,6 +30,28 @@ const ARROWS = {
   // Files directly in src: the page's entry.
   '': ['ui/', ...PURE],
 };
+
+/** What they may import besides where only types are asked for, which leave nothing behind. */
+const TYPES = {
+  // The page speaks the protocol, which names things by the words of those who make them.
+  ui: ['lab/protocol', 'lab/settings', 'gpu/device', '../bench/page/protocol'],
+  // What may be compared is asked of runs as they are reported.
+  metrics: ['lab/protocol'],
+};
+
+/**
+ * The halls of src/data, and which of the others each may look into (types too): bytes, then formats of files, then rows in them, then what was
+ * dropped, then the thread that reads. `pool` brings rows to the GPU, and is the only one that knows of it.
+ */
+const HALLS = {
+  bytes: [],
+  formats: ['bytes'],
+  rows: ['bytes', 'formats'],
+  dropped: ['bytes', 'formats', 'rows'],
+  reader: ['bytes', 'formats', 'rows', 'dropped'],
+  pool: ['bytes', 'formats', 'rows'],
+};
+const BRIDGE = 'pool';
 
 /** Files that only some may import, with who may. Tests are outside src and may import anything. */
 const KEPT_APART = [
@@ -95,15 +117,31 @@ for (const path of listFiles(src).filter((file) => /\.tsx?$/.test(file) && !file
   graph.set(file, targets);
 }
 
+const isIn = (target, starts) => (starts ?? []).some((start) => target.startsWith(start));
+
 for (const [file, targets] of graph) {
   const folder = folderOf(file);
   for (const { target, isType } of targets) {
-    if (isType) continue;
-    const isAllowed = folderOf(target) === folder || (ARROWS[folder] ?? []).some((start) => target.startsWith(start));
-    const guard = KEPT_APART.find((rule) => rule.target.test(target) && !rule.by.test(file));
+    const guard = isType ? undefined : KEPT_APART.find((rule) => rule.target.test(target) && !rule.by.test(file));
+    const isGuarded = KEPT_APART.some((rule) => rule.target.test(target));
+    const isAllowed = folderOf(target) === folder || isIn(target, ARROWS[folder]) || (isType && isIn(target, TYPES[folder]));
     if (guard) problems.push(`${file} imports ${target}: ${guard.why}`);
-    else if (!isAllowed && !KEPT_APART.some((rule) => rule.target.test(target)))
-      problems.push(`${file} imports ${target}: ${folder || 'src'} may not import ${folderOf(target)} at run time`);
+    else if (!isAllowed && !isGuarded)
+      problems.push(`${file} imports ${isType ? 'a type of ' : ''}${target}: ${folder || 'src'} may not import ${folderOf(target)}`);
+  }
+}
+
+// Within src/data: from hall to hall one way, and to the GPU by one bridge.
+const hallOf = (file) => /^data\/(\w+)\//.exec(file)?.[1];
+for (const [file, targets] of graph) {
+  if (folderOf(file) !== 'data') continue;
+  const hall = hallOf(file);
+  if (!(hall in HALLS)) problems.push(`${file}: src/data has the halls ${Object.keys(HALLS).join(', ')}; this file is in none`);
+  for (const { target } of targets) {
+    const other = hallOf(target);
+    if (other !== undefined && other !== hall && !HALLS[hall]?.includes(other))
+      problems.push(`${file} imports ${target}: in src/data, ${hall} may not look into ${other}`);
+    if (folderOf(target) === 'gpu' && hall !== BRIDGE) problems.push(`${file} imports ${target}: of src/data only ${BRIDGE} knows the GPU`);
   }
 }
 

@@ -15,7 +15,7 @@ export async function timeFolder(folder: string, rows: number, turns: number): P
     () => readPlainly(values),
     () => readRows(shards, rows),
   );
-  return { bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0), ...timed };
+  return { bytes: shards.reduce((sum, { facts }) => sum + facts.bytes, 0), ...timed };
 }
 
 async function readPlainly(files: readonly FileSource[]): Promise<void> {

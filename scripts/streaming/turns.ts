@@ -13,9 +13,9 @@ export interface Turns {
 
 /** Reads every row once, checked, in the shuffled order of the first epoch. @throws Error when not all came. */
 export async function readRows(sources: readonly RowSource[], rows: number): Promise<void> {
-  const ranges = sources.map((source, i) => ({ source: i, start: 0, rows: source.rows }));
+  const ranges = sources.map((source, i) => ({ source: i, start: 0, rows: source.facts.rows }));
   const blocks = cutBlocks(ranges, (index) => {
-    const { d, dtype } = sources[index] as RowSource;
+    const { d, dtype } = (sources[index] as RowSource).facts;
     return blockRows(d, dtype);
   });
   const stream = new BlockStream(sources, epochOrder(blocks, 0, 0, true));

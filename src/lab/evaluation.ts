@@ -6,7 +6,7 @@
  * answer commands.
  */
 
-import { blockToFloats } from '../data/formats/floats';
+import { blockToFloats } from '../data/rows/block';
 import type { RowBlock } from '../data/rows/types';
 import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';

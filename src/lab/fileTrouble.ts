@@ -28,7 +28,7 @@ interface Met {
 /** The shard that an error is about, when it is about one. */
 function troubleWith(error: unknown, { shards, standIns, split }: Reading): Met | undefined {
   if (!(error instanceof DataError)) return undefined;
-  const index = shards.findIndex(({ label, files }) => label === error.path || files.some(({ path }) => path === error.path));
+  const index = shards.findIndex(({ facts, files }) => facts.label === error.path || files.some(({ path }) => path === error.path));
   const shard = shards[index];
   const standIn = standIns[index];
   if (!shard || !standIn) return undefined;
@@ -85,7 +85,7 @@ export class FileWait {
     const { standIn, trouble } = this.present();
     if (trouble.whyNoSkip !== undefined) throw new Error(`${trouble.path} cannot be skipped: ${trouble.whyNoSkip}.`);
     standIn.leaveOut();
-    tell(`without ${standIn.label}`, deciding);
+    tell(`without ${standIn.facts.label}`, deciding);
     this.end();
   }
 
@@ -114,6 +114,6 @@ async function reopen({ shard, standIn }: Met, find: (path: string) => ByteSourc
   const files = shard.files.map(({ path }) => find(path)).filter((file) => file !== undefined);
   const opened = ShardSource.from(container, { tensor, recipe, files, hookName });
   if (opened.tensor !== tensor)
-    throw new DataError(shard.label, `has no tensor "${tensor}" any more. Put the old file back, skip it, or stop.`);
+    throw new DataError(shard.facts.label, `has no tensor "${tensor}" any more. Put the old file back, skip it, or stop.`);
   standIn.replace(opened);
 }

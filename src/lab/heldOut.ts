@@ -42,8 +42,8 @@ export async function sequencesOfShards(
   { context, vocab }: { context: number; vocab: number },
   evalTokens: number,
 ): Promise<Sequences | undefined> {
-  const T = shards[0]?.sequence ?? 1;
-  if (T < 2 || T > context || shards.some(({ sequence, hasTokens }) => sequence !== T || !hasTokens)) return undefined;
+  const T = shards[0]?.facts.sequence ?? 1;
+  if (T < 2 || T > context || shards.some(({ facts: { sequence, hasTokens } }) => sequence !== T || !hasTokens)) return undefined;
   const wanted = Math.max(1, Math.floor(evalTokens / T));
   const tokens = new Uint32Array(wanted * T);
   let n = 0;

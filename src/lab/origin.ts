@@ -55,7 +55,7 @@ const ofTensor = (label: string, { tensor }: Picked): string => (tensor === unde
 /** What the shards' own files say of where the rows come from. */
 export function shardsOrigin(shards: readonly ShardSource[], picked: Picked = {}): { data: string; hookName?: string } {
   const [first] = shards as [ShardSource];
-  const data = ofTensor(shards.length === 1 ? first.label : `${shards.length} shards, ${first.label} first`, picked);
+  const data = ofTensor(shards.length === 1 ? first.facts.label : `${shards.length} shards, ${first.facts.label} first`, picked);
   const isSame = first.hookName !== undefined && shards.every(({ hookName }) => hookName === first.hookName);
   return { data, ...(isSame && { hookName: first.hookName }) };
 }
@@ -69,12 +69,12 @@ export function shardsInfo(
   const [first] = shards as [ShardSource];
   return {
     source: 'shards',
-    label: ofTensor(shards.length === 1 ? first.label : `${shards.length} shards`, picked),
+    label: ofTensor(shards.length === 1 ? first.facts.label : `${shards.length} shards`, picked),
     rows: trainRows + heldOutRows,
-    d: first.d,
-    dtype: [...new Set(shards.map(({ dtype }) => dtype))].join(', '),
+    d: first.facts.d,
+    dtype: [...new Set(shards.map(({ facts }) => facts.dtype))].join(', '),
     trainRows,
     heldOutRows,
-    bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: shards.reduce((sum, { facts }) => sum + facts.bytes, 0),
   };
 }

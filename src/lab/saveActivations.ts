@@ -1,6 +1,8 @@
 /** Harvest to disk from the page, a shard of whole windows at a time: memory is bounded by one shard, whatever the text's length. */
-import { blockToFloats, encodeF16 } from '../data/formats/floats';
+
+import { encodeF16 } from '../data/formats/floats';
 import { layoutSafetensors } from '../data/formats/safetensors/write';
+import { blockToFloats } from '../data/rows/block';
 import type { Gpu } from '../gpu/device';
 import { HarvestSource } from '../lm/harvest';
 import type { LanguageModel } from '../lm/model';
@@ -32,12 +34,12 @@ export async function harvestShard(
   const { tokens, T } = sequences;
   const count = Math.max(1, Math.min(sequences.n, Math.floor(maxRows / T)));
   const source = new HarvestSource(gpu, model, hook, { tokens, count, T });
-  const { d } = source;
+  const { d, rows: total } = source.facts;
   const bytesPerValue = dtype === 'f16' ? 2 : 4;
   const perShard = T * Math.max(1, Math.floor(SHARD_BYTES / (T * d * bytesPerValue)));
   const start = index * perShard;
-  if (start >= source.rows) throw new Error(`There is no shard ${index}: all ${source.rows} rows are in those before it.`);
-  const rows = Math.min(perShard, source.rows - start);
+  if (start >= total) throw new Error(`There is no shard ${index}: all ${total} rows are in those before it.`);
+  const rows = Math.min(perShard, total - start);
   const { header, offsets, size } = layoutSafetensors(
     [
       { name: 'activations', dtype: dtype === 'f16' ? 'F16' : 'F32', shape: [rows, d] },
@@ -54,12 +56,12 @@ export async function harvestShard(
     const stored = dtype === 'f16' ? encodeF16(values) : values;
     const place = (offsets.get('activations') as number) + at * d * bytesPerValue;
     file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), place);
-    onProgress((start + Math.min(rows, at + stride)) / source.rows);
+    onProgress((start + Math.min(rows, at + stride)) / total);
   }
   const name = `${modelLabel}_${hook}`.replace(/[^\w.-]+/g, '_');
   return {
     files: [{ name: `${name}_${String(index).padStart(5, '0')}.safetensors`, bytes: file }],
     done: start + rows,
-    total: source.rows,
+    total,
   };
 }

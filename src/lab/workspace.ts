@@ -158,7 +158,7 @@ export class Workspace {
   chooseHook(hook: string): void {
     if (this.loaded) {
       const width = this.loaded.model.hookWidth(hook);
-      const d = this.inspection.shards[0]?.d;
+      const d = this.inspection.shards[0]?.facts.d;
       if (d !== undefined && width !== d)
         throw new Error(`${hook} is ${width} wide, the shards' rows are ${d} wide: they come from another hook.`);
     }
@@ -197,7 +197,7 @@ export class Workspace {
   /** The hook in use: the chosen one, else the default where it fits, else the first whose width fits the shards. */
   get hook(): string | undefined {
     if (!this.loaded) return this.wantedHook;
-    const d = this.inspection.shards[0]?.d;
+    const d = this.inspection.shards[0]?.facts.d;
     const fitting = this.loaded.model.hooks.filter(({ width }) => d === undefined || width === d).map(({ name }) => name);
     if (this.wantedHook !== undefined && fitting.includes(this.wantedHook)) return this.wantedHook;
     return fitting.includes(DEFAULT_HOOK) ? DEFAULT_HOOK : (fitting.find((name) => name.endsWith('mlp.hook_post')) ?? fitting[0]);
@@ -206,7 +206,7 @@ export class Workspace {
   /** Width of the rows that would be trained on. */
   get d(): number | undefined {
     const shard = this.inspection.shards[0];
-    if (shard) return shard.d;
+    if (shard) return shard.facts.d;
     return this.loaded && this.text && this.hook ? this.loaded.model.hookWidth(this.hook) : undefined;
   }
 
@@ -228,7 +228,7 @@ export class Workspace {
     }
     if (shards.length > 0) {
       const split = splitRows(shards, seed, holdout);
-      const remote = await this.options.reader?.open(this.files, this.picks.options, shards);
+      const remote = await this.options.reader?.open(this.files, shards);
       this.standIns.forEach((standIn, index) => remote?.[index] && standIn.readRowsFrom(remote[index]));
       const sources = await this.rows.shardRows();
       const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
@@ -246,9 +246,9 @@ export class Workspace {
     const { label, file } = this.text as LoadedText;
     const files = await this.rows.fingerprint([...(this.inspection.model?.weights ?? []), file]);
     const split: Split = {
-      train: [{ source: 0, start: 0, rows: source.rows }],
+      train: [{ source: 0, start: 0, rows: source.facts.rows }],
       heldOut: [],
-      trainRows: source.rows,
+      trainRows: source.facts.rows,
       heldOutRows: heldOut.n * heldOut.T,
     };
     const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
@@ -288,7 +288,11 @@ export class Workspace {
     if (model) state.model = model;
     const first = shards[0];
     if (first) {
-      state.shards = { ...shardsInfo(shards, splitRows(shards, seed, holdout), picked), badRows, ...this.facts() };
+      state.shards = {
+        ...shardsInfo(shards, splitRows(shards, seed, holdout), picked),
+        badRows,
+        ...this.facts(),
+      };
     } else if (this.loaded && this.text && this.hook) {
       const { heldOut, train } = this.splitText(holdout);
       state.shards = {
@@ -397,7 +401,7 @@ export class Workspace {
   /** With a model whose hook fits and sequences to run it on: the dropped text, else the shards' own held-out token sequences. */
   private async modelEvaluation(shards: readonly RowSource[], split: Split): Promise<EvaluationSource | undefined> {
     const hook = this.hook;
-    if (!this.loaded || !hook || this.loaded.model.hookWidth(hook) !== shards[0]?.d) return undefined;
+    if (!this.loaded || !hook || this.loaded.model.hookWidth(hook) !== shards[0]?.facts.d) return undefined;
     const sequences = this.text?.sequences ?? (await sequencesOfShards(shards, split, this.loaded.config, this.setting('evalTokens')));
     if (!sequences || sequences.n === 0) return undefined;
     return { kind: 'model', model: this.loaded.model, hook, sequences: this.limited(sequences) };
@@ -410,11 +414,11 @@ export class Workspace {
     const unread = texts.length > 0 ? 'unusable' : 'none';
     const text = this.text || this.shardsHaveSequences() ? 'there' : unread;
     const { label, config, model } = this.loaded;
-    return modelInfo(label, config, model, { hook: this.hook, d: shards[0]?.d, text });
+    return modelInfo(label, config, model, { hook: this.hook, d: shards[0]?.facts.d, text });
   }
 
   private shardsHaveSequences(): boolean {
     const { shards } = this.inspection;
-    return shards.length > 0 && shards.every(({ sequence, hasTokens }) => sequence > 1 && hasTokens);
+    return shards.length > 0 && shards.every(({ facts: { sequence, hasTokens } }) => sequence > 1 && hasTokens);
   }
 }

@@ -1,6 +1,6 @@
 /** Activations of a language model as a row source: text windows in, rows of one hook out. */
 
-import type { RowBlock, RowSource } from '../data/rows/types';
+import type { RowBlock, RowFacts, RowSource } from '../data/rows/types';
 import { readBytes } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from './model';
@@ -11,14 +11,7 @@ import type { Windows } from './tokenise';
  * Reads take turns with other `LanguageModel.exclusive` work.
  */
 export class HarvestSource implements RowSource {
-  readonly label: string;
-  readonly rows: number;
-  readonly d: number;
-  readonly dtype = 'f32';
-  readonly hasTokens = true;
-  /** Rows of one window. */
-  readonly sequence: number;
-  readonly bytes = 0;
+  readonly facts: RowFacts;
   private readonly batch: number;
 
   /** @throws Error when the hook is unknown or one window exceeds what the model was loaded for. */
@@ -29,10 +22,9 @@ export class HarvestSource implements RowSource {
     private readonly windows: Pick<Windows, 'tokens' | 'count' | 'T'>,
     label = hook,
   ) {
-    this.label = label;
-    this.sequence = windows.T;
-    this.rows = windows.count * windows.T;
-    this.d = model.hookWidth(hook);
+    const { count, T } = windows;
+    const d = model.hookWidth(hook);
+    this.facts = { label, rows: count * T, d, dtype: 'f32', hasTokens: true, hasMask: false, sequence: T, bytes: 0 };
     this.batch = Math.floor(model.maxTokens / windows.T);
     if (this.batch < 1) throw new Error(`A window of ${windows.T} tokens exceeds the ${model.maxTokens} that the model was loaded for.`);
   }
@@ -42,10 +34,10 @@ export class HarvestSource implements RowSource {
    * @throws Error when the range is outside the source or the device was lost.
    */
   async read(start: number, rows: number): Promise<RowBlock> {
-    if (start < 0 || rows < 1 || start + rows > this.rows)
-      throw new Error(`${this.label}: rows ${start} to ${start + rows} are outside 0 to ${this.rows}.`);
+    const { label, rows: all, d } = this.facts;
+    if (start < 0 || rows < 1 || start + rows > all) throw new Error(`${label}: rows ${start} to ${start + rows} are outside 0 to ${all}.`);
     const { tokens, T } = this.windows;
-    const rowBytes = this.d * 4;
+    const rowBytes = d * 4;
     const bytes = new Uint8Array(rows * rowBytes);
     const last = Math.ceil((start + rows) / T);
     for (let window = Math.floor(start / T); window < last; window += this.batch) {
@@ -58,6 +50,6 @@ export class HarvestSource implements RowSource {
       });
       bytes.set(new Uint8Array(part), (from - start) * rowBytes);
     }
-    return { start, rows, d: this.d, dtype: 'f32', bytes, tokens: Int32Array.from(tokens.subarray(start, start + rows)) };
+    return { start, rows, d, dtype: 'f32', bytes, tokens: Int32Array.from(tokens.subarray(start, start + rows)) };
   }
 }

@@ -23,7 +23,7 @@ async function readPlainly(files: readonly File[]): Promise<void> {
   const files = [...((document.querySelector('#files') as HTMLInputElement).files ?? [])];
   const sources = files.map((file) => new BlobSource(file.name, file));
   const { shards } = await inspectFiles(sources);
-  const remote = await reader.open(sources, {}, shards);
+  const remote = await reader.open(sources, shards);
   const values = files.filter(({ name }) => !name.endsWith('.json'));
   const timed = await takeTurns(
     turns,
@@ -31,5 +31,5 @@ async function readPlainly(files: readonly File[]): Promise<void> {
     () => readRows(remote, rows),
   );
   reader.close();
-  return { bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0), ...timed };
+  return { bytes: shards.reduce((sum, { facts }) => sum + facts.bytes, 0), ...timed };
 };

@@ -57,10 +57,10 @@ export async function evaluateSae(args: string[]): Promise<number> {
     }
     const { shards } = workspace.inspected;
     const [first] = shards;
-    if (first?.d !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; the rows are ${first?.d} wide.`);
+    if (first?.facts.d !== sae.dIn) throw new Error(`${path}: d_in is ${sae.dIn}; the rows are ${first?.facts.d} wide.`);
     const sources = await workspace.rows.shardRows();
     await workspace.rows.fingerprint();
-    const ranges = sources.map(({ rows }, i) => ({ source: i, start: 0, rows }));
+    const ranges = sources.map(({ facts }, i) => ({ source: i, start: 0, rows: facts.rows }));
     return { kind: 'rows', blocks: () => heldOutBlocks(sources, ranges) };
   }
 

@@ -1,8 +1,10 @@
 /** `harvest`: activations of a language model on a text, written as safetensors shards with `activations` and `tokens`. */
+
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blockToFloats, encodeF16 } from '../../data/formats/floats';
+import { encodeF16 } from '../../data/formats/floats';
 import { ShardWriter } from '../../data/formats/safetensors/nodeShardWriter';
+import { blockToFloats } from '../../data/rows/block';
 import { HarvestSource } from '../../lm/harvest';
 import { readOptions, UsageError } from '../args';
 import { loadWorkspace, openEngine } from '../engine';
@@ -37,15 +39,16 @@ export async function harvest(args: string[]): Promise<number> {
   const n = Math.max(1, Math.min(sequences.n, Math.floor(options.count('max-tokens', 2 ** 31, 1) / T)));
   const source = new HarvestSource(engine.gpu, workspace.model, hook, { tokens, count: n, T });
   await mkdir(out, { recursive: true });
+  const { rows: total, d } = source.facts;
   const shards: { path: string; rows: number }[] = [];
   // A read is whole forward passes, whatever the shard size.
   const stride = Math.max(T, Math.floor(workspace.model.maxTokens / T) * T);
-  for (let start = 0; start < source.rows; start += perShard) {
-    const rows = Math.min(perShard, source.rows - start);
+  for (let start = 0; start < total; start += perShard) {
+    const rows = Math.min(perShard, total - start);
     const path = join(out, `shard_${String(shards.length).padStart(5, '0')}.safetensors`);
     const writer = await ShardWriter.create(path, {
       rows,
-      d: source.d,
+      d,
       dtype: dtype === 'f16' ? 'F16' : 'F32',
       withTokens: true,
       metadata: { hook_name: hook, model_name: workspace.modelLabel ?? '', context_size: String(T) },
@@ -56,12 +59,12 @@ export async function harvest(args: string[]): Promise<number> {
       const values = blockToFloats(block);
       await writer.append(dtype === 'f16' ? encodeF16(values) : values, block.tokens);
       at += count;
-      progress(`${at} of ${source.rows} rows`);
+      progress(`${at} of ${total} rows`);
     }
     await writer.finish();
     shards.push({ path, rows });
   }
-  const result = { rows: source.rows, d: source.d, dtype, hook, shards };
-  finish(options.flag('json'), result, () => `${source.rows} rows of ${source.d} (${dtype}) in ${shards.length} shards -> ${out}`);
+  const result = { rows: total, d, dtype, hook, shards };
+  finish(options.flag('json'), result, () => `${total} rows of ${d} (${dtype}) in ${shards.length} shards -> ${out}`);
   return 0;
 }

@@ -32,7 +32,7 @@ export async function inspect(args: string[]): Promise<number> {
 
 /** Keys of the JSON result: docs/cli.md. */
 async function describeFiles({ reports, shards }: Inspection, profiles: Profiles | undefined): Promise<Record<string, unknown>[]> {
-  const byPath = new Map(shards.map((shard, i) => [shard.label, { shard, profile: profiles?.each[i] }]));
+  const byPath = new Map(shards.map((shard, i) => [shard.facts.label, { shard, profile: profiles?.each[i] }]));
   const files: Record<string, unknown>[] = [];
   for (const report of reports) {
     const { path, ok, format, files: count, rows, d, dtype, hasTokens, hasMask, sequence, hookName, candidates, error } = report;
@@ -119,6 +119,6 @@ function notes(reports: readonly FileReport[]): string[] {
 function profileLines(profiles: Profiles | undefined, shards: readonly ShardSource[]): string[] {
   if (!profiles) return [];
   if (!profiles.total) return ['', 'profile: not one sampled row is finite and unmasked'];
-  const title = shards.length === 1 ? shards[0]?.label : `${shards.length} files together`;
+  const title = shards.length === 1 ? shards[0]?.facts.label : `${shards.length} files together`;
   return ['', `profile of ${title}`, ...describeProfile(profiles.total).map((line) => `  ${line}`)];
 }

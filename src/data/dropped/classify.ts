@@ -5,20 +5,21 @@
  * Three passes: each file is recognised by its content; then by its neighbours (a folder with a model's config.json holds a model; one with
  * a SAELens cfg.json a saved SAE; one with a data set's state.json a data set); then headers are opened and the activations found.
  */
-import type { FileReport } from '../../lab/protocol';
 import { mapLimited } from '../../util/mapLimited';
 import { naturalCompare } from '../../util/naturalSort';
 import { baseName, folderOf } from '../../util/paths';
 import type { ByteSource } from '../bytes/types';
 import { TOKEN_NAMES } from '../formats/integers';
+import { isModelWeights } from '../formats/modelWeights';
 import { WordsQuestion } from '../formats/npy/dtype';
 import type { Opened } from '../formats/open';
 import { looksLikeSidecar } from '../formats/raw/raw';
 import { extension, type Sniffed, sniff, withoutPath } from '../formats/sniff';
 import { AmbiguousTensorError, activationCandidates, ShardSource } from '../rows/shard';
 import { accept, type Entry, refuse } from './entry';
-import { isModelConfig, isModelWeights, type ModelFiles, modelOf } from './modelFolder';
+import { isModelConfig, type ModelFiles, modelOf } from './modelFolder';
 import { CONCURRENCY, openUnits, type Unit } from './openUnits';
+import type { FileReport } from './report';
 import { CONVERT, isSaelensCfg, SAELENS, saeFormatOf } from './saeFiles';
 import { findTokens } from './tokensFile';
 
@@ -234,8 +235,9 @@ const mayBeWords = ({ container: { format, arrays } }: Opened): boolean =>
   );
 
 function factsOf(shard: ShardSource, { group }: Unit): Partial<FileReport> {
-  const { rows, d, hasTokens, hasMask, sequence, hookName } = shard;
-  const isFirst = group === undefined || group.open === 'together' || group.files[0] === shard.label;
+  const { hookName } = shard;
+  const { label, rows, d, hasTokens, hasMask, sequence } = shard.facts;
+  const isFirst = group === undefined || group.reader !== undefined || group.files[0] === label;
   const assumptions = [...new Set([...(isFirst && group ? group.assumptions : []), ...shard.assumptions])];
   return {
     rows,
@@ -252,14 +254,14 @@ function factsOf(shard: ShardSource, { group }: Unit): Partial<FileReport> {
 /** Keeps the shards of the commonest width (the first among equals) and refuses the others. */
 function agreeOnWidth(result: Inspection, units: readonly Unit[]): void {
   const files = new Map<number, number>();
-  for (const { d } of result.shards) files.set(d, (files.get(d) ?? 0) + 1);
+  for (const { facts } of result.shards) files.set(facts.d, (files.get(facts.d) ?? 0) + 1);
   if (files.size < 2) return;
   const [width] = [...files].reduce((best, next) => (next[1] > best[1] ? next : best));
   const reports = new Map(units.map(({ report }) => [report.path, report]));
-  for (const shard of result.shards) {
-    if (shard.d === width) continue;
-    const error = `its rows are ${shard.d} wide; the other files' are ${width}. One SAE takes rows of one width: drop them separately.`;
-    Object.assign(reports.get(shard.label) as FileReport, { ok: false, error });
+  for (const { facts } of result.shards) {
+    if (facts.d === width) continue;
+    const error = `its rows are ${facts.d} wide; the other files' are ${width}. One SAE takes rows of one width: drop them separately.`;
+    Object.assign(reports.get(facts.label) as FileReport, { ok: false, error });
   }
-  result.shards = result.shards.filter((shard) => shard.d === width);
+  result.shards = result.shards.filter(({ facts }) => facts.d === width);
 }

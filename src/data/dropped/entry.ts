@@ -1,7 +1,7 @@
 /** One file while it is being classified. */
-import type { FileReport } from '../../lab/protocol';
 import type { ByteSource } from '../bytes/types';
 import type { Sniffed } from '../formats/sniff';
+import type { FileReport } from './report';
 
 /** A file between the passes. */
 export interface Entry {

@@ -1,8 +1,9 @@
 /** A language model among the files: config.json and what lies beside it. */
 
-import { type Fields, isFields } from '../../util/json';
+import { isFields } from '../../util/json';
 import { baseName } from '../../util/paths';
 import type { ByteSource } from '../bytes/types';
+import { isModelWeights, isWeightIndex } from '../formats/modelWeights';
 import { accept, type Entry, refuse } from './entry';
 
 /** The files of one Hugging Face model folder. */
@@ -23,14 +24,6 @@ export const isTokenizer = (value: unknown): boolean =>
   isFields(value) && isFields(value.model) && ('added_tokens' in value || 'pre_tokenizer' in value);
 export const isTokenizerConfig = (value: unknown): boolean =>
   isFields(value) && ('tokenizer_class' in value || 'model_max_length' in value);
-export const isWeightIndex = (value: unknown): value is { weight_map: Fields } => isFields(value) && isFields(value.weight_map);
-
-/** Embeddings, unembeddings and per-layer parameters as Hugging Face and TransformerLens name them. */
-const MODEL_TENSOR =
-  /(^|\.)((wte|wpe|embed_tokens|embed_in|embed_out|word_embeddings|tok_embeddings|lm_head)\.weight|(layers|h|blocks|block)\.\d+\..*\.(weight|bias|W_[A-Z]+|b_[A-Z]+|w|b)|(embed|unembed)\.W_[EU])$/;
-
-/** True for tensor names of a language model's weights. */
-export const isModelWeights = (names: Iterable<string>): boolean => [...names].some((name) => MODEL_TENSOR.test(name));
 
 /**
  * Takes the model's files out of the entries: the first folder that has a config.json of a model with weights beside it,

@@ -1,5 +1,7 @@
 /** Small floats on the CPU: f16 and bf16 to f32, exactly. The GPU does the same in `shaders/data/ingest.wgsl`. */
-import type { RowBlock, RowDtype } from '../rows/types';
+
+/** dtypes in which rows travel to the GPU as they are; others are widened or narrowed to f32 on reading. */
+export type RowDtype = 'f32' | 'f16' | 'bf16';
 
 /** Bytes of one value. */
 export const ROW_DTYPE_BYTES: Record<RowDtype, number> = { f32: 4, f16: 2, bf16: 2 };
@@ -47,13 +49,6 @@ export function decodeFloats(bytes: Uint8Array, dtype: RowDtype | 'f64', out: Fl
     const bits = new Uint32Array(out.buffer, out.byteOffset + at * 4, raw.length);
     for (let i = 0; i < raw.length; i++) bits[i] = (raw[i] as number) << 16;
   }
-}
-
-/** The rows of a block as f32, `[rows, d]`. */
-export function blockToFloats(block: RowBlock): Float32Array {
-  const out = new Float32Array(block.rows * block.d);
-  decodeFloats(block.bytes.subarray(0, out.length * ROW_DTYPE_BYTES[block.dtype]), block.dtype, out);
-  return out;
 }
 
 /**

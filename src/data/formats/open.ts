@@ -1,22 +1,19 @@
 /** One entry to every format: a file, or files that belong together, as containers of arrays. Headers only. */
-import { readInto, readJson } from '../bytes/byteSource';
 import { type ByteSource, DataError } from '../bytes/types';
-import { openHfDataset } from './arrow/hfDataset';
 import type { Container, OpenOptions } from './container';
-import { openRaw } from './raw/raw';
-import { openSaev } from './raw/saev';
-import { type Sniffed, sniff } from './sniff';
+import { groupFormat, openFormat } from './registry';
+import { sniff } from './sniff';
 
 /**
  * Which files make a container and which reader takes them. Plain data, so that another thread can open the same container from the same
  * files: `openRecipe`.
  */
 export interface OpenRecipe {
-  /** `file`: one file, recognised by its content. `raw`: values and the JSON that describes them, in this order. */
-  readonly how: 'file' | 'raw' | 'hf-dataset' | 'saev';
+  /** `file`: one file, recognised by its content. Else the id of the format that takes these files together, in this order. */
+  readonly how: string;
   readonly paths: readonly string[];
   readonly options: OpenOptions;
-  /** Of a reader that makes several containers (saev: one a shard), the path of the one meant. */
+  /** Of files taken together, the path of the container meant: some readers make one a shard. */
   readonly part?: string;
 }
 
@@ -32,93 +29,44 @@ export interface Opened {
 export async function openFile(source: ByteSource, options: OpenOptions = {}): Promise<Container> {
   const found = await sniff(source);
   if (found.kind === 'container') return found.container;
-  if (found.kind === 'format') return openFormat(found, source, options);
+  if (found.kind === 'format') return openFormat(found.format, source, found.head, options);
   if (found.kind === 'refused') throw new DataError(source.path, found.error);
   throw new DataError(source.path, `is ${found.kind === 'json' ? 'JSON' : 'text'}, not a file of arrays. Name the file that holds them.`);
 }
 
-/** Opens a file that was recognised, without reading again what was read for that. @throws DataError */
-export async function openFormat(
-  { format, head }: Sniffed & { kind: 'format' },
-  source: ByteSource,
-  options: OpenOptions,
-): Promise<Container> {
-  const known = new KnownHead(source, head);
-  try {
-    return await format.open(known, options);
-  } finally {
-    known.forget();
-  }
-}
-
-/** A file of which the first bytes are at hand, while its headers are read. */
-class KnownHead implements ByteSource {
-  readonly path: string;
-  readonly size: number;
-
-  constructor(
-    private readonly source: ByteSource,
-    private head: Uint8Array | undefined,
-  ) {
-    this.path = source.path;
-    this.size = source.size;
-  }
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const { head } = this;
-    if (head && offset >= 0 && length >= 0 && offset + length <= head.byteLength) return head.slice(offset, offset + length);
-    return this.source.read(offset, length);
-  }
-
-  readInto(target: Uint8Array, offset: number): Promise<void> {
-    return readInto(this.source, target, offset);
-  }
-
-  /** A thousand open files must not keep a thousand heads. */
-  forget(): void {
-    this.head = undefined;
-  }
-}
-
 /**
  * Containers of files that one reader takes together: one, or one for each shard.
+ * @param how id of the format.
  * @throws DataError
  */
-export async function openTogether(how: 'raw' | 'hf-dataset' | 'saev', files: readonly ByteSource[]): Promise<Opened[]> {
+export async function openTogether(how: string, files: readonly ByteSource[]): Promise<Opened[]> {
   const paths = files.map(({ path }) => path);
-  if (how === 'hf-dataset') {
-    const container = await openHfDataset(files);
-    return [{ container, recipe: { how, paths, options: {} }, files: files.filter(({ path }) => path.endsWith('.arrow')) }];
-  }
-  if (how === 'raw') {
-    const [bin, sidecar] = files as [ByteSource, ByteSource];
-    const container = await openRaw(bin, await readJson(sidecar), sidecar.path);
-    return [{ container, recipe: { how, paths, options: {} }, files: [bin, sidecar] }];
-  }
-  return (await openSaev(files)).map((container) => ({
-    container,
-    recipe: { how, paths, options: {}, part: container.path },
-    files: files.filter(({ path }) => path === container.path),
-  }));
+  const parts = await groupFormat(how).openTogether(files);
+  return parts.map(({ container, files: own }) => ({ container, recipe: { how, paths, options: {}, part: container.path }, files: own }));
 }
 
 /**
- * The container that a recipe stands for.
- * @param find the file of a path, as it was when the recipe was made.
- * @throws DataError
+ * Opens what recipes of one set of files stand for; files that several of them take together are opened once.
+ * @param find the file of a path, as it was when the recipe was made. The function throws DataError.
  */
-export async function openRecipe(
-  { how, paths, options, part }: OpenRecipe,
-  find: (path: string) => ByteSource | undefined,
-): Promise<Container> {
-  const files = paths.map((path) => {
-    const file = find(path);
-    if (!file) throw new DataError(path, 'is not there any more. Drop it again.');
-    return file;
-  });
-  if (how === 'file') return openFile(files[0] as ByteSource, options);
-  const opened = await openTogether(how, files);
-  const container = (part === undefined ? opened[0] : opened.find((one) => one.container.path === part))?.container;
-  if (!container) throw new DataError(part ?? paths[0] ?? 'data', 'is not there any more. Drop its folder again.');
-  return container;
+export function recipeOpener(find: (path: string) => ByteSource | undefined): (recipe: OpenRecipe) => Promise<Container> {
+  const groups = new Map<string, Promise<Opened[]>>();
+  return async ({ how, paths, options, part }) => {
+    const files = paths.map((path) => {
+      const file = find(path);
+      if (!file) throw new DataError(path, 'is not there any more. Drop it again.');
+      return file;
+    });
+    if (how === 'file') return openFile(files[0] as ByteSource, options);
+    const key = JSON.stringify([how, paths]);
+    const opened = groups.get(key) ?? openTogether(how, files);
+    groups.set(key, opened);
+    const found = (await opened).find(({ container }) => container.path === part);
+    if (!found) throw new DataError(part ?? paths[0] ?? 'data', 'is not there any more. Drop its folder again.');
+    return found.container;
+  };
 }
+
+/** The container that one recipe stands for. @throws DataError */
+export const openRecipe = (recipe: OpenRecipe, find: (path: string) => ByteSource | undefined): Promise<Container> =>
+  recipeOpener(find)(recipe);

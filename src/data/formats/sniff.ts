@@ -4,9 +4,7 @@ import { messageOf } from '../../util/errors';
 import { readJson } from '../bytes/byteSource';
 import { type ByteSource, DataError } from '../bytes/types';
 import type { Container } from './container';
-import { type FileFormat, formatOf } from './registry';
-import { readHeader } from './safetensors/header';
-import { safetensorsContainer } from './safetensors/safetensors';
+import { type FileFormat, formatOf, openFormat } from './registry';
 import { fileIn } from './torch/remedies';
 
 /** Bytes looked at; also enough for the header of most shards, which then costs no second read. */
@@ -14,7 +12,7 @@ const HEAD_BYTES = 16384;
 const MAX_JSON = 128 * 2 ** 20;
 
 export type Sniffed =
-  /** safetensors, whose header tells models and saved SAEs from activations. */
+  /** Opened already: its header tells models and saved SAEs from activations. */
   | { kind: 'container'; container: Container }
   /** Another format that is read; not opened yet. */
   | { kind: 'format'; format: FileFormat; head: Uint8Array }
@@ -36,7 +34,7 @@ export async function sniff(source: ByteSource): Promise<Sniffed> {
   const foreign = foreignFormat(head, path);
   if (foreign) return foreign;
   const format = formatOf(head, size, extension(path));
-  if (format?.id === 'safetensors') return { kind: 'container', container: safetensorsContainer(await readHeader(source, head)) };
+  if (format?.atSight) return { kind: 'container', container: await openFormat(format, source, head, {}) };
   if (format) return { kind: 'format', format, head };
   const text = utf8Sample(head, size > head.byteLength);
   if (text === undefined) return { kind: 'refused', format: 'unknown', error: `a binary file of unknown kind. ${ACCEPTED}` };

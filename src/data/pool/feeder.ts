@@ -31,10 +31,10 @@ export class BatchFeeder {
   /** @throws DataError for a source of another width; RangeError when the pool cannot hold two batches. */
   static async create(gpu: Gpu, sources: readonly RowSource[], ranges: readonly RowRange[], options: FeederOptions): Promise<BatchFeeder> {
     const { batch, d, seed, shuffle } = options;
-    const odd = sources.find((source) => source.d !== d);
-    if (odd) throw new DataError(odd.label, `its rows are ${odd.d} wide; ${d} is expected.`);
+    const odd = sources.find((source) => source.facts.d !== d);
+    if (odd) throw new DataError(odd.facts.label, `its rows are ${odd.facts.d} wide; ${d} is expected.`);
     const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
-    if (rows === 0) throw new DataError(sources[0]?.label ?? 'data', 'there are no rows to train on.');
+    if (rows === 0) throw new DataError(sources[0]?.facts.label ?? 'data', 'there are no rows to train on.');
     const capacity = options.poolRows ?? defaultPoolRows(gpu, d, batch, rows);
     const pool = await GpuPool.create(gpu, capacity, d, uploadBytes(batch, d));
     try {

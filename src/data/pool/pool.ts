@@ -6,9 +6,9 @@ import type { Gpu } from '../../gpu/device';
 import type { Kernel } from '../../gpu/kernel';
 import { fold, Plan } from '../../gpu/plan';
 import { struct } from '../../gpu/struct';
-import { ROW_DTYPE_BYTES } from '../formats/floats';
-import { sliceBlock } from '../rows/stream';
-import type { RowBlock, RowDtype } from '../rows/types';
+import { ROW_DTYPE_BYTES, type RowDtype } from '../formats/floats';
+import { sliceBlock } from '../rows/block';
+import type { RowBlock } from '../rows/types';
 
 /** Layout of the uniform `params` of ingest.wgsl. */
 export const IngestParams = struct({ rows: 'u32', d: 'u32', quads: 'u32', dtype: 'u32' });

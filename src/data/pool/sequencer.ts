@@ -9,8 +9,9 @@
 import { Rng } from '../../util/rng';
 import { DataError } from '../bytes/types';
 import { BadRowCount } from '../rows/badRows';
+import { sliceBlock } from '../rows/block';
 import { blockRows, cutBlocks, endlessOrder, type OrderedRange } from '../rows/order';
-import { BlockStream, type StreamBlock, sliceBlock } from '../rows/stream';
+import { BlockStream, type StreamBlock } from '../rows/stream';
 import type { RowBlock, RowRange, RowSource } from '../rows/types';
 import { SlotBook } from './slots';
 
@@ -65,10 +66,10 @@ export class BatchSequencer {
     const shuffled = shuffle === 'pool';
     this.book = new SlotBook(capacity, shuffled ? Rng.stream(seed, 'pool') : undefined);
     const blocks = cutBlocks(ranges, (index) => {
-      const { d, dtype } = sources[index] as RowSource;
+      const { d, dtype } = (sources[index] as RowSource).facts;
       return blockRows(d, dtype, capacity);
     });
-    if (blocks.length === 0) throw new DataError(sources[0]?.label ?? 'data', 'there are no rows to train on.');
+    if (blocks.length === 0) throw new DataError(sources[0]?.facts.label ?? 'data', 'there are no rows to train on.');
     this.bad = new BadRowCount(sources, ranges);
     this.stream = new BlockStream(sources, endlessOrder(blocks, seed, shuffled));
   }
@@ -116,7 +117,10 @@ export class BatchSequencer {
       if (next.range.epoch !== this.stats.epoch) {
         if (this.book.liveSlots > 0) return;
         if (this.rowsInEpoch === 0)
-          throw new DataError((this.sources[next.range.source] as RowSource).label, 'not one row without NaN or Inf is left to train on.');
+          throw new DataError(
+            (this.sources[next.range.source] as RowSource).facts.label,
+            'not one row without NaN or Inf is left to train on.',
+          );
         this.stats.epoch = next.range.epoch;
         this.rowsInEpoch = 0;
       }

@@ -1,21 +1,10 @@
 /** The session's end of the reader: sources that look like the shards themselves and are read in the other worker. */
 import { BlobSource } from '../bytes/byteSource';
 import { type ByteSource, DataError } from '../bytes/types';
+import type { ShardSource } from '../rows/shard';
 import type { CheckedSource, GoodBlock } from '../rows/stream';
-import type { RowBlock, RowDtype, RowSource } from '../rows/types';
-import {
-  factsOf,
-  type Numbered,
-  type Opened,
-  type OpenOptions,
-  type OpenRequest,
-  type ReaderReplies,
-  type ReaderReply,
-  type ReaderRequest,
-  type ReadRequest,
-  type RowFacts,
-  type SentError,
-} from './messages';
+import type { RowBlock, RowFacts, RowSource } from '../rows/types';
+import type { Numbered, Opened, OpenRequest, ReaderReplies, ReaderReply, ReaderRequest, ReadRequest, SentError } from './messages';
 
 /** The part of a Worker used here. */
 export interface ReaderPort {
@@ -43,23 +32,30 @@ export class ReaderClient {
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   /** What is open, and the request that opened it: asked again of a new worker when one has died. */
-  private opened: { files: readonly ByteSource[]; request: OpenRequest; sources: readonly RowSource[] } | undefined;
+  private opened:
+    | { files: readonly ByteSource[]; shards: readonly ShardSource[]; request: OpenRequest; sources: readonly RowSource[] }
+    | undefined;
 
   constructor(private readonly start: () => ReaderPort) {}
 
   /**
-   * The same shards, read in the worker. Sources given out before are closed, unless the files are the same as then.
-   * @param files all that the shards were found in; @param options what was said of them then.
+   * The same shards, read in the worker. Sources given out before are closed, unless files and shards are the same as then.
+   * @param files all that the shards were found in.
    * @throws DataError when the worker finds a shard changed or gone.
    */
-  async open(files: readonly ByteSource[], options: OpenOptions, shards: readonly RowSource[]): Promise<readonly RowSource[]> {
-    if (this.opened && this.opened.files === files && sameOptions(this.opened.request.options, options)) return this.opened.sources;
+  async open(files: readonly ByteSource[], shards: readonly ShardSource[]): Promise<readonly RowSource[]> {
+    const { opened } = this;
+    if (opened && opened.files === files && opened.shards === shards) return opened.sources;
     this.opened = undefined;
-    const blobs = files.flatMap((file) => (file instanceof BlobSource ? [{ path: file.path, blob: file.blob }] : []));
-    const request: OpenRequest = { type: 'open', files: blobs, options };
+    const needed = new Set(shards.flatMap(({ recipe }) => recipe.paths));
+    const blobs = files.flatMap((file) =>
+      file instanceof BlobSource && needed.has(file.path) ? [{ path: file.path, blob: file.blob }] : [],
+    );
+    const recipes = shards.map(({ facts: { label }, recipe, tensor }) => ({ label, recipe, tensor }));
+    const request: OpenRequest = { type: 'open', files: blobs, shards: recipes };
     const found = await this.ask<'open'>(request);
     const sources = shards.map((shard) => this.match(shard, found));
-    this.opened = { files, request, sources };
+    this.opened = { files, shards, request, sources };
     return sources;
   }
 
@@ -75,11 +71,12 @@ export class ReaderClient {
     return this.ask<'read'>({ type: 'read', ...request });
   }
 
-  private match(shard: RowSource, { sources, refused }: Opened): RowSource {
-    const facts = sources.find(({ label }) => label === shard.label);
-    if (facts && JSON.stringify(facts) === JSON.stringify(factsOf(shard))) return new RemoteRows(this, facts);
-    const error = refused.find(({ path }) => path === shard.label)?.error ?? 'its header changed since it was dropped. Drop it again.';
-    throw new DataError(shard.label, error);
+  private match({ facts }: ShardSource, { sources, refused }: Opened): RowSource {
+    const { label } = facts;
+    const found = sources.find((source) => source.label === label);
+    if (found && JSON.stringify(found) === JSON.stringify(facts)) return new RemoteRows(this, found);
+    const why = refused.find((shard) => shard.label === label);
+    throw why ? revived(why.error) : new DataError(label, 'its header changed since it was dropped. Drop it again.');
   }
 
   private ask<K extends keyof ReaderReplies>(request: ReaderRequest): Promise<ReaderReplies[K]> {
@@ -122,39 +119,24 @@ export class ReaderClient {
 
 /** A shard that lies open in the reader. */
 class RemoteRows implements CheckedSource {
-  readonly label: string;
-  readonly rows: number;
-  readonly d: number;
-  readonly dtype: RowDtype;
-  readonly hasTokens: boolean;
-  readonly sequence: number;
-  readonly bytes: number;
+  readonly facts: RowFacts;
 
   constructor(
     private readonly reader: ReaderClient,
     facts: RowFacts,
   ) {
-    ({
-      label: this.label,
-      rows: this.rows,
-      d: this.d,
-      dtype: this.dtype,
-      hasTokens: this.hasTokens,
-      sequence: this.sequence,
-      bytes: this.bytes,
-    } = facts);
+    // Masks are read where the shard was found.
+    this.facts = { ...facts, hasMask: false };
   }
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
-    return (await this.reader.read({ source: this.label, start, rows, withTokens, check: false })).block;
+    return (await this.reader.read({ source: this.facts.label, start, rows, withTokens, check: false })).block;
   }
 
   readGood(start: number, rows: number, withTokens: boolean): Promise<GoodBlock> {
-    return this.reader.read({ source: this.label, start, rows, withTokens, check: true });
+    return this.reader.read({ source: this.facts.label, start, rows, withTokens, check: true });
   }
 }
-
-const sameOptions = (a: OpenOptions, b: OpenOptions): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** The error as it was thrown: a DataError puts the path in front of its words itself. */
 function revived({ name, message, path }: SentError): Error {

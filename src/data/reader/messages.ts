@@ -1,32 +1,24 @@
 /**
  * The reader: what reads, narrows and checks the rows of shards in a worker of its own, so that the worker which encodes GPU commands
- * never does. This is what the two say to each other; `readerServer.ts` answers, `readerClient.ts` asks.
+ * never does. This is what the two say to each other; `server.ts` answers, `client.ts` asks.
  */
-import type { inspectFiles } from '../dropped/classify';
+import type { OpenRecipe } from '../formats/open';
 import type { GoodBlock } from '../rows/stream';
-import type { RowSource } from '../rows/types';
+import type { RowFacts } from '../rows/types';
 
-/** Everything about a source but how to read it. */
-export type RowFacts = Omit<RowSource, 'read'>;
+/** A shard as the session found it: how its files are opened, and which of their tensors it is. */
+export interface ShardRecipe {
+  label: string;
+  recipe: OpenRecipe;
+  tensor: string;
+}
 
-export const factsOf = ({ label, rows, d, dtype, hasTokens, sequence, bytes }: RowFacts): RowFacts => ({
-  label,
-  rows,
-  d,
-  dtype,
-  hasTokens,
-  sequence,
-  bytes,
-});
-
-/** How the files are to be understood: what the session's own inspection was told. */
-export type OpenOptions = NonNullable<Parameters<typeof inspectFiles>[1]>;
-
-/** Opens these files in place of those opened before. */
+/** Opens these shards in place of those opened before. */
 export interface OpenRequest {
   type: 'open';
+  /** What the recipes name. */
   files: { path: string; blob: Blob }[];
-  options: OpenOptions;
+  shards: ShardRecipe[];
 }
 
 export interface ReadRequest {
@@ -44,8 +36,8 @@ export type ReaderRequest = OpenRequest | ReadRequest;
 
 export interface Opened {
   sources: RowFacts[];
-  /** Files that were refused, and why. */
-  refused: { path: string; error: string }[];
+  /** Shards that could not be opened, and why. */
+  refused: { label: string; error: SentError }[];
 }
 
 export interface ReaderReplies {

@@ -1,21 +1,17 @@
 /** The reader's own end: holds the opened sources and reads from them. Knows nothing of workers, so that tests can drive it. */
 
+import { mapLimited } from '../../util/mapLimited';
 import { BlobSource } from '../bytes/byteSource';
 import { DataError } from '../bytes/types';
-import { inspectFiles } from '../dropped/classify';
+import { recipeOpener } from '../formats/open';
 import { removeBadRows } from '../rows/badRows';
+import { ShardSource } from '../rows/shard';
 import type { GoodBlock } from '../rows/stream';
 import type { RowSource } from '../rows/types';
-import {
-  factsOf,
-  type Numbered,
-  type Opened,
-  type OpenRequest,
-  type ReaderReply,
-  type ReaderRequest,
-  type ReadRequest,
-  type SentError,
-} from './messages';
+import type { Numbered, Opened, OpenRequest, ReaderReply, ReaderRequest, ReadRequest, SentError } from './messages';
+
+/** Files opened at once. */
+const CONCURRENCY = 8;
 
 export class ReaderServer {
   private sources: Promise<readonly RowSource[]> = Promise.resolve([]);
@@ -31,23 +27,25 @@ export class ReaderServer {
     }
   }
 
-  private async open({ files, options }: OpenRequest): Promise<Opened> {
-    const inspected = inspectFiles(
-      files.map(({ path, blob }) => new BlobSource(path, blob)),
-      options,
-    );
+  private async open({ files, shards }: OpenRequest): Promise<Opened> {
+    const sources = new Map(files.map(({ path, blob }) => [path, new BlobSource(path, blob)]));
+    const opener = recipeOpener((path) => sources.get(path));
+    const refused: Opened['refused'] = [];
+    const opening = mapLimited(shards, CONCURRENCY, async ({ label, recipe, tensor }) => {
+      try {
+        return [ShardSource.from(await opener(recipe), { tensor, recipe })];
+      } catch (cause) {
+        refused.push({ label, error: sent(cause) });
+        return [];
+      }
+    }).then((found) => found.flat());
     // Reads asked for meanwhile wait for it.
-    this.sources = inspected.then(
-      ({ shards }) => shards,
-      () => [],
-    );
-    const { shards, reports } = await inspected;
-    const refused = reports.filter(({ ok }) => !ok).map(({ path, error = '' }) => ({ path, error }));
-    return { sources: shards.map(factsOf), refused };
+    this.sources = opening;
+    return { sources: (await opening).map(({ facts }) => facts), refused };
   }
 
   private async read({ source: label, start, rows, withTokens, check }: ReadRequest): Promise<GoodBlock> {
-    const source = (await this.sources).find((candidate) => candidate.label === label);
+    const source = (await this.sources).find((candidate) => candidate.facts.label === label);
     if (!source) throw new Error('the file is not open');
     const block = await source.read(start, rows, withTokens);
     const good = check ? removeBadRows(block) : { block, bad: 0 };

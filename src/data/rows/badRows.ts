@@ -1,8 +1,8 @@
 /** Rows with NaN or Inf: found by their bits in the stored dtype, removed before anything computes with them. */
 
 import { DataError } from '../bytes/types';
-import { alignedBytes, ROW_DTYPE_BYTES } from '../formats/floats';
-import type { RowBlock, RowDtype, RowRange, RowSource } from './types';
+import { alignedBytes, ROW_DTYPE_BYTES, type RowDtype } from '../formats/floats';
+import type { RowBlock, RowRange, RowSource } from './types';
 
 /**
  * NaN and Inf are the values whose exponent bits are all ones. Adding one at the exponent's lowest bit then carries into
@@ -84,7 +84,7 @@ export class BadRowCount {
     const rows = this.rows[source] as number;
     if (sum * 2 > rows) {
       throw new DataError(
-        (this.sources[source] as RowSource).label,
+        (this.sources[source] as RowSource).facts.label,
         `${sum} of ${rows} rows hold NaN or Inf, more than half. Remove the file or write its activations again (an overflow in f16? save them as f32 or bf16).`,
       );
     }

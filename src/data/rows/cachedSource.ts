@@ -2,7 +2,7 @@
  * Keeps what a computed source (a language model reading text) has yielded in host memory, up to a budget, so that later epochs
  * need not compute it again. Reads beyond the budget pass through.
  */
-import type { RowBlock, RowSource } from './types';
+import type { RowBlock, RowFacts, RowSource } from './types';
 
 export class CachedSource implements RowSource {
   private readonly blocks = new Map<string, RowBlock>();
@@ -13,26 +13,8 @@ export class CachedSource implements RowSource {
     private readonly budgetBytes: number,
   ) {}
 
-  get label(): string {
-    return this.source.label;
-  }
-  get rows(): number {
-    return this.source.rows;
-  }
-  get d(): number {
-    return this.source.d;
-  }
-  get dtype(): RowSource['dtype'] {
-    return this.source.dtype;
-  }
-  get hasTokens(): boolean {
-    return this.source.hasTokens;
-  }
-  get sequence(): number {
-    return this.source.sequence;
-  }
-  get bytes(): number {
-    return this.source.bytes;
+  get facts(): RowFacts {
+    return this.source.facts;
   }
 
   async read(start: number, rows: number): Promise<RowBlock> {

@@ -4,8 +4,9 @@
  */
 
 import { DataError } from '../bytes/types';
-import { blockToFloats, ROW_DTYPE_BYTES } from '../formats/floats';
-import type { DropCounts, RowBlock, RowDtype, RowSource } from './types';
+import { ROW_DTYPE_BYTES } from '../formats/floats';
+import { blockToFloats } from './block';
+import type { DropCounts, RowBlock, RowFacts, RowSource } from './types';
 
 /** What to leave out. Plain data. */
 export interface RowFilter {
@@ -48,27 +49,9 @@ export class FilteredSource implements RowSource {
     this.tokens = new Set(filter.tokens);
   }
 
-  get label(): string {
-    return this.source.label;
-  }
   /** Of all rows, kept or not: ranges count those. */
-  get rows(): number {
-    return this.source.rows;
-  }
-  get d(): number {
-    return this.source.d;
-  }
-  get dtype(): RowDtype {
-    return this.source.dtype;
-  }
-  get hasTokens(): boolean {
-    return this.source.hasTokens;
-  }
-  get sequence(): number {
-    return this.source.sequence;
-  }
-  get bytes(): number {
-    return this.source.bytes;
+  get facts(): RowFacts {
+    return this.source.facts;
   }
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
@@ -88,7 +71,7 @@ export class FilteredSource implements RowSource {
   private judge(block: RowBlock, mask: Uint8Array | undefined): Uint8Array {
     const { bos, maxNorm } = this.filter;
     const { rows, start, tokens } = block;
-    const { sequence } = this;
+    const { sequence } = this.facts;
     const values = maxNorm === undefined ? undefined : blockToFloats(block);
     const reasons = new Uint8Array(rows);
     for (let r = 0; r < rows; r++) {
@@ -189,19 +172,20 @@ export async function resolveFilter(
   medianNorm: () => Promise<number>,
 ): Promise<RowFilter> {
   const { bos = false, tokens = [] } = request;
-  const hasMask = sources.some((source) => source.hasMask);
+  const all = sources.map(({ facts }) => facts);
+  const hasMask = all.some((facts) => facts.hasMask);
   if (request.masked && !hasMask)
     throw new DataError(
-      sources[0]?.label ?? 'data',
+      all[0]?.label ?? 'data',
       'has no mask, so there are no masked rows to drop. Leave that out, or save an attention_mask.',
     );
-  const flat = sources.find(({ sequence }) => sequence < 2);
+  const flat = all.find(({ sequence }) => sequence < 2);
   if (bos && flat)
     throw new DataError(
       flat.label,
       'does not say where its sequences begin, so first positions cannot be dropped. Save the activations as [batch, sequence, d], or drop the token id of BOS.',
     );
-  const mute = sources.find(({ hasTokens }) => !hasTokens);
+  const mute = all.find(({ hasTokens }) => !hasTokens);
   if (tokens.length > 0 && mute)
     throw new DataError(
       mute.label,

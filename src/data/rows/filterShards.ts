@@ -114,7 +114,10 @@ export class RowsInUse {
 
 function medianNorm(sources: readonly RowSource[], profile: Profiles['total']): number {
   if (profile) return profile.normPercentiles.p50;
-  throw new DataError(sources[0]?.label ?? 'data', 'no sampled row is finite, so there is no median norm. Write the activations again.');
+  throw new DataError(
+    sources[0]?.facts.label ?? 'data',
+    'no sampled row is finite, so there is no median norm. Write the activations again.',
+  );
 }
 
 /** A failed attempt may be made again. */

@@ -2,8 +2,8 @@
 
 import { Rng } from '../../util/rng';
 import { DataError } from '../bytes/types';
-import { blockToFloats } from '../formats/floats';
 import { BadRowCount } from './badRows';
+import { blockToFloats } from './block';
 import { blockRows, cutBlocks } from './order';
 import { BlockStream } from './stream';
 import type { RowBlock, RowRange, RowSource } from './types';
@@ -31,7 +31,7 @@ export async function sampleMoments(
   { maxRows = 65536, seed = 0 } = {},
 ): Promise<Moments> {
   const sample = spacedBlocks(ranges, maxRows, seed);
-  const d = sources[0]?.d ?? 0;
+  const d = sources[0]?.facts.d ?? 0;
   const mean = new Float64Array(d);
   let norms = 0;
   let squares = 0;
@@ -56,7 +56,7 @@ export async function sampleMoments(
   }
   if (rows === 0)
     throw new DataError(
-      sources[0]?.label ?? 'data',
+      sources[0]?.facts.label ?? 'data',
       badRows > 0 ? `all ${badRows} sampled rows hold NaN or Inf. Write the activations again.` : 'there are no rows to train on.',
     );
   for (let c = 0; c < d; c++) mean[c] = (mean[c] as number) / rows;
@@ -88,7 +88,7 @@ export async function* heldOutBlocks(
   maxRows = 4096,
 ): AsyncGenerator<RowBlock & { source: number; bad: number }> {
   const rowsOf = (source: number): number => {
-    const { d, dtype } = sources[source] as RowSource;
+    const { d, dtype } = (sources[source] as RowSource).facts;
     return Math.min(maxRows, blockRows(d, dtype));
   };
   const count = new BadRowCount(sources, ranges);

@@ -1,8 +1,8 @@
 /** The order in which rows are read from disk: blocks of at most 16 MiB, shuffled anew each epoch. */
 
 import { Rng } from '../../util/rng';
-import { ROW_DTYPE_BYTES } from '../formats/floats';
-import type { RowDtype, RowRange } from './types';
+import { ROW_DTYPE_BYTES, type RowDtype } from '../formats/floats';
+import type { RowRange } from './types';
 
 /**
  * Bytes of the largest single read: long enough for full disk speed, short enough that a few in flight are nothing. In Chromium's reader

@@ -2,7 +2,7 @@
  * What the activations are like, from a sample of rows spaced over all files, in bounded reading: norms, outliers and where they sit, dead
  * columns, bad rows, and what could be done about it. Nothing here changes anything; a proposal is applied only when someone asks for it.
  */
-import { blockToFloats } from '../formats/floats';
+import { blockToFloats } from './block';
 import type { RowBlock, RowSource } from './types';
 
 /** Bytes of rows (as f32) read in all, and rows. */
@@ -223,26 +223,27 @@ export async function profileSources(
   sources: readonly RowSource[],
   { maxBytes = MAX_BYTES, maxRows = MAX_ROWS }: { maxBytes?: number; maxRows?: number } = {},
 ): Promise<Profiles> {
-  const d = sources[0]?.d ?? 0;
-  const rows = sources.reduce((sum, source) => sum + source.rows, 0);
+  const d = sources[0]?.facts.d ?? 0;
+  const rows = sources.reduce((sum, source) => sum + source.facts.rows, 0);
   const budget = Math.max(1, Math.min(maxRows, Math.floor(maxBytes / Math.max(1, d * 4))));
   const total = new ProfileSample(d);
   const each: Profiles['each'] = [];
   let before = 0;
   for (const source of sources) {
+    const { rows: count, sequence, hasMask, dtype } = source.facts;
     const own = new ProfileSample(d);
-    const share = Math.floor((budget * (before + source.rows)) / rows) - Math.floor((budget * before) / rows);
-    before += source.rows;
-    const pieces = share > 0 || sources.length <= budget ? spacedPieces(source.rows, source.sequence, Math.max(1, share)) : [];
+    const share = Math.floor((budget * (before + count)) / rows) - Math.floor((budget * before) / rows);
+    before += count;
+    const pieces = share > 0 || sources.length <= budget ? spacedPieces(count, sequence, Math.max(1, share)) : [];
     for (const piece of pieces) {
       const [block, mask] = await Promise.all([
         source.read(piece.start, piece.rows, true),
-        source.hasMask ? source.readMask?.(piece.start, piece.rows) : undefined,
+        hasMask ? source.readMask?.(piece.start, piece.rows) : undefined,
       ]);
-      own.add(block, source.sequence, mask);
-      total.add(block, source.sequence, mask);
+      own.add(block, sequence, mask);
+      total.add(block, sequence, mask);
     }
-    each.push(own.profile(source.rows, source.dtype));
+    each.push(own.profile(count, dtype));
   }
-  return { total: total.profile(rows, [...new Set(sources.map(({ dtype }) => dtype))].join(', ')), each };
+  return { total: total.profile(rows, [...new Set(sources.map(({ facts }) => facts.dtype))].join(', ')), each };
 }

@@ -8,7 +8,7 @@ import { readIntegers } from '../formats/integers';
 import { type OpenRecipe, openFile } from '../formats/open';
 import { decodeFloat8 } from '../formats/safetensors/float8';
 import { type Beside, findBeside, named, readMask } from './masks';
-import type { RowBlock, RowDtype, RowSource } from './types';
+import type { RowBlock, RowFacts, RowSource } from './types';
 
 /** Names under which the usual tools save activations, in order of preference. */
 export const ACTIVATION_NAMES = ['activations', 'activation', 'states', 'acts', 'hidden_states'] as const;
@@ -124,12 +124,7 @@ const HOOK_KEYS = ['hook_name', 'hook_point', 'hook'] as const;
 
 /** Rows of one container, read by ranges. */
 export class ShardSource implements RowSource {
-  readonly label: string;
-  readonly bytes: number;
-  readonly dtype: RowDtype;
-  readonly hasTokens: boolean;
-  readonly hasMask: boolean;
-  readonly sequence: number;
+  readonly facts: RowFacts;
   /** What was assumed where the file leaves a choice, and what of it is not used; for the user to confirm. */
   readonly assumptions: readonly string[];
   readonly files: readonly ByteSource[];
@@ -141,17 +136,19 @@ export class ShardSource implements RowSource {
     private readonly container: Container,
     private readonly activations: ArrayEntry,
     private readonly beside: Beside,
-    readonly rows: number,
-    readonly d: number,
+    shape: { rows: number; d: number },
     { recipe, files, hookName }: ShardOptions,
   ) {
     const { dtype, name } = activations;
-    this.label = container.path;
-    this.bytes = container.bytes;
-    this.dtype = dtype === 'f16' || dtype === 'bf16' ? dtype : 'f32';
-    this.hasTokens = beside.tokens !== undefined;
-    this.hasMask = beside.mask !== undefined;
-    this.sequence = beside.sequence;
+    this.facts = {
+      label: container.path,
+      ...shape,
+      dtype: dtype === 'f16' || dtype === 'bf16' ? dtype : 'f32',
+      hasTokens: beside.tokens !== undefined,
+      hasMask: beside.mask !== undefined,
+      sequence: beside.sequence,
+      bytes: container.bytes,
+    };
     const float8 = dtype.startsWith('f8') ? ['8-bit floats read as they are, without a scale'] : [];
     this.assumptions = [...container.assumptions, ...beside.notes, ...float8];
     this.files = files ?? [];
@@ -189,16 +186,16 @@ export class ShardSource implements RowSource {
   static from(container: Container, options: ShardOptions = {}): ShardSource {
     const activations = chooseActivations(container, options.tensor);
     const { rows, d, sequence } = rowShape(container.path, activations);
-    return new ShardSource(container, activations, findBeside(container, rows, sequence), rows, d, options);
+    return new ShardSource(container, activations, findBeside(container, rows, sequence), { rows, d }, options);
   }
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
     this.checkRows(start, rows);
-    const { d, dtype } = this;
+    const { label, d, dtype } = this.facts;
     const bytes = this.asRows(await this.activations.read(start * d, rows * d), rows * d);
     const block: RowBlock = { start, rows, d, dtype, bytes };
     const { tokens } = this.beside;
-    if (withTokens && tokens) block.tokens = await readIntegers(this.label, tokens, start, rows);
+    if (withTokens && tokens) block.tokens = await readIntegers(label, tokens, start, rows);
     return block;
   }
 
@@ -209,8 +206,8 @@ export class ShardSource implements RowSource {
   }
 
   private checkRows(start: number, rows: number): void {
-    if (!(start >= 0 && rows >= 0 && start + rows <= this.rows))
-      throw new RangeError(`${this.label}: rows ${start} to ${start + rows} of ${this.rows}`);
+    const { label, rows: all } = this.facts;
+    if (!(start >= 0 && rows >= 0 && start + rows <= all)) throw new RangeError(`${label}: rows ${start} to ${start + rows} of ${all}`);
   }
 
   private asRows(stored: Uint8Array, count: number): Uint8Array {

@@ -5,11 +5,16 @@
  * trained on is hardly held out.
  */
 import { Rng } from '../../util/rng';
-import type { RowRange } from './types';
+import type { RowFacts, RowRange } from './types';
 
 export const DEFAULT_HOLDOUT = 0.02;
 export const MAX_HELD_OUT = 65536;
 const BLOCK_ROWS = 1024;
+
+/** What of a source the split looks at. */
+interface Sized {
+  readonly facts: Pick<RowFacts, 'rows' | 'sequence'>;
+}
 
 export interface Split {
   /** Ranges in file order; together the two lists hold every row exactly once. */
@@ -23,9 +28,9 @@ export interface Split {
  * @param sources rows, and rows per sequence, of each source; blocks are whole sequences where there are at least two.
  * @param fraction of all rows to hold out, 0 to below 1; at most MAX_HELD_OUT rows are. 0 trains on everything, and so does a set of one row.
  */
-export function splitRows(sources: readonly { rows: number; sequence: number }[], seed: number, fraction = DEFAULT_HOLDOUT): Split {
+export function splitRows(sources: readonly Sized[], seed: number, fraction = DEFAULT_HOLDOUT): Split {
   if (!(fraction >= 0 && fraction < 1)) throw new RangeError(`the held-out fraction must be at least 0 and below 1; it is ${fraction}`);
-  const total = sources.reduce((sum, s) => sum + s.rows, 0);
+  const total = sources.reduce((sum, { facts }) => sum + facts.rows, 0);
   const want = fraction === 0 ? 0 : Math.min(MAX_HELD_OUT, total - 1, Math.max(1, Math.round(total * fraction)));
   const held = want > 0 ? choose(cut(sources, want, total), want, total, Rng.stream(seed, 'held-out')) : [];
   const heldOutRows = held.reduce((sum, r) => sum + r.rows, 0);
@@ -33,10 +38,10 @@ export function splitRows(sources: readonly { rows: number; sequence: number }[]
 }
 
 /** Cuts all sources into blocks of about 1024 rows, fewer when that would be a large part of what is wanted. */
-function cut(sources: readonly { rows: number; sequence: number }[], want: number, total: number): RowRange[] {
+function cut(sources: readonly Sized[], want: number, total: number): RowRange[] {
   const rows = Math.max(1, Math.min(BLOCK_ROWS, Math.floor(want / 8)));
   const blocks: RowRange[] = [];
-  sources.forEach(({ rows: count, sequence }, source) => {
+  sources.forEach(({ facts: { rows: count, sequence } }, source) => {
     // A sequence longer than the cap, or of half the rows there are, cannot be held out whole.
     const unit = sequence > MAX_HELD_OUT || sequence * 2 > total ? 1 : Math.max(1, sequence);
     const step = Math.max(1, Math.round(rows / unit)) * unit;
@@ -74,10 +79,10 @@ function merge(ranges: RowRange[]): RowRange[] {
   return merged;
 }
 
-function complement(sources: readonly { rows: number }[], held: RowRange[]): RowRange[] {
+function complement(sources: readonly Sized[], held: RowRange[]): RowRange[] {
   const train: RowRange[] = [];
   let next = 0;
-  sources.forEach(({ rows }, source) => {
+  sources.forEach(({ facts: { rows } }, source) => {
     let at = 0;
     for (; held[next]?.source === source; next++) {
       const { start, rows: n } = held[next] as RowRange;

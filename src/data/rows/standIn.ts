@@ -3,34 +3,20 @@
 import { DataError } from '../bytes/types';
 import { removeBadRows } from './badRows';
 import type { CheckedSource, GoodBlock } from './stream';
-import type { RowBlock, RowDtype, RowSource } from './types';
+import type { RowBlock, RowFacts, RowSource } from './types';
 
 /** What must agree for one file to take another's place. */
 const SAME = ['rows', 'd', 'dtype', 'sequence', 'hasTokens'] as const;
 
 export class StandIn implements CheckedSource {
-  readonly label: string;
-  readonly rows: number;
-  readonly d: number;
-  readonly dtype: RowDtype;
-  readonly hasTokens: boolean;
-  readonly sequence: number;
-  readonly bytes: number;
-  readonly hasMask: boolean;
+  readonly facts: RowFacts;
   private isLeftOut = false;
   /** Where rows are read: the source itself, or the same file open in another thread. */
   private reads: RowSource;
 
   constructor(private source: RowSource) {
     this.reads = source;
-    this.label = source.label;
-    this.rows = source.rows;
-    this.d = source.d;
-    this.dtype = source.dtype;
-    this.hasTokens = source.hasTokens;
-    this.sequence = source.sequence;
-    this.bytes = source.bytes;
-    this.hasMask = source.hasMask === true;
+    this.facts = source.facts;
   }
 
   get leftOut(): boolean {
@@ -49,11 +35,12 @@ export class StandIn implements CheckedSource {
 
   /** From now on reads go to this source. @throws DataError when its rows cannot take the place of those here. */
   replace(source: RowSource): void {
-    const odd = SAME.find((name) => source[name] !== this[name]);
+    const [now, before] = [source.facts, this.facts];
+    const odd = SAME.find((name) => now[name] !== before[name]);
     if (odd)
       throw new DataError(
-        this.label,
-        `has other rows than before (${odd}: ${source[odd]}, was ${this[odd]}), so the runs in training cannot go on with it. Put the old file back, skip it, or stop.`,
+        before.label,
+        `has other rows than before (${odd}: ${now[odd]}, was ${before[odd]}), so the runs in training cannot go on with it. Put the old file back, skip it, or stop.`,
       );
     this.source = source;
     this.reads = source;
@@ -74,7 +61,7 @@ export class StandIn implements CheckedSource {
   }
 
   private nothing(start: number, withTokens: boolean): RowBlock {
-    const { d, dtype, hasTokens } = this;
+    const { d, dtype, hasTokens } = this.facts;
     return { start, rows: 0, d, dtype, bytes: new Uint8Array(0), ...(withTokens && hasTokens && { tokens: new Int32Array(0) }) };
   }
 }

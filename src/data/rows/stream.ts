@@ -109,7 +109,7 @@ export class BlockStream<R extends RowRange> {
       return { range, ...(await readGood(source, range, this.options.withTokens ?? false)) };
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
-      throw new DataError(source.label, `rows ${range.start} to ${range.start + range.rows} could not be read: ${messageOf(cause)}`);
+      throw new DataError(source.facts.label, `rows ${range.start} to ${range.start + range.rows} could not be read: ${messageOf(cause)}`);
     }
   }
 }
@@ -117,17 +117,4 @@ export class BlockStream<R extends RowRange> {
 async function readGood(source: RowSource | CheckedSource, { start, rows }: RowRange, withTokens: boolean): Promise<GoodBlock> {
   if ('readGood' in source) return source.readGood(start, rows, withTokens);
   return removeBadRows(await source.read(start, rows, withTokens));
-}
-
-/** Rows [from, from + rows) of a block, sharing its memory. */
-export function sliceBlock(block: RowBlock, from: number, rows: number): RowBlock {
-  if (from === 0 && rows === block.rows) return block;
-  const rowBytes = block.bytes.byteLength / block.rows;
-  return {
-    ...block,
-    start: block.start + from,
-    rows,
-    bytes: block.bytes.subarray(from * rowBytes, (from + rows) * rowBytes),
-    ...(block.tokens && { tokens: block.tokens.subarray(from, from + rows) }),
-  };
 }

@@ -1,7 +1,6 @@
 /** What the data layer speaks: rows from bytes. Nothing here knows of browsers or Node. */
 
-/** dtypes that travel to the GPU as they are; f64 is narrowed to f32 on reading. */
-export type RowDtype = 'f32' | 'f16' | 'bf16';
+import type { RowDtype } from '../formats/floats';
 
 /** Consecutive rows of a source, as stored. */
 export interface RowBlock {
@@ -30,24 +29,29 @@ export interface DropCounts {
   norm: number;
 }
 
-/** Anything that yields rows `[n, d]`: a shard, a language model reading text, a synthetic set. */
-export interface RowSource {
+/** Everything about a source but how to read it. Plain data; whoever wraps a source hands its facts on. */
+export interface RowFacts {
   readonly label: string;
   readonly rows: number;
   readonly d: number;
   readonly dtype: RowDtype;
   readonly hasTokens: boolean;
+  /** Some rows may be padding, and `readMask` says which. */
+  readonly hasMask: boolean;
   /** Rows per sequence when the rows are whole sequences in order (`[B, S, D]`), else 1. */
   readonly sequence: number;
   /** Bytes on disk; 0 when the rows are computed. */
   readonly bytes: number;
+}
+
+/** Anything that yields rows `[n, d]`: a shard, a language model reading text, a synthetic set. */
+export interface RowSource {
+  readonly facts: RowFacts;
   /**
    * The rows [start, start + rows); fewer where a filter leaves some out.
    * @param withTokens false lets a file source skip the tokens, which training does not look at. Default true.
    */
   read(start: number, rows: number, withTokens?: boolean): Promise<RowBlock>;
-  /** True when `readMask` gives one. */
-  readonly hasMask?: boolean;
   /** 0 for each row that is padding, else 1; undefined where nothing says so. */
   readMask?(start: number, rows: number): Promise<Uint8Array | undefined>;
 }

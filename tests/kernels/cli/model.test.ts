@@ -1,8 +1,10 @@
 /** `lm`, `harvest`, `eval` and `inspect` on files. */
+
 import { readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { blockToFloats, encodeF16 } from '../../../src/data/formats/floats';
+import { encodeF16 } from '../../../src/data/formats/floats';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { blockToFloats } from '../../../src/data/rows/block';
 import { readJson } from '../../fixtures';
 import { maxError, randoms } from '../../gpu';
 import { openTensors } from '../lm/safetensors';
@@ -85,7 +87,7 @@ describe('a language model', () => {
       expect(json).toMatchObject({ rows: 48, d: 80, hook: HOOK });
       const sources = await Promise.all((json.shards as { path: string; rows: number }[]).map(({ path }) => shard(path)));
       expect(readdirSync(out).length).toBe(sources.length);
-      const blocks = await Promise.all(sources.map((source) => source.read(0, source.rows)));
+      const blocks = await Promise.all(sources.map((source) => source.read(0, source.facts.rows)));
       return {
         json,
         sources,
@@ -101,9 +103,9 @@ describe('a language model', () => {
     ];
     expect(maxError(whole.values, rows)).toBeLessThan(1e-5);
     expect([whole.tokens, cut.tokens, half.tokens]).toEqual([ids, ids, ids]);
-    expect(cut.sources.map((source) => source.rows)).toEqual([20, 20, 8]);
+    expect(cut.sources.map((source) => source.facts.rows)).toEqual([20, 20, 8]);
     expect(cut.bytes.equals(whole.bytes)).toBe(true);
-    expect(half.sources[0]).toMatchObject({ dtype: 'f16', hasTokens: true, d: 80 });
+    expect(half.sources[0]).toMatchObject({ facts: { dtype: 'f16', hasTokens: true, d: 80 } });
     const rounded = encodeF16(whole.values);
     expect(half.bytes.equals(Buffer.from(rounded.buffer, rounded.byteOffset, rounded.byteLength))).toBe(true);
     expect(whole.sources[0]?.metadata.get('hook_name')).toBe(HOOK);

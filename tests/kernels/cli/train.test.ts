@@ -1,8 +1,9 @@
 /** `train` on files: dictionary_learning's fixtures, bad input, logs and results. */
+
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { blockToFloats } from '../../../src/data/formats/floats';
+import { blockToFloats } from '../../../src/data/rows/block';
 import type { ShardSource } from '../../../src/data/rows/shard';
 import { splitRows } from '../../../src/data/rows/split';
 import { readF32, readJson } from '../../fixtures';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ROW_DTYPE_BYTES } from '../../../src/data/formats/floats';
+import { ROW_DTYPE_BYTES, type RowDtype } from '../../../src/data/formats/floats';
 import { GpuPool, IngestParams, poolStride } from '../../../src/data/pool/pool';
-import type { RowBlock, RowDtype } from '../../../src/data/rows/types';
+import type { RowBlock } from '../../../src/data/rows/types';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import { Rng } from '../../../src/util/rng';
 import { poison, testGpu } from '../../gpu';

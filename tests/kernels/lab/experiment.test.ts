@@ -32,13 +32,13 @@ async function make(gpu: Gpu, source: ArrayRows, options: Partial<ExperimentOpti
   const changes: string[] = [];
   const held = new ArrayRows(heldOut, D);
   const evaluation: EvaluationSource = { kind: 'rows', blocks: () => blocksOf(held) };
-  const all = [{ source: 0, start: 0, rows: source.rows }];
+  const all = [{ source: 0, start: 0, rows: source.facts.rows }];
   const experiment = await Experiment.create(
     gpu,
     {
       sources: [source],
       d: D,
-      split: { train: all, heldOut: [], trainRows: source.rows, heldOutRows: held.rows },
+      split: { train: all, heldOut: [], trainRows: source.facts.rows, heldOutRows: held.facts.rows },
       evaluation,
       origin: { data: 'rows' },
     },

@@ -1,6 +1,6 @@
 /** Data in memory, SAEs with known answers, and language models from folders, for the tests of the lab. */
 import { MemorySource } from '../../../src/data/bytes/byteSource';
-import type { RowBlock, RowSource } from '../../../src/data/rows/types';
+import type { RowBlock, RowFacts, RowSource } from '../../../src/data/rows/types';
 import type { Gpu } from '../../../src/gpu/device';
 import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
 import { parseConfig } from '../../../src/lm/families';
@@ -14,18 +14,15 @@ import { openTensors, readJson } from '../lm/safetensors';
 
 /** Rows of f32 in memory. */
 export class ArrayRows implements RowSource {
-  readonly dtype = 'f32';
-  readonly hasTokens = false;
-  readonly sequence = 1;
-  readonly bytes = 0;
-  readonly rows: number;
+  readonly facts: RowFacts;
 
   constructor(
     readonly values: Float32Array,
     readonly d: number,
-    readonly label = 'rows',
+    label = 'rows',
   ) {
-    this.rows = values.length / d;
+    const rows = values.length / d;
+    this.facts = { label, rows, d, dtype: 'f32', hasTokens: false, hasMask: false, sequence: 1, bytes: 0 };
   }
 
   async read(start: number, rows: number): Promise<RowBlock> {
@@ -34,8 +31,8 @@ export class ArrayRows implements RowSource {
   }
 }
 
-export async function* blocksOf(source: RowSource, step = source.rows): AsyncGenerator<RowBlock> {
-  for (let start = 0; start < source.rows; start += step) yield source.read(start, Math.min(step, source.rows - start));
+export async function* blocksOf(source: RowSource, step = source.facts.rows): AsyncGenerator<RowBlock> {
+  for (let start = 0; start < source.facts.rows; start += step) yield source.read(start, Math.min(step, source.facts.rows - start));
 }
 
 const vectorsOf = (arch: ArchitectureId, dSae: number, first = 0) =>

@@ -58,7 +58,7 @@ describe('the demo model', () => {
     const model = await LanguageModel.load(gpu, config, tensors, { maxTokens: 256 });
     const windows = await textToWindows(text, tokeniser, 128, { maxWindows: 5 });
     const source = new HarvestSource(gpu, model, HOOK, windows);
-    expect(source).toMatchObject({ rows: 640, d: 512, sequence: 128, dtype: 'f32', hasTokens: true, bytes: 0 });
+    expect(source).toMatchObject({ facts: { rows: 640, d: 512, sequence: 128, dtype: 'f32', hasTokens: true, bytes: 0 } });
     const { hooks } = (await ReferenceModel.load(config, tensors)).run(windows.tokens, 5, 128);
     const expected = hooks.get(HOOK) as Float64Array;
     const reads = await Promise.all([source.read(0, 640), source.read(100, 300), source.read(639, 1)]);

@@ -2,7 +2,7 @@
  * Twin of `shaders/data/ingest.wgsl`: pool[slots[r], c] = value(raw[r, c]) for c < d, 0 for d <= c < stride, in float64
  * and by the definition of each format (sign · 2^exponent · significand) rather than by moving bits.
  */
-import type { RowDtype } from '../../../src/data/rows/types';
+import type { RowDtype } from '../../../src/data/formats/floats';
 
 /** Value of one IEEE 754 binary number with these field widths. */
 function decode(bits: number, exponentBits: number, fractionBits: number): number {

@@ -28,7 +28,7 @@ describe('inspectFiles', () => {
       { path: 'good/tl_cache.pt', candidates: ['blocks.0.hook_resid_post', 'blocks.1.hook_resid_post'] },
       { path: 'good/two_candidates.safetensors', candidates: ['layer_3', 'layer_4'] },
     ]);
-    expect(found.shards.map((s) => s.label).filter((label) => label.endsWith('.safetensors'))).toEqual(
+    expect(found.shards.map((s) => s.facts.label).filter((label) => label.endsWith('.safetensors'))).toEqual(
       ['bf16_3d', 'f16_tokens', 'f32', 'f64', 'layer_axis', 'shard_9', 'shard_10', 'shard_11'].map((n) => `good/${n}.safetensors`),
     );
     expect(found.shards).toHaveLength(27);
@@ -55,7 +55,7 @@ describe('inspectFiles', () => {
     expect(found.reports.filter((r) => r.path.startsWith('good/saelens_float16/'))).toEqual([]);
     const chosen = await inspectFiles(await listFiles([`${FORMATS}/good`]), { tensor: 'layer_4' });
     expect(chosen.reports.filter((r) => !r.ok).map((r) => r.path)).toEqual(['good/tl_cache.pt']);
-    expect(chosen.shards.find((s) => s.label.includes('two'))?.tensor).toBe('layer_4');
+    expect(chosen.shards.find((s) => s.facts.label.includes('two'))?.tensor).toBe('layer_4');
   });
 
   it('refuses the bad ones one by one, with the good ones beside them', async () => {
@@ -84,7 +84,7 @@ describe('inspectFiles', () => {
     expect(found.model?.weights.map((w) => w.path)).toEqual(['demo/model.safetensors']);
     expect(found.model?.tokenizer).toHaveProperty('model');
     expect(found.texts.map((t) => t.path)).toEqual(['demo/stories.txt']);
-    expect(found.shards.map((s) => s.label)).toEqual(['f32.safetensors']);
+    expect(found.shards.map((s) => s.facts.label)).toEqual(['f32.safetensors']);
     expect(found.reports.filter((r) => !r.ok)).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe('inspectFiles', () => {
     ];
     const found = await inspectFiles(files);
     expect(found.model?.weights.map((w) => w.path)).toEqual(['m/part-1.safetensors', 'm/part-2.safetensors']);
-    expect(found.shards.map((s) => s.label)).toEqual(['m/acts.safetensors']);
+    expect(found.shards.map((s) => s.facts.label)).toEqual(['m/acts.safetensors']);
     expect((await inspectFiles(files.slice(3))).reports.find((r) => r.path.includes('part-2'))?.error).toMatch(
       /language model.*whole folder/,
     );
@@ -222,7 +222,7 @@ describe('inspectFiles', () => {
     rmSync(folder, { recursive: true });
     console.log(`1000 .${extension} files: ${took.toFixed(0)} ms`);
     expect(found.shards).toHaveLength(1000);
-    expect(found.shards[10]).toMatchObject({ label: expect.stringContaining(`shard_10.${extension}`), rows });
+    expect(found.shards[10]).toMatchObject({ facts: { label: expect.stringContaining(`shard_10.${extension}`), rows } });
     expect(took).toBeLessThan(3000);
   });
 

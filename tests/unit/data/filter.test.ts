@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../src/data/bytes/byteSource';
-import { blockToFloats } from '../../../src/data/formats/floats';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { BatchSequencer } from '../../../src/data/pool/sequencer';
+import { blockToFloats } from '../../../src/data/rows/block';
 import {
   addDrops,
   describeDrops,
@@ -210,6 +210,6 @@ describe('the rows in use', () => {
 it('blocks of a filtered source are cut from all rows, so that order and split do not depend on the filter', async () => {
   const shard = await scene();
   const [filtered] = filterSources([shard], all);
-  expect([filtered?.rows, filtered?.sequence, filtered?.d, filtered?.label]).toEqual([20, 5, 1, 'x.safetensors']);
+  expect([filtered?.facts.rows, filtered?.facts.sequence, filtered?.facts.d, filtered?.facts.label]).toEqual([20, 5, 1, 'x.safetensors']);
   expect(cutBlocks(wholeRange([filtered as FilteredSource]), () => 6)).toEqual(cutBlocks(wholeRange([shard]), () => 6));
 });

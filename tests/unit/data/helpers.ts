@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { MemorySource } from '../../../src/data/bytes/byteSource';
 import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
-import type { RowBlock, RowRange, RowSource } from '../../../src/data/rows/types';
+import type { RowBlock, RowFacts, RowRange, RowSource } from '../../../src/data/rows/types';
 
 export const FORMATS = 'tests/fixtures/formats';
 
@@ -41,12 +41,20 @@ export const shard = (
     ]),
   );
 
+/** Facts of a source of f32 rows in memory, where nothing else is said. */
+export const factsOf = (facts: Partial<RowFacts> & Pick<RowFacts, 'rows' | 'd'>): RowFacts => ({
+  label: 'rows',
+  dtype: 'f32',
+  hasTokens: false,
+  hasMask: false,
+  sequence: 1,
+  bytes: 0,
+  ...facts,
+});
+
 /** A source of f32 rows of width 1 whose values are their global row numbers; `bad` rows are NaN. */
 export class NumberedRows implements RowSource {
-  readonly d = 1;
-  readonly dtype = 'f32';
-  readonly hasTokens = false;
-  readonly bytes: number;
+  readonly facts: RowFacts;
   /** Reads under way, and the most there ever were. */
   inFlight = 0;
   mostInFlight = 0;
@@ -56,10 +64,10 @@ export class NumberedRows implements RowSource {
     readonly rows: number,
     private readonly first = 0,
     private readonly bad = new Set<number>(),
-    readonly sequence = 1,
+    sequence = 1,
     private readonly delay?: () => Promise<unknown>,
   ) {
-    this.bytes = rows * 4;
+    this.facts = factsOf({ label, rows, d: 1, sequence, bytes: rows * 4 });
   }
 
   async read(start: number, rows: number): Promise<RowBlock> {
@@ -71,7 +79,8 @@ export class NumberedRows implements RowSource {
   }
 }
 
-export const wholeRange = (sources: readonly RowSource[]): RowRange[] => sources.map(({ rows }, source) => ({ source, start: 0, rows }));
+export const wholeRange = (sources: readonly RowSource[]): RowRange[] =>
+  sources.map(({ facts: { rows } }, source) => ({ source, start: 0, rows }));
 
 /** A safetensors file with this header text, padded to 8, and this many data bytes. */
 export function rawSafetensors(header: string, dataBytes: number): Uint8Array {

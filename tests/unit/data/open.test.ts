@@ -1,4 +1,5 @@
 /** Every format through the one entry: what is dropped comes out as rows, or a sentence says why not. */
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../src/data/bytes/byteSource';
@@ -6,9 +7,9 @@ import { listFiles } from '../../../src/data/bytes/nodeFiles';
 import { DataError } from '../../../src/data/bytes/types';
 import { inspectFiles } from '../../../src/data/dropped/classify';
 import { readTokens } from '../../../src/data/dropped/tokensFile';
-import { blockToFloats } from '../../../src/data/formats/floats';
 import { openRecipe } from '../../../src/data/formats/open';
 import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { blockToFloats } from '../../../src/data/rows/block';
 import { ShardSource } from '../../../src/data/rows/shard';
 import { FORMATS, readNpy } from './helpers';
 
@@ -55,11 +56,11 @@ describe('every good file or folder', () => {
     expect(reports.filter((r) => !r.ok)).toEqual([]);
     expect(shards).toHaveLength(1);
     const shard = shards[0] as ShardSource;
-    expect([shard.rows, shard.d]).toEqual([wanted.rows, wanted.d]);
-    if (wanted.tokens) expect(shard.hasTokens).toBe(true);
+    expect([shard.facts.rows, shard.facts.d]).toEqual([wanted.rows, wanted.d]);
+    if (wanted.tokens) expect(shard.facts.hasTokens).toBe(true);
     if (wanted.hook) expect(shard.hookName).toBe(wanted.hook);
     // bf16 rounded the values to the nearest of its own, half an ulp (2^-8) away at most; all of them fit f16.
-    const tolerance = shard.dtype === 'bf16' ? 2 ** -8 : 0;
+    const tolerance = shard.facts.dtype === 'bf16' ? 2 ** -8 : 0;
     for (const rows of [108, 7]) {
       for (let at = 0; at < 108; at += rows) {
         const n = Math.min(rows, 108 - at);
@@ -68,7 +69,7 @@ describe('every good file or folder', () => {
         blockToFloats(block).forEach((v, i) =>
           expect(Math.abs(v - (wantedValues[i] as number))).toBeLessThanOrEqual(tolerance * Math.abs(wantedValues[i] as number)),
         );
-        if (shard.hasTokens) expect([...(block.tokens ?? [])]).toEqual(expectedTokens.values.slice(at, at + n));
+        if (shard.facts.hasTokens) expect([...(block.tokens ?? [])]).toEqual(expectedTokens.values.slice(at, at + n));
       }
     }
   });
@@ -82,7 +83,7 @@ describe('every good file or folder', () => {
       expect(shards).toEqual([]);
       for (const tensor of wanted.choice ?? []) {
         const chosen = await inspectFiles(files, { tensor });
-        expect(chosen.shards).toMatchObject([{ tensor, rows: 108, d: 20 }]);
+        expect(chosen.shards).toMatchObject([{ tensor, facts: { rows: 108, d: 20 } }]);
       }
     },
   );
@@ -92,7 +93,15 @@ describe('every good file or folder', () => {
     const [shard] = (await inspectFiles(files)).shards as [ShardSource];
     const recipe = JSON.parse(JSON.stringify(shard.recipe)) as ShardSource['recipe'];
     const again = ShardSource.from(await openRecipe(recipe, (path) => files.find((f) => f.path === path)), { tensor: shard.tensor });
-    expect(again).toMatchObject({ label: shard.label, rows: shard.rows, d: shard.d, dtype: shard.dtype, sequence: shard.sequence });
+    expect(again).toMatchObject({
+      facts: {
+        label: shard.facts.label,
+        rows: shard.facts.rows,
+        d: shard.facts.d,
+        dtype: shard.facts.dtype,
+        sequence: shard.facts.sequence,
+      },
+    });
     expect(await again.read(3, 50)).toEqual(await shard.read(3, 50));
     await expect(openRecipe(recipe, () => undefined)).rejects.toThrow(/is not there any more/);
   });
@@ -100,9 +109,9 @@ describe('every good file or folder', () => {
 
 describe('shapes and dtypes', () => {
   it('takes [N, D], [B, S, D] and [T, 1, D], and nothing else', async () => {
-    expect(await one([floats(counting(12), [4, 3])])).toMatchObject({ rows: 4, d: 3, sequence: 1 });
-    expect(await one([floats(counting(12), [2, 2, 3])])).toMatchObject({ rows: 4, d: 3, sequence: 2 });
-    expect(await one([floats(counting(12), [4, 1, 3])])).toMatchObject({ rows: 4, d: 3, sequence: 1 });
+    expect(await one([floats(counting(12), [4, 3])])).toMatchObject({ facts: { rows: 4, d: 3, sequence: 1 } });
+    expect(await one([floats(counting(12), [2, 2, 3])])).toMatchObject({ facts: { rows: 4, d: 3, sequence: 2 } });
+    expect(await one([floats(counting(12), [4, 1, 3])])).toMatchObject({ facts: { rows: 4, d: 3, sequence: 1 } });
     await expect(one([floats(counting(12), [1, 2, 2, 3])])).rejects.toThrow(/Reshape/);
     await expect(one([floats(counting(12), [12])])).rejects.toThrow(/activations.*F32 \[12\]/);
     await expect(one([floats([], [0, 3])])).rejects.toThrow(/no rows/);
@@ -111,7 +120,7 @@ describe('shapes and dtypes', () => {
   it('narrows f64, keeps the others, reads 8-bit floats without a scale', async () => {
     const f64 = await one([{ name: 'a', dtype: 'F64', shape: [1, 2], data: Float64Array.of(0.1, 1e300) }]);
     expect([...blockToFloats(await f64.read(0, 1))]).toEqual([Math.fround(0.1), Number.POSITIVE_INFINITY]);
-    expect([f64.dtype, f64.storedDtype]).toEqual(['f32', 'F64']);
+    expect([f64.facts.dtype, f64.storedDtype]).toEqual(['f32', 'F64']);
     const header = '{"a":{"dtype":"F8_E4M3","shape":[1,4],"data_offsets":[0,4]}}';
     const bytes = new Uint8Array(8 + header.length + 4);
     new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
@@ -160,10 +169,10 @@ describe('tokens and masks', () => {
   const rows = floats(counting(12), [6, 2]);
 
   it('are used where they fall one to a row, and [B, S] of them tells the sequences', async () => {
-    expect(await one([rows, ints(counting(6), [6], 'tokens')])).toMatchObject({ hasTokens: true, hasMask: false, sequence: 1 });
-    expect(await one([rows, ints(counting(6), [2, 3], 'input_ids')])).toMatchObject({ hasTokens: true, sequence: 3 });
+    expect(await one([rows, ints(counting(6), [6], 'tokens')])).toMatchObject({ facts: { hasTokens: true, hasMask: false, sequence: 1 } });
+    expect(await one([rows, ints(counting(6), [2, 3], 'input_ids')])).toMatchObject({ facts: { hasTokens: true, sequence: 3 } });
     const both = await one([rows, ints(counting(6), [2, 3], 'token_ids'), ints([1, 1, 0, 1, 0, 0], [2, 3], 'attention_mask')]);
-    expect(both).toMatchObject({ hasTokens: true, hasMask: true, sequence: 3 });
+    expect(both).toMatchObject({ facts: { hasTokens: true, hasMask: true, sequence: 3 } });
     expect(await both.readMask(1, 4)).toEqual(Uint8Array.of(1, 0, 1, 0));
     const bool = await one([rows, { name: 'mask', dtype: 'I64', shape: [6], data: BigInt64Array.of(1n, 0n, 256n, 1n, 0n, 1n) }]);
     expect(await bool.readMask(0, 6)).toEqual(Uint8Array.of(1, 0, 1, 1, 0, 1));
@@ -171,13 +180,13 @@ describe('tokens and masks', () => {
 
   it('are left out and said where they do not', async () => {
     const short = await one([rows, ints([1, 2], [2], 'tokens'), floats([0, 0, 0, 1, 1, 1], [6], 'mask')]);
-    expect(short).toMatchObject({ hasTokens: false, hasMask: false });
+    expect(short).toMatchObject({ facts: { hasTokens: false, hasMask: false } });
     expect(short.assumptions).toEqual([
       expect.stringMatching(/tokens "tokens" i32 \[2\].*6 rows/),
       expect.stringMatching(/mask "mask" f32.*whole/),
     ]);
     const turned = await one([floats(counting(12), [2, 3, 2]), ints(counting(6), [3, 2], 'tokens')]);
-    expect(turned).toMatchObject({ hasTokens: false, sequence: 3 });
+    expect(turned).toMatchObject({ facts: { hasTokens: false, sequence: 3 } });
   });
 });
 
@@ -205,7 +214,7 @@ describe('files that belong together', () => {
     const names = ['run/mlp/c--10_0.saved.pt', 'run/mlp/a--9_0.saved.pt', 'run/mlp/b--12_0.saved.pt'];
     const bytes = new Uint8Array(readFileSync(`${FORMATS}/good/activault.saved.pt`));
     const found = await inspectFiles([...names.map((path) => new MemorySource(path, bytes)), text('run/mlp/metadata.json', { d_in: 20 })]);
-    expect(found.shards.map((s) => s.label)).toEqual([names[1], names[0], names[2]]);
+    expect(found.shards.map((s) => s.facts.label)).toEqual([names[1], names[0], names[2]]);
     expect(found.shards.map((s) => s.hookName)).toEqual(['mlp', 'mlp', 'mlp']);
     expect(found.reports.flatMap((r) => r.assumptions ?? [])).toEqual([expect.stringContaining('missing')]);
     expect(found.reports.find((r) => r.path.endsWith('.json'))).toMatchObject({ ok: true, format: 'unused' });
@@ -238,7 +247,7 @@ describe('files that belong together', () => {
       { candidates: ['layer_3', 'layer_4', 'layer_10'] },
     ]);
     const chosen = await inspectFiles(files, { tensor: 'layer_10' });
-    expect(chosen.shards).toMatchObject([{ label: 'x/a-2.safetensors', tensor: 'layer_10' }]);
+    expect(chosen.shards).toMatchObject([{ tensor: 'layer_10', facts: { label: 'x/a-2.safetensors' } }]);
     expect(chosen.reports.every((r) => r.ok)).toBe(true);
   });
 
@@ -268,7 +277,7 @@ describe('files that belong together', () => {
       ['v/acts000001.bin', ['layer_3', 'layer_7']],
     ]);
     const { shards } = await inspectFiles(files, { tensor: 'layer_7' });
-    expect(shards).toMatchObject([{ rows: 4, d: 2, sequence: 2 }, { rows: 4 }]);
+    expect(shards).toMatchObject([{ facts: { rows: 4, d: 2, sequence: 2 } }, { facts: { rows: 4 } }]);
     expect([...blockToFloats(await (shards[1] as ShardSource).read(0, 4))]).toEqual([20, 21, 22, 23, 28, 29, 30, 31]);
     const again = await openRecipe((shards[1] as ShardSource).recipe, (path) => files.find((f) => f.path === path));
     expect(again.path).toBe('v/acts000001.bin');
@@ -279,7 +288,7 @@ describe('files that belong together', () => {
     expect((await inspectFiles([raw])).reports).toMatchObject([{ ok: false, format: 'unknown' }]);
     for (const name of ['r/x.json', 'r/x.bin.json']) {
       const found = await inspectFiles([raw, text(name, { dtype: 'float32', shape: [2, 2], hook: 'h' })]);
-      expect(found.shards).toMatchObject([{ label: 'r/x.bin', rows: 2, hookName: 'h' }]);
+      expect(found.shards).toMatchObject([{ hookName: 'h', facts: { label: 'r/x.bin', rows: 2 } }]);
       expect(found.reports.every((r) => r.ok)).toBe(true);
     }
     const wrong = await inspectFiles([raw, text('r/x.json', { dtype: 'float32', shape: [3, 2] })]);

@@ -75,9 +75,9 @@ async function endure(found: Inspection): Promise<number> {
     if (report.format !== 'Parquet') expect(report.error ?? '').not.toMatch(/undefined|\[object|NaN bytes/);
   }
   for (const shard of found.shards) {
-    expect(Number.isSafeInteger(shard.rows * shard.d) && shard.rows > 0 && shard.d > 0).toBe(true);
-    const n = Math.min(shard.rows, Math.ceil(VALUES / shard.d));
-    for (const start of [0, shard.rows - n]) {
+    expect(Number.isSafeInteger(shard.facts.rows * shard.facts.d) && shard.facts.rows > 0 && shard.facts.d > 0).toBe(true);
+    const n = Math.min(shard.facts.rows, Math.ceil(VALUES / shard.facts.d));
+    for (const start of [0, shard.facts.rows - n]) {
       try {
         const block = await shard.read(start, n);
         expect(block.rows).toBe(n);
@@ -148,7 +148,7 @@ describe('files made to harm', () => {
     const pt = archive({ pickle: P.file(P.dict([P.text(name), tensor({ numel: 4, shape: [2, 2] })])), storages: { 0: values } });
     for (const bytes of [npz, pt]) {
       const found = await inspectFiles([new MemorySource('x', bytes)]);
-      expect(found.shards).toMatchObject([{ tensor: name, rows: 2, d: 2 }]);
+      expect(found.shards).toMatchObject([{ tensor: name, facts: { rows: 2, d: 2 } }]);
     }
     await run([{ path: 'x.safetensors', bytes: rawSafetensors(`{"${name}":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}`, 16) }]);
     expect(Object.keys(Object.prototype)).toEqual([]);
@@ -192,7 +192,7 @@ describe('files made to harm', () => {
     expect(bomb.length).toBeLessThan(2e6);
     const before = process.memoryUsage.rss();
     const found = await inspectFiles([new MemorySource('bomb.npz', bomb)]);
-    expect(found.shards).toMatchObject([{ rows, d }]);
+    expect(found.shards).toMatchObject([{ facts: { rows, d } }]);
     await found.shards[0]?.read(0, 1000);
     expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
   });

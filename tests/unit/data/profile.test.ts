@@ -7,7 +7,7 @@ import { describeProfile, filterOptions } from '../../../src/data/rows/profileTe
 import { ShardSource } from '../../../src/data/rows/shard';
 import type { RowSource } from '../../../src/data/rows/types';
 import { Rng } from '../../../src/util/rng';
-import { NumberedRows } from './helpers';
+import { factsOf, NumberedRows } from './helpers';
 
 const [SEQUENCES, LENGTH, D] = [60, 16, 8];
 
@@ -118,13 +118,12 @@ describe('a profile', () => {
   it('of wide rows keeps to the bytes, and of more files than rows samples some of them', async () => {
     let rows = 0;
     const wide = Array.from({ length: 10 }, (_, i) => ({
-      ...new NumberedRows(`w${i}`, 5),
-      d: 1000,
+      facts: factsOf({ label: `w${i}`, rows: 5, d: 1000, bytes: 20 }),
       read: async (start: number, n: number) => {
         rows += n;
         return { start, rows: n, d: 1000, dtype: 'f32' as const, bytes: new Uint8Array(n * 4000).fill(1) };
       },
-    })) as RowSource[];
+    })) satisfies RowSource[];
     const { each } = await profileSources(wide, { maxBytes: 4 * 4000 });
     expect(rows).toBeLessThanOrEqual(4);
     expect(each.filter((profile) => profile !== undefined)).toHaveLength(rows);

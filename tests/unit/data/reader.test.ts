@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { BlobSource } from '../../../src/data/bytes/byteSource';
 import { DataError } from '../../../src/data/bytes/types';
 import { inspectFiles } from '../../../src/data/dropped/classify';
-import { blockToFloats } from '../../../src/data/formats/floats';
 import { ReaderClient, type ReaderPort } from '../../../src/data/reader/client';
 import type { Numbered, ReaderReply, ReaderRequest } from '../../../src/data/reader/messages';
 import { ReaderServer } from '../../../src/data/reader/server';
+import { blockToFloats } from '../../../src/data/rows/block';
 import { cutBlocks } from '../../../src/data/rows/order';
 import { BlockStream, type StreamBlock } from '../../../src/data/rows/stream';
 import type { RowRange, RowSource } from '../../../src/data/rows/types';
@@ -63,7 +63,7 @@ async function open(files: BlobSource[], delay?: () => Promise<unknown>) {
     return threads.at(-1) as Thread;
   });
   const { shards } = await inspectFiles(files);
-  const remote = await reader.open(files, {}, shards);
+  const remote = await reader.open(files, shards);
   return { reader, shards, remote, threads, thread: threads[0] as Thread };
 }
 
@@ -85,8 +85,7 @@ describe('reader', () => {
   it.each(GOOD)('%s: the same rows, tokens and facts as without it', async (name) => {
     const { reader, shards, remote } = await open([blobOf(`good/${name}`)]);
     expect(remote).toHaveLength(1);
-    const { label, rows, d, dtype, hasTokens, sequence, bytes } = remote[0] as RowSource;
-    expect(shards[0]).toMatchObject({ label, rows, d, dtype, hasTokens, sequence, bytes });
+    expect(remote[0]?.facts).toEqual({ ...shards[0]?.facts, hasMask: false });
     expect(await all(remote, 7, true)).toEqual(await all(shards, 7, true));
     expect(await remote[0]?.read(1, 3)).toEqual(await shards[0]?.read(1, 3));
     reader.close();
@@ -97,8 +96,8 @@ describe('reader', () => {
     const blocks = await all(remote, 20);
     expect(blocks).toEqual(await all(shards, 20));
     expect(blocks.reduce((sum, { bad }) => sum + bad, 0)).toBeGreaterThan(0);
-    const plain = await remote[0]?.read(0, shards[0]?.rows ?? 0);
-    expect(plain?.rows).toBe(shards[0]?.rows);
+    const plain = await remote[0]?.read(0, shards[0]?.facts.rows ?? 0);
+    expect(plain?.rows).toBe(shards[0]?.facts.rows);
     reader.close();
   });
 
@@ -149,9 +148,9 @@ describe('reader', () => {
     const { shards } = await inspectFiles(files);
     const reader = new ReaderClient(() => new Thread());
     const other = [blobOf('good/bf16_3d.safetensors', 'a.safetensors')];
-    await expect(reader.open(other, {}, shards)).rejects.toThrow(/^a\.safetensors: its header changed since/);
+    await expect(reader.open(other, shards)).rejects.toThrow(/^a\.safetensors: its header changed since/);
     const cut = [new BlobSource('a.safetensors', new Blob([readFileSync(`${FORMATS}/good/f32.safetensors`).subarray(0, 300)]))];
-    await expect(reader.open(cut, {}, shards)).rejects.toThrow(/^a\.safetensors: .*(truncated|bytes)/);
+    await expect(reader.open(cut, shards)).rejects.toThrow(/^a\.safetensors: .*(truncated|bytes)/);
     reader.close();
   });
 
@@ -162,10 +161,10 @@ describe('reader', () => {
     reader.close();
     await expect(under).rejects.toThrow(/f32\.safetensors: rows 0 to \d+ could not be read: the files were closed/);
     expect(thread.terminated).toBe(true);
-    const again = await reader.open(files, {}, shards);
+    const again = await reader.open(files, shards);
     expect(threads).toHaveLength(2);
     expect(await all(again, 10)).toEqual(await all(shards, 10));
-    expect(await reader.open(files, {}, shards)).toBe(again);
+    expect(await reader.open(files, shards)).toBe(again);
     reader.close();
   });
 

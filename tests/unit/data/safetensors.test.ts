@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { BlobSource, MemorySource } from '../../../src/data/bytes/byteSource';
 import { FileSource } from '../../../src/data/bytes/nodeFiles';
 import { DataError } from '../../../src/data/bytes/types';
-import { blockToFloats } from '../../../src/data/formats/floats';
 import { readHeader, readTensorF32, tensor } from '../../../src/data/formats/safetensors/header';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
+import { blockToFloats } from '../../../src/data/rows/block';
 import { ShardSource } from '../../../src/data/rows/shard';
 import { Rng } from '../../../src/util/rng';
 import { FORMATS, rawSafetensors, readNpy } from './helpers';
@@ -24,15 +24,15 @@ describe('good files', () => {
     const source = await FileSource.open(`${FORMATS}/good/${name}`);
     if (want.choice) {
       await expect(ShardSource.open(source)).rejects.toMatchObject({ candidates: want.choice });
-      expect((await ShardSource.open(source, want.choice[1])).rows).toBe(108);
+      expect((await ShardSource.open(source, want.choice[1])).facts.rows).toBe(108);
       return;
     }
     const shard = await ShardSource.open(source);
-    expect([shard.rows, shard.d, shard.hasTokens]).toEqual([want.rows, want.d, want.tokens ?? false]);
-    const block = await shard.read(0, shard.rows);
+    expect([shard.facts.rows, shard.facts.d, shard.facts.hasTokens]).toEqual([want.rows, want.d, want.tokens ?? false]);
+    const block = await shard.read(0, shard.facts.rows);
     const values = blockToFloats(block);
     // The expected values fit f16; bf16 rounded them to the nearest of its own, half an ulp (2^-8) away at most.
-    const tolerance = shard.dtype === 'bf16' ? 2 ** -8 : 0;
+    const tolerance = shard.facts.dtype === 'bf16' ? 2 ** -8 : 0;
     for (const [i, v] of expected.values.entries())
       expect(Math.abs((values[i] as number) - v)).toBeLessThanOrEqual(tolerance * Math.abs(v));
     if (want.tokens) expect([...(block.tokens ?? [])]).toEqual(expectedTokens.values);
@@ -40,18 +40,18 @@ describe('good files', () => {
 
   it('reads row ranges and counts sequences', async () => {
     const shard = await ShardSource.open(await FileSource.open(`${FORMATS}/good/bf16_3d.safetensors`));
-    expect([shard.sequence, shard.dtype, shard.storedDtype]).toEqual([9, 'bf16', 'BF16']);
+    expect([shard.facts.sequence, shard.facts.dtype, shard.storedDtype]).toEqual([9, 'bf16', 'BF16']);
     const block = await shard.read(50, 3);
     expect([...(block.tokens ?? [])]).toEqual(expectedTokens.values.slice(50, 53));
     expect(blockToFloats(block)).toEqual(blockToFloats(await shard.read(0, 108)).slice(1000, 1060));
     expect((await shard.read(0, 1, false)).tokens).toBeUndefined();
-    expect((await ShardSource.open(await FileSource.open(`${FORMATS}/good/layer_axis.safetensors`))).sequence).toBe(1);
+    expect((await ShardSource.open(await FileSource.open(`${FORMATS}/good/layer_axis.safetensors`))).facts.sequence).toBe(1);
   });
 
   it('reads shards, of which the k-th holds every third row', async () => {
     for (const k of [0, 1, 2]) {
       const shard = await ShardSource.open(await FileSource.open(`${FORMATS}/good/shard_${9 + k}.safetensors`));
-      const values = blockToFloats(await shard.read(0, shard.rows));
+      const values = blockToFloats(await shard.read(0, shard.facts.rows));
       values.forEach((v, i) => expect(v).toBe(Math.fround(expected.values[(Math.floor(i / 20) * 3 + k) * 20 + (i % 20)] as number)));
     }
   });
@@ -134,7 +134,7 @@ describe('bad files', () => {
         expect(cause).toBeInstanceOf(DataError);
         refused++;
       });
-      if (shard) await shard.read(0, shard.rows);
+      if (shard) await shard.read(0, shard.facts.rows);
     }
     expect(refused).toBeGreaterThan(1000);
   });

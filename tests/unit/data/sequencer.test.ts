@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/data/bytes/types';
 import { BatchSequencer, type SequencerOptions } from '../../../src/data/pool/sequencer';
-import type { RowBlock, RowRange, RowSource } from '../../../src/data/rows/types';
-import { NumberedRows, wholeRange } from './helpers';
+import type { RowBlock, RowFacts, RowRange, RowSource } from '../../../src/data/rows/types';
+import { factsOf, NumberedRows, wholeRange } from './helpers';
 
 /** Stands for the GPU: remembers which row is in which slot, and watches that no slot of a lent batch is overwritten. */
 class FakePool {
@@ -127,15 +127,10 @@ describe('BatchSequencer', () => {
 
 /** Rows of 64 zeros, so that blocks are not bounded by the least size of a read. They are told apart by their places. */
 class PlacedRows implements RowSource {
-  readonly label = 'placed';
-  readonly d = 64;
-  readonly dtype = 'f32';
-  readonly hasTokens = false;
-  readonly sequence = 1;
-  readonly bytes: number;
+  readonly facts: RowFacts;
 
-  constructor(readonly rows: number) {
-    this.bytes = rows * 256;
+  constructor(rows: number) {
+    this.facts = factsOf({ label: 'placed', rows, d: 64, bytes: rows * 256 });
   }
 
   async read(start: number, rows: number): Promise<RowBlock> {

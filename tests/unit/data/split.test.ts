@@ -8,29 +8,18 @@ const rowsOf = (ranges: RowRange[]): string[] =>
 
 describe('splitRows', () => {
   it.each([
-    [[{ rows: 108, sequence: 1 }]],
-    [[{ rows: 108, sequence: 9 }]],
-    [
-      [
-        { rows: 36, sequence: 1 },
-        { rows: 36, sequence: 1 },
-        { rows: 1, sequence: 1 },
-      ],
-    ],
-    [[{ rows: 2, sequence: 1 }]],
-    [[{ rows: 64, sequence: 64 }]],
-    [
-      [
-        { rows: 20000, sequence: 128 },
-        { rows: 5, sequence: 1 },
-      ],
-    ],
+    [[{ facts: { rows: 108, sequence: 1 } }]],
+    [[{ facts: { rows: 108, sequence: 9 } }]],
+    [[{ facts: { rows: 36, sequence: 1 } }, { facts: { rows: 36, sequence: 1 } }, { facts: { rows: 1, sequence: 1 } }]],
+    [[{ facts: { rows: 2, sequence: 1 } }]],
+    [[{ facts: { rows: 64, sequence: 64 } }]],
+    [[{ facts: { rows: 20000, sequence: 128 } }, { facts: { rows: 5, sequence: 1 } }]],
   ])('%j: every row on exactly one side, neither empty', (sources) => {
     for (const seed of [0, 1, 2]) {
       const split = splitRows(sources, seed);
       const all = [...rowsOf(split.train), ...rowsOf(split.heldOut)];
       expect(new Set(all).size).toBe(all.length);
-      expect(all.length).toBe(sources.reduce((s, x) => s + x.rows, 0));
+      expect(all.length).toBe(sources.reduce((s, { facts }) => s + facts.rows, 0));
       expect([rowsOf(split.train).length, rowsOf(split.heldOut).length]).toEqual([split.trainRows, split.heldOutRows]);
       expect(split.heldOutRows).toBeGreaterThan(0);
       expect(split.trainRows).toBeGreaterThan(0);
@@ -38,29 +27,29 @@ describe('splitRows', () => {
   });
 
   it('is a function of the seed', () => {
-    const sources = [{ rows: 50000, sequence: 1 }];
+    const sources = [{ facts: { rows: 50000, sequence: 1 } }];
     expect(splitRows(sources, 1)).toEqual(splitRows(sources, 1));
     expect(splitRows(sources, 1)).not.toEqual(splitRows(sources, 2));
   });
 
   it('holds out about the fraction, in whole sequences', () => {
-    const split = splitRows([{ rows: 128 * 1000, sequence: 128 }], 3, 0.1);
+    const split = splitRows([{ facts: { rows: 128 * 1000, sequence: 128 } }], 3, 0.1);
     expect(Math.abs(split.heldOutRows - 12800)).toBeLessThan(1024);
     for (const r of split.heldOut) expect([r.start % 128, r.rows % 128]).toEqual([0, 0]);
   });
 
   it('keeps to the cap, and to nothing at 0', () => {
-    const big = splitRows([{ rows: 1e8, sequence: 1 }], 0);
+    const big = splitRows([{ facts: { rows: 1e8, sequence: 1 } }], 0);
     expect(big.heldOutRows).toBeLessThanOrEqual(MAX_HELD_OUT);
     expect(big.heldOutRows).toBeGreaterThan(MAX_HELD_OUT - 2048);
-    expect(splitRows([{ rows: 10, sequence: 1 }], 0, 0)).toEqual({
+    expect(splitRows([{ facts: { rows: 10, sequence: 1 } }], 0, 0)).toEqual({
       train: [{ source: 0, start: 0, rows: 10 }],
       heldOut: [],
       trainRows: 10,
       heldOutRows: 0,
     });
-    expect(splitRows([{ rows: 1, sequence: 1 }], 0).heldOutRows).toBe(0);
-    expect(() => splitRows([{ rows: 10, sequence: 1 }], 0, 1)).toThrow(/fraction/);
+    expect(splitRows([{ facts: { rows: 1, sequence: 1 } }], 0).heldOutRows).toBe(0);
+    expect(() => splitRows([{ facts: { rows: 10, sequence: 1 } }], 0, 1)).toThrow(/fraction/);
   });
 });
 

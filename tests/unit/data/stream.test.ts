@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileSource } from '../../../src/data/bytes/nodeFiles';
-import { blockToFloats } from '../../../src/data/formats/floats';
+import type { RowDtype } from '../../../src/data/formats/floats';
 import { ShardWriter } from '../../../src/data/formats/safetensors/nodeShardWriter';
 import { layoutSafetensors } from '../../../src/data/formats/safetensors/write';
 import { removeBadRows } from '../../../src/data/rows/badRows';
+import { blockToFloats, sliceBlock } from '../../../src/data/rows/block';
 import { heldOutBlocks, sampleMoments } from '../../../src/data/rows/moments';
 import { BLOCK_BYTES, blockRows, cutBlocks } from '../../../src/data/rows/order';
 import { ShardSource } from '../../../src/data/rows/shard';
-import { BlockStream, READS_IN_FLIGHT, sliceBlock } from '../../../src/data/rows/stream';
-import type { RowBlock, RowDtype } from '../../../src/data/rows/types';
+import { BlockStream, READS_IN_FLIGHT } from '../../../src/data/rows/stream';
+import type { RowBlock } from '../../../src/data/rows/types';
 import { FORMATS, NumberedRows, shard, wholeRange } from './helpers';
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'lab-'));
@@ -70,7 +71,7 @@ describe('removeBadRows', () => {
 
   it('counts the fixture’s bad rows', async () => {
     const source = await ShardSource.open(await FileSource.open(`${FORMATS}/bad/nan_rows.safetensors`));
-    const block = await source.read(0, source.rows);
+    const block = await source.read(0, source.facts.rows);
     const values = blockToFloats(block);
     const bad = Array.from({ length: 108 }, (_, r) => values.subarray(r * 20, r * 20 + 20).some((v) => !Number.isFinite(v))).filter(
       Boolean,

@@ -63,8 +63,8 @@ it.each(KINDS)('%s of %s: the rows that were written are read', async (_, dtype,
     await write(folder, rows);
     const { shards, reports } = await inspectFiles(await listFiles([folder]));
     expect(reports.filter(({ ok }) => !ok)).toEqual([]);
-    expect(shards.every((shard) => shard.d === 40 && shard.dtype === dtype)).toBe(true);
-    const blocks = await Promise.all(shards.map((shard) => shard.read(0, shard.rows)));
+    expect(shards.every((shard) => shard.facts.d === 40 && shard.facts.dtype === dtype)).toBe(true);
+    const blocks = await Promise.all(shards.map((shard) => shard.read(0, shard.facts.rows)));
     expect(Buffer.compare(Buffer.concat(blocks.map(({ bytes }) => bytes)), wholeOf(rows))).toBe(0);
   });
 });

@@ -1,24 +1,19 @@
 /** The factor of each normalisation, from the rows that are trained on. */
 import { describe, expect, it } from 'vitest';
 import { FilteredSource, NO_FILTER } from '../../../src/data/rows/filter';
-import type { RowBlock, RowSource } from '../../../src/data/rows/types';
+import type { RowBlock, RowFacts, RowSource } from '../../../src/data/rows/types';
 import { sampleScaling } from '../../../src/lab/scaling';
+import { factsOf } from '../data/helpers';
 
 const D = 3;
 
 /** Rows of f32 in memory; every read is counted. */
 class Rows implements RowSource {
-  readonly label = 'rows';
-  readonly d = D;
-  readonly dtype = 'f32';
-  readonly hasTokens = false;
-  readonly sequence = 1;
-  readonly bytes = 0;
-  readonly rows: number;
+  readonly facts: RowFacts;
   reads = 0;
 
   constructor(private readonly values: readonly number[][]) {
-    this.rows = values.length;
+    this.facts = factsOf({ rows: values.length, d: D });
   }
 
   async read(start: number, rows: number): Promise<RowBlock> {
@@ -28,7 +23,7 @@ class Rows implements RowSource {
   }
 }
 
-const all = (...sources: RowSource[]) => sources.map(({ rows }, source) => ({ source, start: 0, rows }));
+const all = (...sources: RowSource[]) => sources.map(({ facts: { rows } }, source) => ({ source, start: 0, rows }));
 const scaleOf = async (normalize: 'none' | 'mean-square' | 'mean-norm', ...sources: RowSource[]) =>
   (await sampleScaling(sources, all(...sources), { normalize, seed: 1 })).scale;
 /** Norms 5 and 1. */

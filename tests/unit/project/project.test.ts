@@ -22,7 +22,7 @@ function script(name: string, ...args: string[]): { code: number | null; output:
 describe('check-imports', () => {
   const check = (files: Record<string, string>) => script('check-imports.mjs', tree(files));
 
-  it('accepts the arrows that are meant, types from anywhere and workers by address', () => {
+  it('accepts the arrows that are meant, the types that the page speaks of and workers by address', () => {
     const { code, output } = check({
       'src/gpu/device.ts': 'export const device = 1;\nexport interface Gpu { a: 1 }',
       'src/sae/trainer.ts':
@@ -58,6 +58,22 @@ describe('check-imports', () => {
       { 'src/lab/a.ts': "import { r } from '../reference/r';", 'src/reference/r.ts': 'export const r = 1;' },
       'for tests',
     ],
+    [
+      'a type against the direction',
+      { 'src/data/rows/a.ts': "import type { B } from '../../lab/b';\nexport type A = B;", 'src/lab/b.ts': 'export type B = 1;' },
+      'imports a type of lab/b.ts: data may not import lab',
+    ],
+    [
+      'a hall of data looking into a later one, even for a type',
+      { 'src/data/formats/a.ts': "import type { R } from '../rows/r';\nexport type A = R;", 'src/data/rows/r.ts': 'export type R = 1;' },
+      'in src/data, formats may not look into rows',
+    ],
+    [
+      'a second bridge to the GPU',
+      { 'src/data/rows/a.ts': "import { g } from '../../gpu/g';\nexport const a = g;", 'src/gpu/g.ts': 'export const g = 1;' },
+      'only pool knows the GPU',
+    ],
+    ['a file of data in no hall', { 'src/data/a.ts': 'export const a = 1;' }, 'this file is in none'],
     ['Node in the page', { 'src/data/a.ts': "import { open } from 'node:fs/promises';\nopen('x');" }, 'which only Node has'],
     [
       'Dawn outside the command line',

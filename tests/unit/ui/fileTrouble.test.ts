@@ -148,22 +148,22 @@ describe('the wait for a file', () => {
     const wait = new FileWait();
     expect(wait.begin(new Error('the device was lost'), reading)).toBe(false);
     expect(wait.begin(new DataError('other.npy', 'is gone.'), reading)).toBe(false);
-    expect(wait.begin(new DataError(reading.shards[0]?.label ?? '', 'is gone.'), reading)).toBe(true);
-    expect(wait.trouble).toMatchObject({ path: reading.shards[0]?.label, message: 'is gone.' });
+    expect(wait.begin(new DataError(reading.shards[0]?.facts.label ?? '', 'is gone.'), reading)).toBe(true);
+    expect(wait.trouble).toMatchObject({ path: reading.shards[0]?.facts.label, message: 'is gone.' });
     await expect(new FileWait().retry([], deciding())).rejects.toThrow(/No file is waited for/);
   });
 
   it('is over when the file is left out, which the origin of the runs says; the only file cannot be', async () => {
     const reading = await open('f32.npy', 'f16.npy');
     const wait = new FileWait();
-    const error = new DataError(reading.shards[1]?.label ?? '', 'is gone.');
+    const error = new DataError(reading.shards[1]?.facts.label ?? '', 'is gone.');
     wait.begin(error, reading);
     const decided = deciding();
     wait.skip(decided);
     expect(wait.trouble).toBeUndefined();
     expect((await reading.standIns[1]?.read(0, 10))?.rows).toBe(0);
     expect(decided.experiment.data.origin.filter).toMatch(/^without masked rows; without .*f16\.npy after 640 rows$/);
-    wait.begin(new DataError(reading.shards[0]?.label ?? '', 'is gone.'), reading);
+    wait.begin(new DataError(reading.shards[0]?.facts.label ?? '', 'is gone.'), reading);
     expect(wait.trouble?.whyNoSkip).toBe('no other file is left to train on');
     expect(() => wait.skip(deciding())).toThrow(/cannot be skipped: no other file/);
   });
@@ -171,7 +171,7 @@ describe('the wait for a file', () => {
   it('goes on when the file that took its place holds other rows', async () => {
     const reading = await open('f32.npy', 'f16.npy');
     const wait = new FileWait();
-    const label = reading.shards[0]?.label ?? '';
+    const label = reading.shards[0]?.facts.label ?? '';
     wait.begin(new DataError(label, 'changed.'), reading);
     const replaced = async (name: string) => {
       const file = await FileSource.open(fixturePath(`formats/good/${name}`));

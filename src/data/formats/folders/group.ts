@@ -5,16 +5,9 @@
 
 import { naturalCompare } from '../../../util/naturalSort';
 import { folderOf } from '../../../util/paths';
+import { FORMATS } from '../registry';
 import { LAYOUTS } from './layouts';
 import type { Folder, FolderGroup, ListedFile } from './types';
-
-/** JSON files that say how a folder is laid out. Sidecars of single chunks are many and say nothing of that. */
-const TELLING = /(^|\/)(state|dataset_info|metadata|statistics|shards|cfg)\.json$|\.index\.json$/;
-const MAX_JSON = 2 ** 24;
-
-/** Paths of the JSON files that `groupFolders` wants parsed. */
-export const jsonsToRead = (files: readonly ListedFile[]): string[] =>
-  files.filter((file) => TELLING.test(file.path) && file.size <= MAX_JSON).map((file) => file.path);
 
 export interface Grouping {
   groups: FolderGroup[];
@@ -34,12 +27,19 @@ export function groupFolders(files: readonly ListedFile[], jsons: ReadonlyMap<st
     paths.push(path);
     folders.set(folder, paths);
   }
+  const unknown = new Set(files.filter(({ isUnknown }) => isUnknown).map(({ path }) => path));
+  const layouts = [...FORMATS.flatMap((format) => ('folder' in format ? [format.folder] : [])), ...LAYOUTS];
   const taken = new Set<string>();
   const groups: FolderGroup[] = [];
   for (const [path, paths] of [...folders].sort((a, b) => naturalCompare(a[0], b[0]))) {
-    for (const layout of LAYOUTS) {
+    for (const layout of layouts) {
       const names = paths.filter((file) => !taken.has(file)).map((file) => file.slice(path === '' ? 0 : path.length + 1));
-      const folder: Folder = { path, names: names.sort(naturalCompare), json: (name) => jsons.get(join(path, name)) };
+      const folder: Folder = {
+        path,
+        names: names.sort(naturalCompare),
+        json: (name) => jsons.get(join(path, name)),
+        isUnknown: (name) => unknown.has(join(path, name)),
+      };
       for (const group of layout(folder)) {
         groups.push(group);
         for (const file of [...group.files, ...group.companions]) taken.add(file);

@@ -4,30 +4,22 @@
 export interface ListedFile {
   readonly path: string;
   readonly size: number;
+  /** Its own bytes do not say what it is. */
+  readonly isUnknown?: boolean;
 }
 
-export type FolderLayout =
-  | 'hf-dataset'
-  | 'saev'
-  | 'safetensors-index'
-  | 'activault'
-  | 'llamascopium'
-  | 'saebench'
-  | 'saelens-v3'
-  | 'parquet-shards';
-
 export interface FolderGroup {
-  readonly layout: FolderLayout;
+  /** What it is called in reports. */
+  readonly layout: string;
   readonly folder: string;
   /** Paths of the files with rows, in their order. */
   readonly files: readonly string[];
   /** Paths of what else belongs to them: JSON that describes them. */
   readonly companions: readonly string[];
-  /**
-   * `together`: one reader takes files and companions (`openHfDataset`, `openSaev`).
-   * `each`: every file is a container of its own format, and their rows follow each other.
-   */
-  readonly open: 'together' | 'each';
+  /** Id of the format (`registry.ts`) that takes files and companions together. Without one each file is a container of its own format, and their rows follow each other. */
+  readonly reader?: string;
+  /** The companions have reports of their own; else the group's stands for them. */
+  readonly companionsApart: boolean;
   /** Names of files that should be there, twenty at most. */
   readonly missing: readonly string[];
   readonly hookName?: string;
@@ -45,6 +37,8 @@ export interface Folder {
   readonly names: readonly string[];
   /** Parsed JSON by name; `../` reaches the folder above. */
   json(name: string): unknown;
+  /** True for a file whose own bytes do not say what it is. */
+  isUnknown(name: string): boolean;
 }
 
 /** Groups of one layout in a folder; none where it is not that layout. */

@@ -1,10 +1,10 @@
 /** What the tests of Arrow, Parquet and safetensors share: reading entries as numbers, and damaging files. */
+
 import { expect } from 'vitest';
 import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { type ByteSource, DataError } from '../../../../src/data/bytes/types';
 import { type ArrayEntry, type Container, STORED_BYTES } from '../../../../src/data/formats/container';
-import { decodeFloats } from '../../../../src/data/formats/floats';
-import type { RowDtype } from '../../../../src/data/rows/types';
+import { decodeFloats, type RowDtype } from '../../../../src/data/formats/floats';
 import { processorMs } from '../../../time';
 
 export const entry = (container: Container, name: string): ArrayEntry => container.arrays.get(name) as ArrayEntry;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { groupFolders, jsonsToRead } from '../../../../src/data/formats/folders/group';
+import { groupFolders } from '../../../../src/data/formats/folders/group';
 import { gaps } from '../../../../src/data/formats/folders/numbered';
 import type { FolderGroup } from '../../../../src/data/formats/folders/types';
 
@@ -26,7 +26,7 @@ describe('a folder of a Hugging Face data set', () => {
     const paths = [...arrows, `${dir}/state.json`, `${dir}/dataset_info.json`, `${dir}/cache-1f.arrow`, 'notes.txt'];
     const { groups, rest } = grouped(paths, { [`${dir}/state.json`]: state, [`${dir}/dataset_info.json`]: info });
     expect(groups).toMatchObject([
-      { layout: 'hf-dataset', folder: dir, open: 'together', hookName: 'blocks.3.hook_resid_pre', missing: [] },
+      { layout: 'hf-dataset', folder: dir, reader: 'hf-dataset', hookName: 'blocks.3.hook_resid_pre', missing: [] },
     ]);
     expect(groups[0]?.files).toEqual([2, 0, 1].map((i) => `${dir}/data-0000${i}-of-00003.arrow`));
     expect(groups[0]?.companions).toEqual(['state.json', 'dataset_info.json', 'cache-1f.arrow'].map((name) => `${dir}/${name}`));
@@ -68,7 +68,7 @@ describe('safetensors with an index', () => {
       files: [paths[2], paths[0]],
       companions: [paths[1]],
       missing: [],
-      open: 'each',
+      companionsApart: true,
     });
     expect([...(group.tensors as Map<string, string>)]).toEqual([
       ['acts.2', paths[2]],
@@ -100,7 +100,7 @@ describe('the folders of other tools', () => {
       'run/cfg.json': { transformer_config: { model_name: 'gpt2' } },
     });
     expect(group.files).toEqual([2, 1, 3, 0, 4].map((i) => `${dir}/${names[i]}`));
-    expect(group).toMatchObject({ layout: 'activault', hookName: 'models.layers.7.mlp', open: 'each' });
+    expect(group).toMatchObject({ layout: 'activault', hookName: 'models.layers.7.mlp', companionsApart: true });
     expect(group.missing).toEqual([3, 5, 6, 7, 8, 9].map((n) => `*--${n}_*.saved.pt`));
     expect([...group.metadata]).toEqual([
       ['cfg.transformer_config.model_name', 'gpt2'],
@@ -147,7 +147,7 @@ describe('the folders of other tools', () => {
       ],
     };
     const group = only(['h/acts000000.bin', 'h/labels.bin', 'h/metadata.json', 'h/shards.json'], jsons);
-    expect(group).toMatchObject({ layout: 'saev', open: 'together', files: ['h/acts000000.bin'], missing: ['acts000001.bin'] });
+    expect(group).toMatchObject({ layout: 'saev', reader: 'saev', files: ['h/acts000000.bin'], missing: ['acts000001.bin'] });
     expect(group.companions).toEqual(['h/metadata.json', 'h/shards.json', 'h/labels.bin']);
     expect(group.metadata.get('layers')).toBe('3, 7');
     expect(group.metadata.has('data')).toBe(false);
@@ -170,22 +170,6 @@ describe('everything else', () => {
   it('is left alone, in its order', () => {
     const paths = ['b.safetensors', 'a/x.pt', 'shard_10.npy', 'train.parquet', 'a/cfg.json', '20240101120000.pt'];
     expect(grouped(paths, { 'a/cfg.json': { d_in: 3 } })).toEqual({ groups: [], rest: paths });
-  });
-
-  it('asks only for the JSON that tells of a layout, and only when small', () => {
-    const paths = [
-      'a/state.json',
-      'a/chunk-00000000.meta.json',
-      'm/x.safetensors.index.json',
-      'tokenizer.json',
-      'cfg.json',
-      'mystate.json',
-    ];
-    expect(jsonsToRead([...listing(paths), { path: 'b/cfg.json', size: 2 ** 30 }])).toEqual([
-      'a/state.json',
-      'm/x.safetensors.index.json',
-      'cfg.json',
-    ]);
   });
 
   it('that looks like JSON of a layout but is not does no harm', () => {
