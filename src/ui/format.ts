@@ -64,3 +64,7 @@ export function percent(n: number): string {
 
 /** 277, 40.7, 2.04: milliseconds to three digits. */
 export const milliseconds = (ms: number): string => (ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3));
+
+/** How often the training rows were gone through, of `epoch` = rows served / training rows. */
+export const passes = (epoch: number): string =>
+  epoch < 1 ? `${percent(epoch)} of the rows seen` : `${epoch.toFixed(1)} passes over the rows`;

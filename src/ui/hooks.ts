@@ -30,6 +30,26 @@ export function useWidth<E extends HTMLElement>(initial: number): [RefObject<E |
   return [ref, width];
 }
 
+/** Whether a scrolling element hides something to the right of what it shows. */
+export function useMoreToTheRight<E extends HTMLElement>(): [RefObject<E | null>, boolean] {
+  const ref = useRef<E>(null);
+  const [more, setMore] = useState(false);
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const look = () => setMore(element.scrollLeft + element.clientWidth < element.scrollWidth - 2);
+    // Its content changes its width too.
+    const observer = new ResizeObserver(look);
+    for (const watched of [element, ...element.children]) observer.observe(watched);
+    element.addEventListener('scroll', look, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', look);
+    };
+  }, []);
+  return [ref, more];
+}
+
 /**
  * The state of a `<details>` that opens by itself when `needed`, and closes only by hand: what a person types into must not
  * vanish when the reason why it opened does.

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
 import { useServices } from '../context';
-import { count, duration, short } from '../format';
+import { count, duration, passes, short } from '../format';
 import { isLive, type Theme, useLab } from '../store';
 import { TimeShares } from './TimeShares';
 
@@ -82,7 +82,7 @@ function Status() {
     session.phase === 'finished' ? ended.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
     live && session.rowsPerSecond ? `${short(session.rowsPerSecond)} rows/s` : '',
     live && left !== undefined ? `about ${duration(left)} left` : '',
-    live && session.epoch !== undefined ? `epoch ${session.epoch.toFixed(1)}` : '',
+    live && session.epoch !== undefined ? passes(session.epoch) : '',
     moving ? note : '',
   ].filter(Boolean);
   return (

@@ -96,7 +96,7 @@ export function ParetoPanel() {
         sentence={<Sentence comparison={comparison} selected={selected} />}
       />
       {sets.length > 1 && (
-        <p className="sets">
+        <div className="sets">
           <label>
             Shown{' '}
             <select value={set?.key} onChange={(event) => setChoice({ ...next, key: event.target.value })}>
@@ -106,12 +106,12 @@ export function ParetoPanel() {
                 </option>
               ))}
             </select>
-          </label>{' '}
+          </label>
           <span className="muted">
             Runs are compared only with runs of the same rows, hook, model, evaluation tokens and scaling; the others are a set of their
             own.
           </span>
-        </p>
+        </div>
       )}
       <RunLegend runs={runs} />
     </section>

@@ -3,6 +3,7 @@ import type { RunSummary } from '../../lab/protocol';
 import { useServices } from '../context';
 import { saveResults } from '../exportResults';
 import { GLOSSARY } from '../glossary';
+import { useMoreToTheRight } from '../hooks';
 import { useRowWord } from '../rowWord';
 import { type RunColumn, runColumns, sortRuns } from '../runColumns';
 import { stateMark } from '../runState';
@@ -15,11 +16,17 @@ export function RunTable() {
   const word = useRowWord();
   const columns = useMemo(() => runColumns(runs, word), [runs, word]);
   const column = columns.find((c) => c.key === sort.column) ?? (columns[0] as RunColumn);
+  const [scrolling, more] = useMoreToTheRight<HTMLElement>();
   const sorted = useMemo(() => sortRuns(runs, column, sort.descending), [runs, column, sort.descending]);
   return (
     <section className="runs" aria-labelledby="runs-heading" id="runs">
       <div className="section-head">
         <h2 id="runs-heading">Runs</h2>
+        {more && (
+          <button type="button" className="link more-columns" onClick={() => scrolling.current && scrollOn(scrolling.current)}>
+            More columns →
+          </button>
+        )}
         <span className="chart-actions">
           <button type="button" className="link" onClick={() => saveResults('csv')}>
             Results CSV
@@ -30,7 +37,7 @@ export function RunTable() {
         </span>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
-      <section className="table-scroll" tabIndex={0} aria-label="Run table">
+      <section ref={scrolling} className={`table-scroll${more ? ' more' : ''}`} tabIndex={0} aria-label="Run table">
         <table className="run-table">
           <thead>
             <tr>
@@ -51,6 +58,12 @@ export function RunTable() {
       </section>
     </section>
   );
+}
+
+/** Most of a screenful to the right. */
+function scrollOn(element: HTMLElement): void {
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+  element.scrollBy({ left: 0.7 * element.clientWidth, behavior });
 }
 
 function HeaderCell({ column, sorted, descending }: { column: RunColumn; sorted: boolean; descending: boolean }) {
