@@ -10,13 +10,25 @@ import { isSensible, type Quality, qualityOf } from './quality';
 /** What is asked of a run. */
 export type Comparable = Pick<
   RunSummary,
-  'id' | 'name' | 'arch' | 'state' | 'message' | 'step' | 'steps' | 'evaluatedAt' | 'metrics' | 'data' | 'normalize'
+  'id' | 'name' | 'arch' | 'state' | 'message' | 'step' | 'steps' | 'evaluatedAt' | 'metrics' | 'data' | 'identity'
 >;
 
-/** What runs of a set share: a word for the fact, and the fact. */
-const CONDITIONS: readonly { name: string; of: (run: Comparable) => string }[] = [
-  { name: 'rows', of: (run) => run.data },
-  { name: 'scaling of the rows', of: (run) => run.normalize },
+const short = (sha256: string): string => sha256.slice(0, 7);
+
+/** What runs of a set share: the fact, and how a set that differs in it is told apart. */
+const CONDITIONS: readonly { of: (run: Comparable) => string | undefined; words: (run: Comparable) => string }[] = [
+  { of: ({ identity, data }) => identity.rows ?? data, words: ({ identity }) => `rows ${short(identity.rows ?? 'of unknown origin')}` },
+  { of: ({ identity }) => identity.filter, words: ({ identity }) => identity.filter || 'all rows' },
+  { of: ({ identity }) => identity.hook, words: ({ identity }) => (identity.hook ? `hook ${identity.hook}` : 'hook not known') },
+  {
+    of: ({ identity }) => identity.model,
+    words: ({ identity }) => (identity.model ? `model ${short(identity.model)}` : 'no language model'),
+  },
+  {
+    of: ({ identity }) => identity.evaluation,
+    words: ({ identity }) => (identity.evaluation ? `evaluated on ${short(identity.evaluation)}` : 'nothing held out'),
+  },
+  { of: ({ identity }) => identity.normalize, words: ({ identity }) => `normalize ${identity.normalize}` },
 ];
 
 export interface RunSet<R> {
@@ -28,7 +40,7 @@ export interface RunSet<R> {
 export function runSets<R extends Comparable>(runs: readonly R[]): RunSet<R>[] {
   const sets = new Map<string, RunSet<R>>();
   for (const run of runs) {
-    const key = JSON.stringify(CONDITIONS.map(({ of }) => of(run)));
+    const key = JSON.stringify(CONDITIONS.map(({ of }) => of(run) ?? null));
     const set = sets.get(key) ?? { key, runs: [] };
     set.runs.push(run);
     sets.delete(key);
@@ -37,9 +49,9 @@ export function runSets<R extends Comparable>(runs: readonly R[]): RunSet<R>[] {
   return [...sets.values()];
 }
 
-/** In which conditions two runs differ, in words; empty when they may be compared. */
+/** What tells a run's set from another run's: the first one's facts where they differ; empty when they may be compared. */
 export const differences = (a: Comparable, b: Comparable): string[] =>
-  CONDITIONS.filter(({ of }) => of(a) !== of(b)).map(({ name }) => name);
+  CONDITIONS.filter(({ of }) => of(a) !== of(b)).map(({ words }) => words(a));
 
 /** Why a run of the set is not compared. */
 export type Reason = 'unmeasured' | 'failed' | 'unevaluated' | 'unreliable' | 'silent' | 'outside' | 'length';
@@ -99,7 +111,7 @@ function equallyFar<R extends Comparable>(runs: readonly R[]): readonly R[] {
 function progress(run: Comparable): string {
   const at = `step ${count(lengthOf(run))}`;
   if (run.state === 'done') return `finished at ${at}`;
-  if (run.state === 'training' || run.state === 'paused' || run.state === 'queued') return `still training (${at})`;
+  if (run.state === 'training' || run.state === 'paused' || run.state === 'queued') return `still training, at ${at}`;
   return `${run.state} at ${at}`;
 }
 
@@ -136,24 +148,28 @@ export function comparedWords({ points }: Comparison<Comparable>): string {
 const named = (runs: readonly Comparable[]): string =>
   runs.length <= 2 ? runs.map(({ name }) => name).join(' and ') : `${runs.length} runs`;
 
-/** What was left out and why, a sentence for each reason. */
+/** What was left out and why, in at most two sentences. */
 export function leftOutWords({ left, quality }: Comparison<Comparable>): string[] {
-  const byWords = new Map<string, LeftOut<Comparable>[]>();
+  const groups = new Map<string, LeftOut<Comparable>[]>();
   for (const one of left) {
     // Values and steps of many runs are not listed one by one.
     const key = one.reason === 'length' ? `length ${one.run.state}` : one.reason;
-    byWords.set(key, [...(byWords.get(key) ?? []), one]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
   }
-  return [...byWords.values()].map((group) => {
+  const unmeasured = quality.id === 'recovered' ? (groups.get('unmeasured')?.length ?? 0) : 0;
+  if (unmeasured > 0) groups.delete('unmeasured');
+  const clauses = [...groups.values()].map((group) => {
     const runs = group.map(({ run }) => run);
     const [{ reason, why }] = group as [LeftOut<Comparable>];
-    const is = runs.length === 1 ? 'is' : 'are';
-    if (reason === 'unmeasured' && quality.id === 'recovered')
-      return `${runs.length} ${runs.length === 1 ? 'run has' : 'runs have'} no measured loss and ${is} not shown; switch to R² to see all.`;
     const same = group.every((one) => one.why === why);
     const reasons = same ? why : group.length <= 2 ? group.map((one) => one.why).join('; ') : manyWords(reason, quality, runs);
-    return `Not compared: ${named(runs)} (${reasons}).`;
+    return `${named(runs)} (${reasons})`;
   });
+  return [
+    ...(clauses.length > 0 ? [`Not compared: ${clauses.join(', ')}.`] : []),
+    ...(unmeasured === 1 ? ['1 run has no measured loss and is not shown; switch to R² to see all.'] : []),
+    ...(unmeasured > 1 ? [`${unmeasured} runs have no measured loss and are not shown; switch to R² to see all.`] : []),
+  ];
 }
 
 function manyWords(reason: Reason, quality: Quality, runs: readonly Comparable[]): string {

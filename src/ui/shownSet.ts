@@ -43,7 +43,7 @@ export function setLabels(sets: Sets): Map<string, string> {
       const other = [...new Set(twins.flatMap((twin) => differences(first, twin.runs[0] as RunSummary)))];
       const number = `${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`;
       const ids = runs.length > 1 ? `${first.id} to ${runs.at(-1)?.id}` : first.id;
-      return [key, `${first.data}: ${number} (${ids}${other.length > 0 ? `; own ${other.join(', ')}` : ''})`];
+      return [key, `${[first.data, ...other].join(', ')}: ${number} (${ids})`];
     }),
   );
 }

@@ -38,13 +38,15 @@ function RunHead({ run }: { run: RunSummary }) {
         {run.name}
       </h2>
       <p className="muted">
-        {architecture(run.arch).title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed}; {run.state} at step{' '}
-        {count(run.step)} of {count(run.steps)}
+        {architecture(run.arch).title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed};{' '}
+        <span className={run.state === 'failed' ? 'bad-word' : ''}>{run.state}</span> at step {count(run.step)} of {count(run.steps)}
       </p>
       <p className="muted small break">{run.data}</p>
-      <p className="muted small">
-        <Term id="scale">λ and loss of {scaleWords(run)}</Term>
-      </p>
+      <div className="muted small">
+        <Term id="scale">
+          {architecture(run.arch).knob.symbol} and loss of {scaleWords(run)}
+        </Term>
+      </div>
       {run.message && <p className="problem">{run.message}</p>}
       <p className="row">
         <button

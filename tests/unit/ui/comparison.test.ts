@@ -30,11 +30,7 @@ describe('what is compared', () => {
     ];
     const made = compare(runs, QUALITIES.recovered);
     expect(ids(made.points)).toEqual(['r1']);
-    expect(leftOutWords(made)).toEqual([
-      'Not compared: r2 (no latent fires).',
-      'Not compared: r3 (not evaluated yet).',
-      'Not compared: r4 (failed).',
-    ]);
+    expect(leftOutWords(made)).toEqual(['Not compared: r2 (no latent fires), r3 (not evaluated yet), r4 (failed).']);
   });
   it('finished runs are not compared with those still training, until more are as far as each other', () => {
     const done = ['r1', 'r2', 'r3'].map((id) => at(id, 0.9));
@@ -43,7 +39,7 @@ describe('what is compared', () => {
     const few = compare([...done, ...live(2)], QUALITIES.recovered);
     expect(ids(few.points)).toEqual(['r1', 'r2', 'r3']);
     expect(comparedWords(few)).toBe('Compared: 3 finished runs, of 100 steps.');
-    expect(leftOutWords(few)).toEqual(['Not compared: r10 and r11 (still training (step 40)).']);
+    expect(leftOutWords(few)).toEqual(['Not compared: r10 and r11 (still training, at step 40).']);
     const many = compare([...done, ...live(4)], QUALITIES.recovered);
     expect(ids(many.points)).toEqual(['r10', 'r11', 'r12', 'r13']);
     expect(comparedWords(many)).toBe('Compared: 4 runs, at 40 steps.');
@@ -64,10 +60,27 @@ describe('what is compared', () => {
 
 describe('sets of runs', () => {
   const here = [at('r1', 0.9), at('r2', 0.8)];
-  const there = at('r3', 0.7, { data: 'elsewhere' });
-  const scaled = at('r4', 0.7, { normalize: 'none' });
+  const { identity } = run();
+  const other = (over: Partial<RunSummary['identity']>) => ({ identity: { ...identity, ...over } });
+  const there = at('r3', 0.7, { data: 'elsewhere', ...other({ rows: 'elsewhere' }) });
+  const scaled = at('r4', 0.7, other({ normalize: 'none' }));
 
-  it('agree in rows and scaling; the set with the newest run is last', () => {
+  it('agree in every fact: rows, what is left out of them, hook, model, evaluation tokens, scaling', () => {
+    const odd: Partial<RunSummary['identity']>[] = [
+      { rows: 'b' },
+      { filter: 'without BOS' },
+      { hook: 'blocks.0.hook_mlp_out' },
+      { model: 'm' },
+      { evaluation: 'other tokens' },
+      { normalize: 'mean-norm' },
+    ];
+    for (const over of odd) expect(runSets([at('r1', 0.9), at('r2', 0.9, other(over))]), JSON.stringify(over)).toHaveLength(2);
+    // A fact that only one of them knows is a difference too; the same facts under another name are none.
+    const { evaluation: _, ...unknown } = identity;
+    expect(runSets([at('r1', 0.9), at('r2', 0.9, { identity: unknown })])).toHaveLength(2);
+    expect(runSets([at('r1', 0.9), at('r2', 0.9, { data: 'the same files, dropped again' })])).toHaveLength(1);
+  });
+  it('are in the order of their runs; the set with the newest run is last', () => {
     const sets = runSets([...here, there, scaled]);
     expect(sets.map(({ runs }) => runs.map(({ id }) => id))).toEqual([['r1', 'r2'], ['r3'], ['r4']]);
     expect(
@@ -79,9 +92,9 @@ describe('sets of runs', () => {
   it('have names that tell them apart', () => {
     const sets = runSets([...here, there, scaled]);
     expect([...setLabels(sets).values()]).toEqual([
-      'acts: 2 runs (r1 to r2; own scaling of the rows)',
+      'acts, normalize mean-square: 2 runs (r1 to r2)',
       'elsewhere: 1 run (r3)',
-      'acts: 1 run (r4; own scaling of the rows)',
+      'acts, normalize none: 1 run (r4)',
     ]);
   });
 
