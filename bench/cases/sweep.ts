@@ -1,5 +1,4 @@
 /** (d) Eight runs in one packed sweep, and the same eight one after another, each as fast as it goes alone. */
-import type { ArchitectureId } from '../../src/sae/architectures';
 import { allRounds, type Case, leftOut, ratio } from '../context';
 import { type Contender, measure } from '../measure';
 import { type OurStep, ourStep } from '../ours';
@@ -7,7 +6,7 @@ import { normalRows, sparseWeights } from '../problem';
 
 const SIZE = { d: 128, batch: 256, l0: 24, widths: { gated: 256, baseline: 384 } };
 const SMALL = { d: 64, batch: 128, l0: 12, widths: { gated: 128, baseline: 192 } };
-const RUNS: ArchitectureId[] = ['gated', 'gated', 'gated', 'gated', 'baseline', 'baseline', 'baseline', 'baseline'];
+const RUNS: (keyof typeof SIZE.widths)[] = ['gated', 'gated', 'gated', 'gated', 'baseline', 'baseline', 'baseline', 'baseline'];
 
 export const sweep: Case = async (context) => {
   const { d, batch, l0, widths } = context.small ? SMALL : SIZE;

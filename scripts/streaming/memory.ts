@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readOptions } from '../../src/cli/args';
 import { openEngine } from '../../src/cli/engine';
-import { prepareTraining, TRAINING_OPTIONS, trainToTheEnd } from '../../src/cli/training';
+import { prepareTraining, trainRows, trainToTheEnd } from '../../src/cli/training';
 
 /** What the child reports. Bytes; resident sizes are of the whole process. */
 export interface Trained {
@@ -30,7 +30,7 @@ const ARGS = ['--arch', 'gated', '--d-sae', '16', '--lambda', '1e-3', '--lr', '1
 
 /** Trains on the folder as `npm run lab -- train` does, and writes nothing. */
 export async function trainOn(folder: string, batch: number, steps: number): Promise<Trained> {
-  const { options } = readOptions([...ARGS, '--data', folder, '--batch', String(batch), '--steps', String(steps)], TRAINING_OPTIONS);
+  const { options } = readOptions([...ARGS, '--data', folder, '--batch', String(batch), '--steps', String(steps)], trainRows());
   let baseline = 0;
   let readBefore = 0;
   let began = 0;

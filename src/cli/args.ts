@@ -2,14 +2,21 @@
 
 import { parseArgs } from 'node:util';
 import { messageOf } from '../util/errors';
+import type { OptionKind } from './options';
 
 /** A wrong command line: printed with the usage, exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-export type OptionKind = 'text' | 'list' | 'flag';
-export type OptionSpec = Record<string, OptionKind>;
+/** Kinds, or rows of `options.ts`, by name. */
+export type OptionSpec = Readonly<Record<string, OptionKind | { kind: OptionKind }>>;
+
+const kindOf = (spec: OptionSpec, name: string): OptionKind | undefined => {
+  const entry = spec[name];
+  return typeof entry === 'object' ? entry.kind : entry;
+};
+
 export interface Options {
   text(name: string): string | undefined;
   required(name: string): string;
@@ -27,7 +34,7 @@ function spreadLists(args: readonly string[], spec: OptionSpec): string[] {
   for (const arg of args) {
     if (arg.startsWith('--')) {
       const name = arg.slice(2).split('=')[0] as string;
-      list = spec[name] === 'list' && !arg.includes('=') ? arg : undefined;
+      list = kindOf(spec, name) === 'list' && !arg.includes('=') ? arg : undefined;
       if (!list) out.push(arg);
     } else if (list) {
       out.push(list, arg);
@@ -46,10 +53,10 @@ export function readOptions(args: readonly string[], spec: OptionSpec, positiona
     ({ values, positionals: words } = parseArgs({
       args: spreadLists(args, spec),
       options: Object.fromEntries(
-        Object.entries(spec).map(([name, kind]) => [
-          name,
-          kind === 'flag' ? ({ type: 'boolean' } as const) : ({ type: 'string', multiple: kind === 'list' } as const),
-        ]),
+        Object.keys(spec).map((name) => {
+          const kind = kindOf(spec, name);
+          return [name, kind === 'flag' ? ({ type: 'boolean' } as const) : ({ type: 'string', multiple: kind === 'list' } as const)];
+        }),
       ),
       allowPositionals: positionals,
       strict: true,
@@ -72,7 +79,7 @@ export function readOptions(args: readonly string[], spec: OptionSpec, positiona
       if (value === undefined) throw new UsageError(`--${name} is required`);
       return value;
     },
-    list: (name) => (values[name] as string[] | undefined) ?? [],
+    list: (name) => [values[name] ?? []].flat() as string[],
     flag: (name) => values[name] === true,
     number,
     count(name, fallback, least = 0) {

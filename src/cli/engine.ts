@@ -11,7 +11,8 @@ import type { FileReport } from '../lab/protocol';
 import { Workspace, type WorkspaceOptions } from '../lab/workspace';
 import { calibrate } from '../sae/calibrate';
 import { baseName } from '../util/paths';
-import { type OptionSpec, type Options, UsageError } from './args';
+import { type Options, UsageError } from './args';
+import type { OptionRows } from './options';
 import { progress, say } from './output';
 
 export interface Engine {
@@ -45,15 +46,22 @@ export interface Inputs {
 }
 
 /** How files are read, for every command that reads activations. */
-export const READING_OPTIONS: OptionSpec = { tensor: 'text', 'words-are-bf16': 'flag' };
+export const READING_OPTIONS: OptionRows = {
+  tensor: {
+    kind: 'text',
+    value: 'NAME',
+    help: "The activations' name, for files with several candidates; without it an error lists them.",
+  },
+  'words-are-bf16': { kind: 'flag', help: '2-byte values of numpy files are bf16, which numpy cannot say.' },
+};
 
 /** Rows left out, for every command that trains or measures on them. */
-export const FILTER_OPTIONS: OptionSpec = {
-  'drop-masked': 'flag',
-  'keep-masked': 'flag',
-  'drop-bos': 'flag',
-  'drop-tokens': 'text',
-  'max-norm': 'text',
+export const FILTER_OPTIONS: OptionRows = {
+  'drop-masked': { kind: 'flag', default: 'where there is a mask', help: "Leaves out rows that the file's mask says are padding." },
+  'keep-masked': { kind: 'flag', help: 'Keeps them.' },
+  'drop-bos': { kind: 'flag', help: 'Leaves out first positions of sequences.' },
+  'drop-tokens': { kind: 'text', value: 'ID,ID', help: 'Leaves out rows of these token ids.' },
+  'max-norm': { kind: 'text', value: 'X|Kx', help: 'Leaves out rows with a norm above X, or above K times the median.' },
 };
 
 export function readingOf(options: Options): InspectOptions {

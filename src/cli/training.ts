@@ -5,113 +5,72 @@ import { join } from 'node:path';
 import { listFiles } from '../data/bytes/nodeFiles';
 import { loadSae } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
-import type { SweepConfig } from '../lab/protocol';
 import { RateMeter, type TimeShares } from '../lab/rate';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
-import { parseSettings, SETTINGS, type SettingKey, type SettingValues } from '../lab/settings';
+import type { SweepConfig } from '../lab/settings';
 import { waits } from '../lab/training';
 import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
-import { type OptionSpec, type Options, UsageError } from './args';
+import { type Options, UsageError } from './args';
 import { adapterName, type Engine, FILTER_OPTIONS, filterOf, loadWorkspace, READING_OPTIONS, readingOf, sayDropped } from './engine';
+import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
+import { sweepConfig } from './sweepConfig';
 
-export const TRAINING_OPTIONS: OptionSpec = {
-  data: 'list',
+/** Windows of text, for every command that has a model. */
+export const TEXT_ROWS: OptionRows = {
+  context: { kind: 'text', value: 'N', default: "128, at most the model's", help: 'Tokens of a window of text.' },
+};
+
+const INPUT_ROWS: OptionRows = {
+  data: { kind: 'list', value: 'PATH', help: 'Shards or folders of them.' },
   ...READING_OPTIONS,
   ...FILTER_OPTIONS,
-  arch: 'text',
-  'd-sae': 'text',
-  lambda: 'text',
-  steps: 'text',
-  batch: 'text',
-  lr: 'text',
-  seed: 'text',
-  out: 'text',
-  shuffle: 'text',
-  holdout: 'text',
-  normalize: 'text',
-  'x-dtype': 'text',
-  'lr-warmup': 'text',
-  'lambda-warmup': 'text',
-  'lr-decay': 'text',
-  beta1: 'text',
-  'b-dec-init': 'text',
-  'log-every': 'text',
-  model: 'text',
-  hook: 'text',
-  text: 'text',
-  tokens: 'text',
-  context: 'text',
-  'eval-tokens': 'text',
-  'train-tokens': 'text',
-  json: 'flag',
+  model: {
+    kind: 'text',
+    value: 'DIR',
+    help: 'Hugging Face folder. With `--data`: turns on loss recovered. Without: activations are harvested from the text.',
+  },
+  hook: {
+    kind: 'text',
+    value: 'NAME',
+    default: '`blocks.0.mlp.hook_post` where its width fits, else the first hook that fits',
+    help: "The site, by TransformerLens' name.",
+  },
+  text: { kind: 'text', value: 'FILE', help: 'UTF-8 text.' },
+  tokens: { kind: 'text', value: 'FILE', help: 'A file of token sequences, in place of a text.' },
 };
 
-/** Defaults of the command line where they differ from the page's: nothing happens that was not asked for. */
-const DEFAULTS: Partial<SettingValues> = {
-  steps: '10000',
-  batch: '4096',
-  lr: '3e-4',
-  seeds: '0',
-  lrWarmup: '0',
-  lambdaWarmup: '0',
-  lrDecay: '0',
-  normalize: 'none',
-  holdout: '0.02',
+const LIMIT_ROWS: OptionRows = {
+  shuffle: { kind: 'text', value: 'pool|none', default: 'pool', help: '`none`: step s takes rows [sB, (s+1)B) of the training rows.' },
+  'log-every': {
+    kind: 'text',
+    value: 'N',
+    default: '10',
+    help: 'Steps between lines of `metrics.jsonl`; the last step is always logged.',
+  },
+  ...TEXT_ROWS,
+  'eval-tokens': {
+    kind: 'text',
+    value: 'N',
+    default: '65536',
+    help: 'Most tokens of one evaluation with a model; when given, as many are held out of a text.',
+  },
+  'train-tokens': { kind: 'text', value: 'N', default: 'all', help: 'Most tokens harvested for training.' },
+  out: { kind: 'text', value: 'DIR', required: true, help: 'Where results go.' },
+  json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
 };
 
-const SETTING_OPTIONS: Partial<Record<string, SettingKey>> = {
-  arch: 'architectures',
-  steps: 'steps',
-  batch: 'batch',
-  lr: 'lr',
-  seed: 'seeds',
-  holdout: 'holdout',
-  normalize: 'normalize',
-  'x-dtype': 'xDtype',
-  'lr-warmup': 'lrWarmup',
-  'lambda-warmup': 'lambdaWarmup',
-  'lr-decay': 'lrDecay',
-  beta1: 'beta1',
-  'b-dec-init': 'bDecInit',
-  'gated-d-sae': 'widths.gated',
-  'baseline-d-sae': 'widths.baseline',
-  'gated-lambda': 'lambdas.gated',
-  'baseline-lambda': 'lambdas.baseline',
-};
+const INIT: OptionRow = { kind: 'text', value: 'DIR|FILE', help: 'Start from SAELens-named weights (raw units).' };
 
-/** @throws UsageError naming the option and what is wrong with it. */
-export function sweepConfig(options: Options, d: number): SweepConfig {
-  const values: Partial<SettingValues> = { ...DEFAULTS };
-  for (const arch of ['gated', 'baseline'] as const) {
-    const width = options.text('d-sae');
-    const lambda = options.text('lambda');
-    if (width !== undefined) values[`widths.${arch}`] = width;
-    if (lambda !== undefined) values[`lambdas.${arch}`] = lambda;
-  }
-  for (const [option, key] of Object.entries(SETTING_OPTIONS)) {
-    const given = options.text(option);
-    if (given !== undefined && key) values[key] = given;
-  }
-  const { config, errors } = parseSettings(values, d);
-  if (config) return config;
-  const named = (key: string) => {
-    const option = Object.entries(SETTING_OPTIONS).find(([name, k]) => k === key && options.text(name) !== undefined)?.[0];
-    if (option) return `--${option}`;
-    if (key.startsWith('widths.')) return '--d-sae';
-    if (key.startsWith('lambdas.')) return '--lambda';
-    return SETTINGS.find((setting) => setting.key === key)?.label ?? key;
-  };
-  throw new UsageError(
-    Object.entries(errors)
-      .map(([key, message]) => `${named(key)}: ${message}`)
-      .join('\n'),
-  );
-}
+/** Options of `train`. */
+export const trainRows = (): OptionRows => ({ ...INPUT_ROWS, ...singleArmRows(), ...settingRows(false), init: INIT, ...LIMIT_ROWS });
+
+/** Options of `sweep`, which takes lists. */
+export const sweepRows = (): OptionRows => ({ ...INPUT_ROWS, ...armRows(), ...settingRows(true), ...LIMIT_ROWS });
 
 export interface TrainingSetup {
   engine: Engine;
@@ -187,8 +146,8 @@ export function limitsOf(options: Options): {
 
 async function initialFrom(path: string, config: SweepConfig, d: number): Promise<SaeWeights> {
   const sae = await loadSae(await listFiles([path]));
-  const [arch] = config.architectures;
-  const width = arch && config.widths[arch][0];
+  const [arm] = config.arms;
+  const { arch, width } = { arch: arm?.arch, width: arm?.widths[0] };
   if (sae.arch !== arch || sae.dIn !== d || sae.dSae !== width) {
     throw new Error(
       `${path}: holds a ${sae.arch} SAE with d_in ${sae.dIn}, d_sae ${sae.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`,
@@ -253,9 +212,10 @@ export function runFacts(
   { experiment, engine, workspace, time, memory }: TrainingSetup,
   rowsPerSecond: number,
 ): Record<string, unknown> {
-  const { arch, width, seed, schedule } = run.spec;
+  const { arch, options, width, seed, schedule } = run.spec;
   return {
     arch,
+    ...(Object.keys(options).length > 0 && { options }),
     d_in: experiment.data.d,
     d_sae: width,
     lambda: schedule.lambda,

@@ -4,7 +4,8 @@
  */
 import { BlobSource } from '../data/bytes/byteSource';
 import type { ByteSource } from '../data/bytes/types';
-import type { SweepConfig } from './protocol';
+import { type Architecture, architecture, REFERENCE, SUBJECT } from '../sae/architectures';
+import { type ArmForm, countRuns, defaultConfig, type SweepConfig } from './settings';
 import type { WorkspaceOptions } from './workspace';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'stories.txt'];
@@ -30,54 +31,32 @@ export interface DemoPlan {
 /** 300 of the text's 3492 windows, as in the reference figures. */
 export const REFERENCE_HOLDOUT = 300 / 3492;
 
-/** Sweep and sizes for the demo on activations of width d. */
+/** What the claim is about: two arms, with what each word of theirs is. */
+const arms = (texts: (arch: Architecture) => ArmForm['texts'] = () => ({})): ArmForm[] =>
+  [SUBJECT, REFERENCE].map((arch) => ({ arch, texts: texts(architecture(arch)) }));
+
+/** Sweep and sizes for the demo on activations of width d: the form's defaults, or on a software adapter what still moves there. */
 export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
-  const shared = {
-    architectures: ['gated', 'baseline'],
-    seeds: [1],
-    lr: 1e-3,
-    beta1: 0,
-    normalize: 'mean-square',
-    xDtype: 'f32',
-    bDecInit: 'mean',
-  } as const;
-  if (isSoftware) {
-    const width = 128;
+  if (!isSoftware) {
     return {
-      config: {
-        ...shared,
-        architectures: [...shared.architectures],
-        seeds: [...shared.seeds],
-        widths: { gated: [width], baseline: [1.5 * width] },
-        lambdas: { gated: [0.1, 0.25, 0.6], baseline: [0.05, 0.12, 0.3] },
-        steps: 600,
-        batch: 64,
-        lr: 2e-3,
-        lrWarmup: 10,
-        lrDecay: 0.2,
-        lambdaWarmup: 30,
-        holdout: 4 / 68, // 4 windows of 128 beside 64 for training
-        evalEvery: 3,
-      },
-      workspace: { evalTokens: 512, trainTokens: 8192 },
-      note: `Reduced for a software GPU: 6 SAEs of width ${width} and ${1.5 * width}, batch 64, 8,192 training tokens, evaluation on 512 tokens. Figures are rough; a real GPU runs the full demo.`,
+      config: { ...defaultConfig(d, { arms: arms() }), holdout: REFERENCE_HOLDOUT },
+      workspace: { evalTokens: 300 * 128, trainTokens: Number.POSITIVE_INFINITY },
     };
   }
+  const width = 128;
+  const config = {
+    ...defaultConfig(d, { arms: arms((arch) => ({ width: String(width * arch.width.equalCompute), [arch.knob.id]: arch.knob.few })) }),
+    steps: 600,
+    batch: 64,
+    lr: 2e-3,
+    lrWarmup: 10,
+    lambdaWarmup: 30,
+    holdout: 4 / 68, // 4 windows of 128 beside 64 for training
+    evalEvery: 3,
+  };
   return {
-    config: {
-      ...shared,
-      architectures: [...shared.architectures],
-      seeds: [...shared.seeds],
-      widths: { gated: [2 * d], baseline: [3 * d] },
-      lambdas: { gated: [0.1, 0.2, 0.4, 0.8], baseline: [0.05, 0.1, 0.2, 0.4] },
-      steps: 2500,
-      batch: 1024,
-      lrWarmup: 100,
-      lrDecay: 0.2,
-      lambdaWarmup: 250,
-      holdout: REFERENCE_HOLDOUT,
-      evalEvery: 2,
-    },
-    workspace: { evalTokens: 300 * 128, trainTokens: Number.POSITIVE_INFINITY },
+    config,
+    workspace: { evalTokens: 512, trainTokens: 8192 },
+    note: `Reduced for a software GPU: ${countRuns(config)} SAEs of width ${config.arms.map(({ widths }) => widths.join(', ')).join(' and ')}, batch 64, 8,192 training tokens, evaluation on 512 tokens. Figures are rough; a real GPU runs the full demo.`,
   };
 }

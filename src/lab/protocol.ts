@@ -9,40 +9,14 @@ import type { FilterRequest } from '../data/rows/filter';
 import type { Profile } from '../data/rows/profile';
 import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
-import type { ArchitectureId } from '../sae/architectures';
+import type { ArchitectureId, OptionValues } from '../sae/architectures';
 import type { Normalize } from './normalizations';
+import type { SweepConfig } from './settings';
 
 export type { FileReport } from '../data/dropped/report';
 export type { FilterRequest } from '../data/rows/filter';
 export type { Profile } from '../data/rows/profile';
-
-/** A sweep as the form and the CLI describe it: the product of its lists, one run each. */
-export interface SweepConfig {
-  architectures: ArchitectureId[];
-  /** Dictionary width of each architecture (baseline 1.5x wider than gated is the paper's equal-compute comparison). */
-  widths: Record<ArchitectureId, number[]>;
-  /** Sparsity coefficients of each architecture; scales differ between architectures. */
-  lambdas: Record<ArchitectureId, number[]>;
-  seeds: number[];
-  steps: number;
-  batch: number;
-  lr: number;
-  /** Steps over which lr rises linearly from 0: lr(t) = lr·min(t/N, 1). 0 = none. */
-  lrWarmup: number;
-  /** Fraction of the steps at the end over which lr falls linearly to 0. 0 = none. */
-  lrDecay: number;
-  /** Steps over which lambda rises linearly from 0. 0 = none. */
-  lambdaWarmup: number;
-  beta1: number;
-  normalize: Normalize;
-  /** What each batch is rounded to, and the encoder reads. */
-  xDtype: 'f32' | 'f16';
-  bDecInit: 'mean' | 'zero';
-  /** Fraction of the rows held out of training, taken from the seed. */
-  holdout: number;
-  /** Seconds between evaluations of the running sweep. */
-  evalEvery: number;
-}
+export type { Arm, SweepConfig } from './settings';
 
 export interface DeviceInfo {
   adapter: AdapterSummary;
@@ -179,6 +153,8 @@ export interface RunSummary {
   id: string;
   name: string;
   arch: ArchitectureId;
+  /** Values of the architecture's options; absent where it has none. */
+  options?: OptionValues;
   dIn: number;
   dSae: number;
   lambda: number;

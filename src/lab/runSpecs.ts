@@ -1,15 +1,17 @@
-/** From a sweep's lists to its runs, and to what they cost. */
+/** From a sweep's arms to its runs, and to what they cost. */
 
 import type { Gpu } from '../gpu/device';
-import { type ArchitectureId, architecture } from '../sae/architectures';
+import { type ArchitectureId, architecture, type OptionValues } from '../sae/architectures';
 import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
 import { messageOf } from '../util/errors';
-import type { Estimate, SweepConfig } from './protocol';
+import type { Estimate } from './protocol';
+import { problems, type SweepConfig } from './settings';
 
 export interface RunSpec {
   arch: ArchitectureId;
+  options: OptionValues;
   width: number;
   seed: number;
   beta1: number;
@@ -21,57 +23,23 @@ const TYPICAL_DENSITY = 0.1;
 /** Rows counted as held by the pool for the memory estimate, bytes. */
 const POOL_BYTES = 256 * 2 ** 20;
 
-/** One run for each architecture, width, lambda and seed. */
+/** One run for each arm, width, value of the knob and seed. */
 export function expand(config: SweepConfig): RunSpec[] {
-  return config.architectures.flatMap((arch) =>
-    config.widths[arch].flatMap((width) =>
-      config.lambdas[arch].flatMap((lambda) =>
-        config.seeds.map((seed) => ({
-          arch,
+  return config.arms.flatMap((arm) => {
+    const { steps, lr, lrWarmup, lrDecay, lambdaWarmup, beta1, seeds } = { ...config, ...arm };
+    return arm.widths.flatMap((width) =>
+      arm.knob.flatMap((lambda) =>
+        seeds.map((seed) => ({
+          arch: arm.arch,
+          options: arm.options,
           width,
           seed,
-          beta1: config.beta1,
-          schedule: {
-            steps: config.steps,
-            lr: config.lr,
-            lrWarmup: config.lrWarmup,
-            lrDecay: config.lrDecay,
-            lambda,
-            lambdaWarmup: config.lambdaWarmup,
-          },
+          beta1,
+          schedule: { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup },
         })),
       ),
-    ),
-  );
-}
-
-/** What is wrong with a configuration, one sentence each; empty when nothing is. */
-export function problems(config: SweepConfig): string[] {
-  const found: string[] = [];
-  const wholeNumber = (name: string, value: number, least: number) => {
-    if (!Number.isInteger(value) || value < least) found.push(`${name} must be a whole number of at least ${least}, not ${value}.`);
-  };
-  if (config.architectures.length === 0) found.push('Choose at least one architecture.');
-  wholeNumber('Steps', config.steps, 1);
-  wholeNumber('Batch', config.batch, 1);
-  wholeNumber('Learning-rate warm-up', config.lrWarmup, 0);
-  wholeNumber('Lambda warm-up', config.lambdaWarmup, 0);
-  if (!(config.lr > 0)) found.push(`The learning rate must be above 0, not ${config.lr}.`);
-  if (!(config.beta1 >= 0 && config.beta1 < 1)) found.push(`beta1 must be at least 0 and below 1, not ${config.beta1}.`);
-  if (!(config.lrDecay >= 0 && config.lrDecay <= 1)) found.push(`The decay fraction must lie between 0 and 1, not ${config.lrDecay}.`);
-  if (!(config.holdout >= 0 && config.holdout < 1))
-    found.push(`The held-out fraction must be at least 0 and below 1, not ${config.holdout}.`);
-  if (config.seeds.length === 0) found.push('Give at least one seed.');
-  for (const arch of config.architectures) {
-    const { title } = architecture(arch);
-    if (config.widths[arch].length === 0) found.push(`Give ${title} at least one width.`);
-    for (const width of config.widths[arch]) wholeNumber(`${title} width`, width, 1);
-    if (config.lambdas[arch].length === 0) found.push(`Give ${title} at least one lambda.`);
-    for (const lambda of config.lambdas[arch]) {
-      if (!(lambda > 0 && Number.isFinite(lambda))) found.push(`${title} lambda must be above 0, not ${lambda}.`);
-    }
-  }
-  return found;
+    );
+  });
 }
 
 export interface CostLimits extends LayoutLimits {
@@ -103,11 +71,14 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };
   try {
     for (const group of groupRuns(d, config.batch, runs, bounds)) {
-      const layout = layoutOf(d, config.batch, group.runs, bounds, { momentum: config.beta1 > 0, form: group.form });
+      const layout = layoutOf(d, config.batch, group.runs, bounds, {
+        momentum: group.runs.some(({ beta1 }) => beta1 > 0),
+        form: group.form,
+      });
       const { total, state } = gpuMemory(layout, config.xDtype === 'f16');
       gpuBytes += total;
       stateBytes += state;
-      flops += config.steps * stepFlops(layout, TYPICAL_DENSITY);
+      flops += Math.max(...group.runs.map(({ schedule }) => schedule.steps)) * stepFlops(layout, TYPICAL_DENSITY);
     }
   } catch (cause) {
     found.push(`${messageOf(cause)}.`);

@@ -18,9 +18,13 @@ import { RunBook } from './runBook';
 import { costLimits, estimate, expand } from './runSpecs';
 import { harvestShard } from './saveActivations';
 import { changedShared, experimentOptions, sessionState } from './sessionState';
+import { defaultConfig } from './settings';
 import { Training } from './training';
 import { Turns } from './turns';
 import { Workspace, type WorkspaceMemory } from './workspace';
+
+/** What the form says before anybody has changed it. */
+const STANDARD = defaultConfig(1);
 
 export class Session {
   private gpu: Gpu | undefined;
@@ -36,8 +40,8 @@ export class Session {
   private readonly inTurn = <T>(work: () => Promise<T>): Promise<T> => this.turns.take(work);
   private readonly reporter: Reporter;
   private readonly book = new RunBook();
-  private holdout = 0.05;
-  private seed = 1;
+  private holdout = STANDARD.holdout;
+  private seed = STANDARD.seeds[0] as number;
   private toldRows = '';
   private harvestIsCancelled = false;
   /** The file that the paused runs wait for. */
@@ -261,7 +265,7 @@ export class Session {
 
   /** A new experiment on what is loaded. */
   private async begin(workspace: Workspace, gpu: Gpu, config: SweepConfig): Promise<Training> {
-    const seed = config.seeds[0] ?? 1;
+    const seed = config.seeds[0] as number;
     this.holdout = config.holdout;
     this.seed = seed;
     const data = await workspace.prepare(seed, config.holdout);

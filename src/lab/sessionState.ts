@@ -1,5 +1,6 @@
 /** The session in the words of the page, and what of a sweep must agree with runs in training. */
 import type { SessionState, SweepConfig } from './protocol';
+import { type SettingKey, settings } from './settings';
 import type { Training } from './training';
 
 /** @param shown what is going on. @param training where speed, memory and epoch come from, when there is any. */
@@ -21,11 +22,9 @@ export function sessionState(shown: SessionState, training: Training | undefined
   return state;
 }
 
-/** Settings of the data and its batches, which all runs of an experiment share. */
-const SHARED = ['batch', 'normalize', 'xDtype', 'bDecInit', 'holdout'] as const;
-
-/** Of these, the ones in which a sweep differs from the one in training. */
-export const changedShared = (next: SweepConfig, present: SweepConfig) => SHARED.filter((name) => next[name] !== present[name]);
+/** Settings of the data and its batches, which all runs of an experiment share, in which a sweep differs from the one in training. */
+export const changedShared = (next: SweepConfig, present: SweepConfig): SettingKey[] =>
+  settings().flatMap(({ key, scope }) => (scope === 'experiment' && next[key] !== present[key] ? [key] : []));
 
 /** What a sweep says of the experiment that its runs share. */
 export const experimentOptions = ({ batch, normalize, xDtype, bDecInit }: SweepConfig, seed: number) => ({

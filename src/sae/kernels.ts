@@ -124,7 +124,7 @@ export const RUN = struct({
 });
 
 /** Most runs that one packed sweep can hold (the length of the run table). */
-export const MAX_RUNS = 64;
+export { MAX_RUNS } from './bounds';
 /** Statistics a row: STATS in common.wgsl. */
 export const STATS = 8;
 

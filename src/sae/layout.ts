@@ -6,6 +6,7 @@ import { roundUp } from '../gpu/buffers';
 import { type Gpu, hasSubgroupsOf } from '../gpu/device';
 import { DISPATCH_MS } from '../gpu/plan';
 import { type ArchitectureId, architecture } from './architectures';
+import { MAX_BATCH } from './bounds';
 import { MAX_RUNS } from './kernels';
 
 /** A run begins at a multiple of it: the latents that a workgroup of the backward pass takes (GROUP in the WGSL files). */
@@ -25,8 +26,6 @@ export const DENSE_TILE = 32;
 /** vec4s of a row that fit the registers of a subgroup of 8 (registers.wgsl), and its lanes. */
 const REGISTER_QUADS = 64;
 const REGISTER_LANES = 8;
-/** Largest batch: a dimension of a dispatch takes 65 535. */
-export const MAX_BATCH = 65_535;
 
 /**
  * How a step does what lies between the encoder and the optimiser's results (docs/architecture.md): on the active set alone, on everything,

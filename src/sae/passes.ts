@@ -3,9 +3,10 @@ import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { matmulGrid } from '../gpu/matmul';
 import { fold, type Plan } from '../gpu/plan';
+import { MAX_BATCH } from './bounds';
 import { ENCODE_PARAMS, type Encoder } from './encoder';
 import { PARAMS, saeKernel } from './kernels';
-import { type Layout, MAX_BATCH, WALK_COST } from './layout';
+import { type Layout, WALK_COST } from './layout';
 import { slices } from './slices';
 import type { StepContext } from './stepContext';
 

@@ -1,6 +1,7 @@
 /** The scale that a profile proposes, as a change of the form. */
 import type { Profile } from '../lab/protocol';
-import type { SettingValues } from '../lab/settings';
+import { type ArmForm, armFields, parts, type SettingValues } from '../lab/settings';
+import { isArchitecture } from '../sae/architectures';
 
 export interface ScaleProposal {
   /** Factors by which rows would be and are multiplied in training, by this sample. */
@@ -22,11 +23,15 @@ export function scaleProposal(
   return { factor, present, lambdaFactor: factor / present };
 }
 
-/** The form with the proposal in it: the normalisation, and the λ of every architecture times the factor. */
+/** The form with the proposal in it: the normalisation, and λ of every arm times the factor. */
 export function withScale(form: SettingValues, { lambdaFactor }: ScaleProposal): SettingValues {
-  const out: SettingValues = { ...form, normalize: 'mean-norm' };
-  for (const key of ['lambdas.baseline', 'lambdas.gated'] as const) out[key] = scaledLambdas(form[key], lambdaFactor);
-  return out;
+  return { ...form, normalize: 'mean-norm', arms: form.arms.map((arm) => scaledArm(arm, lambdaFactor)) };
+}
+
+function scaledArm(arm: ArmForm, factor: number): ArmForm {
+  const knob = isArchitecture(arm.arch) ? armFields(arm.arch).find(({ place }) => place === 'knob') : undefined;
+  if (!knob) return arm;
+  return { ...arm, texts: { ...arm.texts, [knob.word]: scaledLambdas(arm.texts[knob.word] ?? knob.default ?? '', factor) } };
 }
 
 /** `0.1, 0.2` or `lo:hi:count` times a factor, to three digits; what is no number stays as it is, to be mended where it was typed. */
@@ -35,9 +40,7 @@ export function scaledLambdas(text: string, factor: number): string {
     const value = Number(part);
     return part === '' || !Number.isFinite(value) ? part : String(Number((value * factor).toPrecision(3)));
   };
-  return text
-    .split(/[\s,]+/)
-    .filter(Boolean)
+  return parts(text)
     .map((part) => {
       const [lo, hi, ...count] = part.split(':');
       return [times(lo ?? ''), ...(hi === undefined ? [] : [times(hi)]), ...count].join(':');

@@ -5,7 +5,7 @@
 import { create } from 'zustand';
 import type { GpuFailure } from '../gpu/device';
 import type { DataState, DeviceInfo, RunSummary, SessionState } from '../lab/protocol';
-import { DEFAULT_VALUES, type SettingKey, type SettingValues } from '../lab/settings';
+import { type ArmForm, defaultForm, type SettingKey, type SettingValues } from '../lab/settings';
 import type { QualityId } from '../metrics/quality';
 import type { ArchitectureId } from '../sae/architectures';
 
@@ -94,7 +94,7 @@ export function initialState(): LabState {
     logX: true,
     hiddenArchitectures: [],
     sort: { column: 'name', descending: false },
-    form: DEFAULT_VALUES,
+    form: defaultForm(),
     demoHook: DEMO_HOOKS[0],
   };
 }
@@ -119,6 +119,10 @@ export function dismissNotice(id: number): void {
 
 export function setField(key: SettingKey, text: string): void {
   useLab.setState((s) => ({ form: { ...s.form, [key]: text } }));
+}
+
+export function setArms(change: (arms: readonly ArmForm[]) => readonly ArmForm[]): void {
+  useLab.setState((s) => ({ form: { ...s.form, arms: change(s.form.arms) } }));
 }
 
 export function selectRun(id: string | undefined): void {

@@ -7,7 +7,8 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser, servePage } from '../../scripts/lib/browser.mjs';
 import type { DataState, DeviceInfo, RunSummary, SessionState } from '../../src/lab/protocol';
-import { SETTINGS, type SettingKey } from '../../src/lab/settings';
+import { armFields, type SettingKey, settings } from '../../src/lab/settings';
+import { architecture } from '../../src/sae/architectures';
 
 /** The part of `window.__lab.state()` that journeys read; the page exposes it with `?test=1`. */
 export interface PageState {
@@ -28,14 +29,23 @@ export const on = (page: Page) => ({
   saveRun: page.getByRole('button', { name: 'Save SAE' }),
   allFields: page.getByText(/^all fields/i).first(),
   runsTable: page.getByRole('region', { name: 'Run table' }).getByRole('table'),
-  field: (key: SettingKey) => page.getByRole('textbox', { name: new RegExp(`^${literal(labelOf(key))}`, 'i') }).first(),
+  field: (key: FieldKey) => page.getByRole('textbox', { name: new RegExp(`^${literal(labelOf(key))}`, 'i') }).first(),
   /** Plotly's y title of the Pareto chart, and its marks. */
   yTitle: page.locator('.ytitle').first(),
   points: page.locator('.scatterlayer .trace .point'),
 });
 
 const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-const labelOf = (key: SettingKey) => SETTINGS.find((setting) => setting.key === key)?.label ?? key;
+
+/** A shared setting, or widths or λ of the first arm of an architecture. */
+export type FieldKey = SettingKey | `widths.${string}` | `lambdas.${string}`;
+
+function labelOf(key: FieldKey): string {
+  const [place, arch] = key.split('.');
+  if (arch === undefined) return settings().find((setting) => setting.key === key)?.label ?? key;
+  const field = armFields(arch).find((candidate) => candidate.place === (place === 'widths' ? 'widths' : 'knob'));
+  return `${architecture(arch).title} ${field?.label}`;
+}
 
 export interface JourneyOptions {
   /** Address after the page's own; `?test=1` unless given. */
@@ -206,12 +216,12 @@ export const SMALL = {
   'lambdas.gated': '0.2',
   batch: '64',
   evalEvery: '1',
-} as const satisfies Partial<Record<SettingKey, string>>;
+} as const satisfies Partial<Record<FieldKey, string>>;
 
 /** Types settings into the form, opening "All fields" when one of them is there. */
-export async function configure(page: Page, values: Partial<Record<SettingKey, string>>): Promise<void> {
-  const keys = Object.keys(values) as SettingKey[];
-  const isAdvanced = keys.some((key) => SETTINGS.find((setting) => setting.key === key)?.level === 'all');
+export async function configure(page: Page, values: Partial<Record<FieldKey, string>>): Promise<void> {
+  const keys = Object.keys(values) as FieldKey[];
+  const isAdvanced = keys.some((key) => settings().find((setting) => setting.key === key)?.level === 'all');
   if (isAdvanced && !(await on(page).field('evalEvery').isVisible())) await on(page).allFields.click();
   for (const key of keys)
     await on(page)

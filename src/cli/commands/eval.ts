@@ -8,25 +8,31 @@ import { layoutLimits, layoutOf } from '../../sae/layout';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
 import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
+import type { CommandUsage } from '../options';
 import { describeMetrics, finish, progress } from '../output';
-import { dataFacts, limitsOf } from '../training';
+import { dataFacts, limitsOf, TEXT_ROWS } from '../training';
 
 const ROWS_AT_ONCE = 1024;
 
-export async function evaluateSae(args: string[]): Promise<number> {
-  const { options } = readOptions(args, {
-    sae: 'text',
-    model: 'text',
-    hook: 'text',
-    text: 'text',
-    tokens: 'text',
-    data: 'list',
+export const evalUsage = (): CommandUsage => ({
+  summary: 'A saved SAE measured on held-out text through its model, or on activations.',
+  options: {
+    sae: { kind: 'text', value: 'DIR|FILE', required: true, help: 'A SAELens folder, or its weights file alone.' },
+    model: { kind: 'text', value: 'DIR', help: 'Hugging Face folder; with a text: loss recovered and everything else.' },
+    text: { kind: 'text', value: 'FILE', help: 'UTF-8 text.' },
+    tokens: { kind: 'text', value: 'FILE', help: 'A file of token sequences, in place of a text.' },
+    data: { kind: 'list', value: 'PATH', help: 'Instead of a model: all rows of the shards, none held out.' },
+    hook: { kind: 'text', value: 'NAME', default: 'the one in `cfg.json`', help: "Its width must be the SAE's d_in." },
     ...READING_OPTIONS,
+    ...TEXT_ROWS,
     ...FILTER_OPTIONS,
-    context: 'text',
-    'max-tokens': 'text',
-    json: 'flag',
-  });
+    'max-tokens': { kind: 'text', value: 'N', default: 'all', help: 'Most tokens measured, rounded down to whole windows.' },
+    json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
+  },
+});
+
+export async function evaluateSae(args: string[]): Promise<number> {
+  const { options } = readOptions(args, evalUsage().options);
   const path = options.required('sae');
   const [model, text, tokens, data] = [options.text('model'), options.text('text'), options.text('tokens'), options.list('data')];
   if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0)

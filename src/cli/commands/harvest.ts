@@ -8,22 +8,28 @@ import { blockToFloats } from '../../data/rows/block';
 import { HarvestSource } from '../../lm/harvest';
 import { readOptions, UsageError } from '../args';
 import { loadWorkspace, openEngine } from '../engine';
+import type { CommandUsage } from '../options';
 import { finish, progress } from '../output';
-import { limitsOf } from '../training';
+import { limitsOf, TEXT_ROWS } from '../training';
+
+export const harvestUsage = (): CommandUsage => ({
+  summary: 'Activations of a model as shards: safetensors files with activations and tokens.',
+  options: {
+    model: { kind: 'text', value: 'DIR', required: true, help: 'Hugging Face folder.' },
+    hook: { kind: 'text', value: 'NAME', required: true, help: "The site, by TransformerLens' name." },
+    out: { kind: 'text', value: 'DIR', required: true, help: 'Where the shards go.' },
+    text: { kind: 'text', value: 'FILE', help: 'UTF-8 text; or' },
+    tokens: { kind: 'text', value: 'FILE', help: 'a file of token sequences: one of the two.' },
+    'rows-per-shard': { kind: 'text', value: 'N', default: '65536', help: 'Rows of a shard.' },
+    dtype: { kind: 'text', value: 'f32|f16', default: 'f32', help: "A value beyond f16's range is an error, never infinity." },
+    ...TEXT_ROWS,
+    'max-tokens': { kind: 'text', value: 'N', default: 'all', help: 'Most tokens harvested.' },
+    json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
+  },
+});
 
 export async function harvest(args: string[]): Promise<number> {
-  const { options } = readOptions(args, {
-    model: 'text',
-    hook: 'text',
-    text: 'text',
-    tokens: 'text',
-    out: 'text',
-    'rows-per-shard': 'text',
-    dtype: 'text',
-    context: 'text',
-    'max-tokens': 'text',
-    json: 'flag',
-  });
+  const { options } = readOptions(args, harvestUsage().options);
   const [model, hook, out] = [options.required('model'), options.required('hook'), options.required('out')];
   const [text, tokensFile] = [options.text('text'), options.text('tokens')];
   if ((text === undefined) === (tokensFile === undefined))

@@ -9,10 +9,21 @@ import type { ShardSource } from '../../data/rows/shard';
 import type { FileReport } from '../../lab/protocol';
 import { readOptions, UsageError } from '../args';
 import { checkTensor, READING_OPTIONS, readingOf } from '../engine';
+import type { CommandUsage } from '../options';
 import { finish, table } from '../output';
 
+export const inspectUsage = (): CommandUsage => ({
+  summary: 'What each file was recognised as, or why it is refused; what was assumed. Opens no GPU.',
+  words: 'PATH...',
+  options: {
+    profile: { kind: 'flag', help: 'What the activations are like, from a sample.' },
+    ...READING_OPTIONS,
+    json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
+  },
+});
+
 export async function inspect(args: string[]): Promise<number> {
-  const { options, words } = readOptions(args, { ...READING_OPTIONS, profile: 'flag', json: 'flag' }, true);
+  const { options, words } = readOptions(args, inspectUsage().options, true);
   if (words.length === 0) throw new UsageError('give at least one file or folder');
   const reading = readingOf(options);
   const found = await inspectFiles(await listFiles(words), reading);

@@ -4,21 +4,31 @@ import { type SpliceMode, Splicer, spliceValue } from '../../lm/splice';
 import { CrossEntropySum } from '../../metrics/sums';
 import { readOptions, UsageError } from '../args';
 import { loadWorkspace, openEngine } from '../engine';
+import type { CommandUsage } from '../options';
 import { finish, progress } from '../output';
-import { limitsOf } from '../training';
+import { limitsOf, TEXT_ROWS } from '../training';
 
 const MODES: readonly SpliceMode[] = ['zero', 'mean', 'half'];
 
+export const lmUsage = (): CommandUsage => ({
+  summary: 'Next-token cross-entropy of a model, untouched or with one hook replaced.',
+  options: {
+    model: { kind: 'text', value: 'DIR', required: true, help: 'Hugging Face folder.' },
+    text: { kind: 'text', value: 'FILE', help: 'UTF-8 text; or' },
+    tokens: { kind: 'text', value: 'FILE', help: 'a file of token sequences: one of the two.' },
+    splice: {
+      kind: 'text',
+      value: 'HOOK=MODE',
+      help: "`zero`; `mean`: the hook's mean over all the sequences measured; `half`: half its value.",
+    },
+    ...TEXT_ROWS,
+    'max-tokens': { kind: 'text', value: 'N', default: 'all', help: 'Most tokens measured.' },
+    json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
+  },
+});
+
 export async function lm(args: string[]): Promise<number> {
-  const { options } = readOptions(args, {
-    model: 'text',
-    text: 'text',
-    tokens: 'text',
-    splice: 'text',
-    context: 'text',
-    'max-tokens': 'text',
-    json: 'flag',
-  });
+  const { options } = readOptions(args, lmUsage().options);
   const model = options.required('model');
   const [text, tokens] = [options.text('text'), options.text('tokens')];
   if ((text === undefined) === (tokens === undefined)) throw new UsageError('give --text FILE or --tokens FILE.safetensors, one of them');

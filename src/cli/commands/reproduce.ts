@@ -9,30 +9,33 @@ import { frontier, liesAtOrAbove, matchedRatios, median } from '../../metrics/pa
 import { paretoSentence } from '../../metrics/paretoWords';
 import { QUALITIES, UNBIASED } from '../../metrics/quality';
 import type { Metrics } from '../../metrics/types';
+import { REFERENCE, SUBJECT } from '../../sae/architectures';
 import { readOptions, UsageError } from '../args';
 import { adapterName, openEngine } from '../engine';
+import type { CommandUsage } from '../options';
 import { finish, say } from '../output';
-import { prepareTraining, TRAINING_OPTIONS, type TrainingSetup, trainToTheEnd } from '../training';
+import { prepareTraining, sweepRows, type TrainingSetup, trainToTheEnd } from '../training';
 import { compared } from './sweep';
 
 /** A site of the demo model with the sizes of the PyTorch reference (public/demo/README.md) and what it found, by kind and lambda. */
 interface Site {
   hook: string;
-  widths: Record<'gated' | 'baseline', number>;
+  /** Arms of the sweep; more lambdas than the reference has: at least five a kind. */
+  arms: { arch: string; width: number; lambdas: string }[];
   steps: number;
   batch: number;
-  reference: { arch: 'gated' | 'baseline'; lambda: number; l0: number; recovered: number; gamma: number }[];
-  /** More lambdas than the reference has: at least five a kind. */
-  lambdas: Record<'gated' | 'baseline', string>;
+  reference: { arch: string; lambda: number; l0: number; recovered: number; gamma: number }[];
 }
 
 const SITES: Record<string, Site> = {
   mlp_out: {
     hook: 'blocks.0.hook_mlp_out',
-    widths: { gated: 256, baseline: 384 },
+    arms: [
+      { arch: 'gated', width: 256, lambdas: '0.1,0.2,0.3,0.4,0.8' },
+      { arch: 'baseline', width: 384, lambdas: '0.05,0.1,0.15,0.2,0.4' },
+    ],
     steps: 1500,
     batch: 256,
-    lambdas: { gated: '0.1,0.2,0.3,0.4,0.8', baseline: '0.05,0.1,0.15,0.2,0.4' },
     reference: [
       { arch: 'gated', lambda: 0.1, l0: 49.1, recovered: 0.952, gamma: 1.003 },
       { arch: 'gated', lambda: 0.2, l0: 20.0, recovered: 0.866, gamma: 1.004 },
@@ -46,10 +49,12 @@ const SITES: Record<string, Site> = {
   },
   hook_post: {
     hook: 'blocks.0.mlp.hook_post',
-    widths: { gated: 1024, baseline: 1536 },
+    arms: [
+      { arch: 'gated', width: 1024, lambdas: '0.1,0.2,0.3,0.4,0.8' },
+      { arch: 'baseline', width: 1536, lambdas: '0.05,0.1,0.15,0.2,0.4' },
+    ],
     steps: 2500,
     batch: 1024,
-    lambdas: { gated: '0.1,0.2,0.3,0.4,0.8', baseline: '0.05,0.1,0.15,0.2,0.4' },
     reference: [
       { arch: 'gated', lambda: 0.1, l0: 49.7, recovered: 0.97, gamma: 1.001 },
       { arch: 'gated', lambda: 0.2, l0: 15.3, recovered: 0.933, gamma: 1.001 },
@@ -72,8 +77,30 @@ interface Check {
 const MODEL = 'public/demo';
 const TEXT = 'public/demo/stories.txt';
 
+export const reproduceUsage = (): CommandUsage => ({
+  summary: "The paper's claim on the demo model, checked: five lambdas a kind with the sizes of the PyTorch reference.",
+  options: {
+    site: {
+      kind: 'text',
+      value: Object.keys(SITES).join('|'),
+      default: 'mlp_out',
+      help: 'Where in the demo model; `hook_post` is larger.',
+    },
+    wider: {
+      kind: 'text',
+      value: 'N',
+      default: '1',
+      help: 'Dictionaries N times as wide; no reference figures then (`npm run reproduce -- --wider 4` keeps them in `docs/reproduction-wider4.md`).',
+    },
+    steps: { kind: 'text', value: 'N', default: '1500, 2500', help: 'Steps of each run.' },
+    seed: { kind: 'text', value: 'N', default: '1', help: 'Initial weights, data order and held-out split.' },
+    report: { kind: 'text', value: 'FILE', help: 'Markdown with figures, reference figures and verdicts.' },
+    json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
+  },
+});
+
 export async function reproduce(args: string[]): Promise<number> {
-  const { options } = readOptions(args, { site: 'text', wider: 'text', seed: 'text', steps: 'text', report: 'text', json: 'flag' });
+  const { options } = readOptions(args, reproduceUsage().options);
   const name = options.text('site') ?? 'mlp_out';
   const known = SITES[name];
   if (!known) throw new UsageError(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
@@ -85,11 +112,6 @@ export async function reproduce(args: string[]): Promise<number> {
     model: MODEL,
     text: TEXT,
     hook: site.hook,
-    arch: 'gated,baseline',
-    'gated-d-sae': site.widths.gated,
-    'baseline-d-sae': site.widths.baseline,
-    'gated-lambda': site.lambdas.gated,
-    'baseline-lambda': site.lambdas.baseline,
     steps,
     batch: site.batch,
     lr: 1e-3,
@@ -101,9 +123,11 @@ export async function reproduce(args: string[]): Promise<number> {
     'eval-tokens': 300 * 128,
     seed,
   };
-  const sweepArgs = Object.entries(flags).flatMap(([key, value]) => [`--${key}`, String(value)]);
-  const own = { 'gated-d-sae': 'text', 'baseline-d-sae': 'text', 'gated-lambda': 'text', 'baseline-lambda': 'text' } as const;
-  const setup = await prepareTraining(readOptions(sweepArgs, { ...TRAINING_OPTIONS, ...own }).options, openEngine, () => undefined);
+  const sweepArgs = [
+    ...site.arms.map(({ arch, width, lambdas }) => `--arm=${arch} width=${width} lambda=${lambdas}`),
+    ...Object.entries(flags).flatMap(([key, value]) => [`--${key}`, String(value)]),
+  ];
+  const setup = await prepareTraining(readOptions(sweepArgs, sweepRows()).options, openEngine, () => undefined);
   await trainToTheEnd(setup, 50);
   const minutes = (performance.now() - started) / 60000;
   const checks = verify(setup);
@@ -124,9 +148,9 @@ export async function reproduce(args: string[]): Promise<number> {
 
 /** The same sweep with dictionaries so many times as wide; the reference was not run at those. */
 const widened = (site: Site, times: number): Site =>
-  times === 1 ? site : { ...site, widths: { gated: times * site.widths.gated, baseline: times * site.widths.baseline }, reference: [] };
+  times === 1 ? site : { ...site, arms: site.arms.map((arm) => ({ ...arm, width: times * arm.width })), reference: [] };
 
-const measured = (runs: readonly Run[], arch: 'gated' | 'baseline'): { run: Run; m: Metrics }[] =>
+const measured = (runs: readonly Run[], arch: string): { run: Run; m: Metrics }[] =>
   runs
     .flatMap((run) => (run.spec.arch === arch && run.metrics ? [{ run, m: run.metrics }] : []))
     .sort((a, b) => a.run.spec.schedule.lambda - b.run.spec.schedule.lambda);
@@ -134,12 +158,12 @@ const measured = (runs: readonly Run[], arch: 'gated' | 'baseline'): { run: Run;
 /** The acceptance checks of the claim. */
 export function verify(setup: TrainingSetup): Check[] {
   const { runs } = setup;
-  const gated = measured(runs, 'gated');
-  const baseline = measured(runs, 'baseline');
+  const gated = measured(runs, SUBJECT);
+  const baseline = measured(runs, REFERENCE);
   const { points } = compared(setup, QUALITIES.recovered);
   const fronts = {
-    gated: frontier(points.filter(({ arch }) => arch === 'gated')),
-    baseline: frontier(points.filter(({ arch }) => arch === 'baseline')),
+    gated: frontier(points.filter(({ arch }) => arch === SUBJECT)),
+    baseline: frontier(points.filter(({ arch }) => arch === REFERENCE)),
   };
   const moderate = gated.filter(({ m }) => m.l0 <= 200 && m.alive >= 0.5);
   const gammas = moderate.map(({ m }) => m.gamma ?? Number.NaN);
@@ -188,7 +212,8 @@ export function verify(setup: TrainingSetup): Check[] {
 
 /** How the command was called. */
 function flagsOf(name: string, site: Site): string {
-  const times = site.widths.gated / (SITES[name] as Site).widths.gated;
+  const [own, known] = [site, SITES[name] as Site].map(({ arms }) => arms[0]?.width ?? 1) as [number, number];
+  const times = own / known;
   const flags = [...(name === 'mlp_out' ? [] : [`--site ${name}`]), ...(times === 1 ? [] : [`--wider ${times}`])];
   return flags.length > 0 ? ` -- ${flags.join(' ')}` : '';
 }

@@ -9,18 +9,18 @@ import { paretoDetail, paretoSentence } from '../../metrics/paretoWords';
 import { QUALITIES, type Quality } from '../../metrics/quality';
 import { readOptions } from '../args';
 import { adapterName, openEngine } from '../engine';
+import type { CommandUsage } from '../options';
 import { describeMemory, describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
 import { paretoSvg } from '../paretoSvg';
-import { LogFile, prepareTraining, runFacts, TRAINING_OPTIONS, type TrainingSetup, trainToTheEnd, writeRun } from '../training';
+import { LogFile, prepareTraining, runFacts, sweepRows, type TrainingSetup, trainToTheEnd, writeRun } from '../training';
+
+export const sweepUsage = (): CommandUsage => ({
+  summary: 'Many SAEs in lockstep on the same batches: arms, each with lists of widths, lambdas and seeds; at most 64 runs.',
+  options: sweepRows(),
+});
 
 export async function sweep(args: string[]): Promise<number> {
-  const { options } = readOptions(args, {
-    ...TRAINING_OPTIONS,
-    'gated-d-sae': 'text',
-    'baseline-d-sae': 'text',
-    'gated-lambda': 'text',
-    'baseline-lambda': 'text',
-  });
+  const { options } = readOptions(args, sweepRows());
   const out = options.required('out');
   const logEvery = options.count('log-every', 10, 1);
   const logs = new Map<string, LogFile>();

@@ -4,12 +4,21 @@ import { join } from 'node:path';
 import { countRuns } from '../../lab/settings';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
+import { type CommandUsage, knobIds } from '../options';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
-import { LogFile, prepareTraining, runFacts, sweepConfig, TRAINING_OPTIONS, trainToTheEnd, writeRun } from '../training';
+import { sweepConfig } from '../sweepConfig';
+import { LogFile, prepareTraining, runFacts, trainRows, trainToTheEnd, writeRun } from '../training';
+
+export const trainUsage = (): CommandUsage => ({
+  summary: 'One SAE. Needs the SAE (--arch, --d-sae and --lambda, or --arm) and activations: --data, or --model with --text (or --tokens).',
+  options: trainRows(),
+});
 
 export async function train(args: string[]): Promise<number> {
-  const { options } = readOptions(args, { ...TRAINING_OPTIONS, init: 'text' });
-  for (const name of ['arch', 'd-sae', 'lambda', 'out']) options.required(name);
+  const rows = trainRows();
+  const { options } = readOptions(args, rows);
+  const isArm = options.list('arm').length > 0;
+  for (const name of ['arch', 'd-sae', ...knobIds(), 'out']) if (!isArm || name === 'out') options.required(name);
   if (countRuns(sweepConfig(options, 1024)) !== 1) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }

@@ -12,6 +12,7 @@ export const baseline: Architecture = {
     id: 'lambda',
     symbol: 'λ',
     default: '0.05:0.4:4',
+    few: '0.05, 0.12, 0.3',
     above: 0,
     max: 1e4,
     help: 'Weight of the L1 norm of the latents’ activations. Larger gives a smaller L0.',

@@ -16,6 +16,7 @@ export const gated: Architecture = {
     id: 'lambda',
     symbol: 'λ',
     default: '0.1:0.8:4',
+    few: '0.1, 0.25, 0.6',
     above: 0,
     max: 1e4,
     help: 'Weight of the L1 norm of the gates. Larger gives a smaller L0.',

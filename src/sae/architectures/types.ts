@@ -3,8 +3,11 @@
  * `index.ts`; everything else (form, link, command line, kernels, self-test, files, charts) asks the table.
  */
 
-/** An `id` of the table. */
-export type ArchitectureId = 'gated' | 'baseline';
+/** An `id` of the table (`isArchitecture`). */
+export type ArchitectureId = string;
+
+/** Values of an architecture's options, by their keys. */
+export type OptionValues = Record<string, number | string>;
 
 /** The setting that trades L0 against quality: what a sweep varies. */
 export interface Knob {
@@ -13,6 +16,8 @@ export interface Knob {
   symbol: string;
   /** Values of a first sweep, as people type them: a list or a log range `lo:hi:count`. */
   default: string;
+  /** Fewer of them, for a sweep that must be small. */
+  few: string;
   /** Exclusive lower bound and inclusive upper bound. */
   above: number;
   max: number;
@@ -55,17 +60,23 @@ export interface TwinActivation {
   penalty: number;
 }
 
-/** An architecture's formulas in float64, from the paper and not from the kernel. `v` holds the latent's vectors in their order. */
+/**
+ * An architecture's formulas in float64, from the paper and not from the kernel. `v` holds the latent's vectors in their order, `o` the values of the
+ * options as the kernels see them (`optionNumbers`).
+ */
 export interface Twin {
-  activate(u: number, v: readonly number[]): TwinActivation;
+  activate(u: number, v: readonly number[], o: readonly number[]): TwinActivation;
   /** Whether a gradient can reach anything through this (row, latent). It contains {f ≠ 0}. */
-  touched(u: number, v: readonly number[]): boolean;
+  touched(u: number, v: readonly number[], o: readonly number[]): boolean;
   /**
    * Gradient of one row's loss of a touched latent.
    * @param we ⟨e, W_dec row⟩, e = x̂ − x. @param wa the same of the auxiliary error, 0 without one.
    * @returns dL/du and dL/d(vectors).
    */
-  backward(at: { u: number; v: readonly number[]; f: number; we: number; wa: number; lambda: number }): { u: number; vectors: number[] };
+  backward(at: { u: number; v: readonly number[]; o: readonly number[]; f: number; we: number; wa: number; lambda: number }): {
+    u: number;
+    vectors: number[];
+  };
 }
 
 export interface Look {

@@ -1,13 +1,12 @@
-import { useId } from 'react';
 import type { Estimate } from '../../lab/protocol';
-import { DEFAULT_VALUES, type ParsedSettings, parseSettings, SETTINGS, type Setting } from '../../lab/settings';
-import { type ArchitectureId, architecture } from '../../sae/architectures';
+import { defaultForm, type ParsedSettings, parseSettings, type Setting, settings, settingsToParams } from '../../lab/settings';
 import { useServices } from '../context';
 import { bytes, duration, short } from '../format';
 import { useDisclosure } from '../hooks';
-import { Swatch } from '../Swatch';
 import { isLive, setField, useLab } from '../store';
 import { useEstimate } from '../useEstimate';
+import { ArmList } from './ArmList';
+import { Field } from './Field';
 
 /** Width that `2x` multiplies before there is data: the demo's default hook. */
 const DEMO_WIDTH = 512;
@@ -15,34 +14,46 @@ const DEMO_WIDTH = 512;
 export function ConfigurePanel() {
   const form = useLab((s) => s.form);
   const shards = useLab((s) => s.data.shards);
-  const changed = SETTINGS.some((s) => form[s.key] !== s.default);
+  const changed = settingsToParams(form).size > 0;
   const parsed = parseSettings(form, shards?.d ?? DEMO_WIDTH);
-  const chosen = form.architectures.split(',');
-  const shown = (level: Setting['level']) => SETTINGS.filter((s) => s.level === level && (!s.arch || chosen.includes(s.arch)));
-  const hiddenErrors = SETTINGS.some((s) => s.level === 'all' && parsed.errors[s.key]);
+  const shown = (level: Setting['level']) => settings().filter((s) => s.level === level);
+  const hiddenErrors = shown('all').some((s) => parsed.errors[s.key]);
   const allFields = useDisclosure(hiddenErrors);
+  const fields = (level: Setting['level']) => (
+    <div className="fields">
+      {shown(level).map((s) => (
+        <Field
+          key={s.key}
+          label={
+            <>
+              {s.label} {s.unit && <span className="muted unit">{s.unit}</span>}
+            </>
+          }
+          spec={s}
+          value={form[s.key] ?? s.default}
+          help={s.help}
+          className={s.kind === 'choice' && s.meanings ? 'wide' : s.level === 'simple' ? 'narrow' : ''}
+          error={parsed.errors[s.key]}
+          onChange={(text) => setField(s.key, text)}
+        />
+      ))}
+    </div>
+  );
   return (
     <section className="configure" aria-labelledby="configure-heading">
       <div className="section-head">
         <h2 id="configure-heading">Configure a sweep</h2>
         {changed && (
-          <button type="button" className="link" onClick={() => useLab.setState({ form: DEFAULT_VALUES })}>
+          <button type="button" className="link" onClick={() => useLab.setState({ form: defaultForm() })}>
             Defaults
           </button>
         )}
       </div>
-      <div className="fields">
-        {shown('simple').map((s) => (
-          <Field key={s.key} setting={s} error={parsed.errors[s.key]} />
-        ))}
-      </div>
+      <ArmList errors={parsed.errors} />
+      {fields('simple')}
       <details {...allFields}>
         <summary>All fields</summary>
-        <div className="fields">
-          {shown('all').map((s) => (
-            <Field key={s.key} setting={s} error={parsed.errors[s.key]} />
-          ))}
-        </div>
+        {fields('all')}
       </details>
       <StartLine parsed={parsed} />
     </section>
@@ -109,72 +120,5 @@ function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
       · <span title="At the speed measured when the page opened">about {duration(estimate.seconds)}</span>
       {live && ', added runs join at the next batch'}
     </>
-  );
-}
-
-function Field({ setting, error }: { setting: Setting; error?: string }) {
-  const id = useId();
-  const value = useLab((s) => s.form[setting.key]);
-  if (setting.kind === 'architectures') return <ArchitectureField setting={setting} value={value} error={error} />;
-  const meaning = setting.meanings?.[value];
-  const describedBy = error ? `${id}-error` : meaning ? `${id}-meaning` : undefined;
-  const common = { id, 'aria-invalid': error ? true : undefined, 'aria-describedby': describedBy, title: setting.help } as const;
-  return (
-    <div className={`field ${setting.meanings ? 'wide' : setting.level === 'simple' && !setting.arch ? 'narrow' : ''}`}>
-      <label htmlFor={id} title={setting.help}>
-        {setting.arch && <Swatch arch={setting.arch} />}
-        {setting.label} {setting.unit && <span className="muted unit">{setting.unit}</span>}
-      </label>
-      {setting.kind === 'choice' ? (
-        <select {...common} value={value} onChange={(e) => setField(setting.key, e.target.value)}>
-          {setting.choices?.map((choice) => (
-            <option key={choice} value={choice}>
-              {[choice, setting.meanings?.[choice]?.holds].filter(Boolean).join(': ')}
-            </option>
-          ))}
-        </select>
-      ) : (
-        <input
-          {...common}
-          type="text"
-          inputMode={setting.kind === 'int' ? 'numeric' : undefined}
-          spellCheck={false}
-          autoComplete="off"
-          value={value}
-          onChange={(e) => setField(setting.key, e.target.value)}
-        />
-      )}
-      {meaning && (
-        <p id={`${id}-meaning`} className="muted small">
-          {meaning.help}
-        </p>
-      )}
-      {error && (
-        <p id={`${id}-error`} className="problem">
-          {error}
-        </p>
-      )}
-    </div>
-  );
-}
-
-function ArchitectureField({ setting, value, error }: { setting: Setting; value: string; error?: string }) {
-  const chosen = value.split(',').filter(Boolean);
-  const toggle = (arch: string) => {
-    const next = (setting.choices ?? []).filter((a) => (a === arch ? !chosen.includes(a) : chosen.includes(a)));
-    setField(setting.key, next.join(','));
-  };
-  return (
-    <fieldset className="field checks" title={setting.help}>
-      <legend className="visually-hidden">{setting.label}</legend>
-      {(setting.choices as ArchitectureId[]).map((arch) => (
-        <label key={arch}>
-          <input type="checkbox" checked={chosen.includes(arch)} onChange={() => toggle(arch)} />
-          <Swatch arch={arch} />
-          {architecture(arch).title}
-        </label>
-      ))}
-      {error && <p className="problem">{error}</p>}
-    </fieldset>
   );
 }

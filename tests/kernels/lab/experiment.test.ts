@@ -16,6 +16,7 @@ const D = 13;
 const values = (rows: number, seed = 1) => randoms(rows * D, seed).map((v, j) => 3 * v + 2 * Math.cos(j % D));
 const spec = (arch: RunSpec['arch'], change: Partial<RunSpec['schedule']> = {}, width = 9, seed = 1): RunSpec => ({
   arch,
+  options: {},
   width,
   seed,
   beta1: 0,

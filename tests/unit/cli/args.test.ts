@@ -54,6 +54,8 @@ describe('exit code 2', () => {
     [`${TRAIN} --lambda 1 --shuffle twice`, /--shuffle must be pool or none, not "twice"/],
     [`${TRAIN} --lambda 1 --log-every 0`, /--log-every must be a whole number of at least 1/],
     [`${TRAIN} --lambda 0.1,0.2`, /train makes one run/],
+    ['constructor', /There is no command "constructor"/],
+    ['train --data x --out y --arm gated', /train makes one run/],
     ['train --data x --arch jumprelu --d-sae 8 --lambda 1 --out y', /--arch: "jumprelu" is not one of baseline, gated/],
     ['train --data x --arch gated --d-sae 1.5 --lambda 1 --out y', /--d-sae/],
     ['train --arch gated --d-sae 8 --lambda 1 --out y', /give activations \(--data PATH...\), or a language model/],
@@ -91,6 +93,15 @@ it('help is not a mistake', async () => {
   expect(await run('help')).toBe(0);
   expect(await run('--help')).toBe(0);
   expect(written.out).toMatch(/harvest {2}--model DIR/);
+});
+
+it.each(['train', 'sweep', 'eval', 'lm', 'harvest', 'inspect', 'reproduce'])('%s --help says what its options do', async (command) => {
+  expect(await run(`${command} --help`)).toBe(0);
+  expect(written.out).toMatch(new RegExp(`^npm run lab -- ${command} .*\\[options\\]`));
+  expect(written.out).toMatch(/\n {2}--json +Prints one JSON object/);
+  expect(Math.max(...written.out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+  expect(written.err).toBe('');
+  expect(openEngine).not.toHaveBeenCalled();
 });
 
 it('a file that is not there is a failure, not a wrong command line', async () => {

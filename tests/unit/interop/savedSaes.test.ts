@@ -25,6 +25,7 @@ function encodeAndDecode(sae: SaeWeights, x: ArrayLike<number>): { f: number[]; 
     const value = twin.activate(
       u,
       vectors.map(({ name }) => sae.vectors[name]?.[i] as number),
+      [],
     ).f;
     for (let c = 0; c < sae.dIn; c++) hat[c] = (hat[c] as number) + value * (sae.wDec[i * sae.dIn + c] as number);
     return value;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { DISPATCH_MS } from '../../../src/gpu/plan';
-import { MAX_RUNS } from '../../../src/sae/kernels';
+import { MAX_BATCH, MAX_RUNS } from '../../../src/sae/bounds';
 import {
   clip,
   groupRuns,
@@ -10,7 +10,6 @@ import {
   type LayoutOptions,
   layoutLimits,
   layoutOf,
-  MAX_BATCH,
   type PackedRun,
   stepFlops,
 } from '../../../src/sae/layout';

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { demoPlan } from '../../../src/lab/demo';
 import type { SweepConfig } from '../../../src/lab/protocol';
-import { estimate, expand, problems } from '../../../src/lab/runSpecs';
+import { estimate, expand } from '../../../src/lab/runSpecs';
+import { type Arm, problems } from '../../../src/lab/settings';
 import { groupRuns, type LayoutOptions, layoutOf, type PackedRun } from '../../../src/sae/layout';
 import { gpuMemory, segmentBytes, sharedBytes } from '../../../src/sae/memory';
 
@@ -12,6 +13,7 @@ const BINDING = DEFAULT_LIMITS.maxStorageBufferBindingSize;
 const gated = (width: number): PackedRun => ({ arch: 'gated', width });
 const baseline = (width: number): PackedRun => ({ arch: 'baseline', width });
 const config = (change: Partial<SweepConfig> = {}): SweepConfig => ({ ...demoPlan(512, false).config, ...change });
+const arm = (arch: string, change: Partial<Arm> = {}): Arm => ({ arch, options: {}, widths: [1024], knob: [0.1], ...change });
 const ROW = 512 * 4;
 
 describe('memory', () => {
@@ -109,7 +111,13 @@ describe('memory', () => {
       for (const width of [1, 1000, 16_384, 65_536, 100_000])
         for (const batch of [1, 4096, 65_535, 65_536])
           for (const beta1 of [0, 0.9])
-            if (checked({ widths: { gated: [width], baseline: [width] }, batch, beta1 }, d)) possible++;
+            if (
+              checked(
+                { arms: ['gated', 'baseline'].map((arch) => arm(arch, { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })), batch, beta1 },
+                d,
+              )
+            )
+              possible++;
             else impossible++;
     expect(possible).toBeGreaterThan(40);
     expect(impossible).toBeGreaterThan(20);
@@ -117,7 +125,7 @@ describe('memory', () => {
 
   it.each([1, 4, 8, 12, 16, 32])('no buffer is beyond the limit with rows of %i values and millions of latents', (d) => {
     for (const width of [375_000, 700_000, 3_000_000])
-      for (const beta1 of [0, 0.9]) checked({ architectures: ['gated'], widths: { gated: [width], baseline: [] }, batch: 64, beta1 }, d);
+      for (const beta1 of [0, 0.9]) checked({ arms: [arm('gated', { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })], batch: 64, beta1 }, d);
   });
 
   it('momentum costs the first moments and nothing else', () => {
@@ -136,12 +144,12 @@ describe('memory', () => {
 
 describe('what is wrong is said in words', () => {
   it('names what the errors take, the limit and what helps; a width is never too large', () => {
-    const { ok, problems: found } = estimate(config({ batch: 30_000, architectures: ['gated'] }), 4096, limits);
+    const { ok, problems: found } = estimate(config({ batch: 30_000, arms: [arm('gated')] }), 4096, limits);
     expect(ok).toBe(false);
     expect(found.join(' ')).toMatch(
       /the errors of 1 run on a batch of 30000 rows take 983040000 bytes; this device binds at most 134217728: take a smaller batch\.$/,
     );
-    const widest = estimate(config({ architectures: ['gated'], widths: { gated: [1_000_000], baseline: [] } }), 512, limits);
+    const widest = estimate(config({ arms: [arm('gated', { widths: [1_000_000] })] }), 512, limits);
     expect(widest).toMatchObject({ ok: true, problems: [] });
   });
 
@@ -154,18 +162,22 @@ describe('what is wrong is said in words', () => {
   });
 
   it.each<[Partial<SweepConfig>, RegExp]>([
-    [{ steps: 0 }, /Steps must be a whole number of at least 1, not 0/],
-    [{ batch: 2.5 }, /Batch must be a whole number/],
-    [{ lr: 0 }, /learning rate must be above 0/],
-    [{ lr: Number.NaN }, /learning rate must be above 0, not NaN/],
-    [{ beta1: 1 }, /beta1 must be at least 0 and below 1/],
-    [{ holdout: 1 }, /held-out fraction/],
-    [{ seeds: [] }, /at least one seed/],
-    [{ architectures: [] }, /at least one architecture/],
-    [{ lambdas: { gated: [-1], baseline: [1] } }, /Gated lambda must be above 0, not -1/],
-    [{ widths: { gated: [3], baseline: [] } }, /Give Baseline at least one width/],
+    [{ steps: 0 }, /^Steps: 0 is below the smallest allowed, 1\.$/],
+    [{ batch: 2.5 }, /^Batch: 2\.5 is not a whole number\.$/],
+    [{ batch: 65_536 }, /^Batch: 65536 is above the largest allowed, 65535\.$/],
+    [{ lr: 0 }, /^lr: 0 is below the smallest allowed, 1e-8\.$/],
+    [{ lr: Number.NaN }, /^lr: "NaN" is not a number\.$/],
+    [{ beta1: 1 }, /^Adam β1: 1 is above the largest/],
+    [{ holdout: 1 }, /^Held out: 1 is above the largest allowed, 0\.5\.$/],
+    [{ seeds: [] }, /^Seeds: Give at least one value\.$/],
+    [{ arms: [] }, /^Add at least one arm\.$/],
+    [{ arms: [arm('gated', { knob: [-1] })] }, /^Gated lambda: λ must be above 0; -1 is not\.$/],
+    [{ arms: [arm('gated'), arm('baseline', { widths: [] })] }, /^Baseline width: Give at least one value\.$/],
+    [{ arms: [arm('gated'), arm('gated', { seeds: [1.5] })] }, /^Gated 2 seeds: 1\.5 is not a whole number\.$/],
+    [{ arms: [arm('topk')] }, /^there is no architecture "topk"; there are baseline, gated$/],
+    [{ normalize: 'often' as never }, /^Normalise rows: "often" is not one of/],
   ])('%o', (change, message) => {
-    expect(problems(config(change)).join(' ')).toMatch(message);
+    expect(problems(config(change)).join('\n')).toMatch(message);
     expect(estimate(config(change), 512, limits).ok).toBe(false);
   });
 });

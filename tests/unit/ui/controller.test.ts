@@ -1,7 +1,7 @@
 /** What the page asks of the session, seen through a client that only writes down. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Command, DataState, LabEvent, ReplyOf } from '../../../src/lab/protocol';
-import { DEFAULT_VALUES } from '../../../src/lab/settings';
+import { defaultForm } from '../../../src/lab/settings';
 import type { LabClient } from '../../../src/ui/client';
 import { Lab } from '../../../src/ui/controller';
 import type { SourceFile } from '../../../src/ui/drop';
@@ -66,10 +66,10 @@ describe('the demo in the place of files', () => {
     await drop(file('a.pt'), file('b.pt'));
     expect(useLab.getState().own).toBe('2 files');
     client.change({ picked: { tensor: 'layer_4', among: ['layer_3', 'layer_4'] }, filterRequest: { bos: true } });
-    useLab.setState({ form: { ...DEFAULT_VALUES, steps: '77' } });
+    useLab.setState({ form: { ...defaultForm(), steps: '77' } });
     await lab.demo('hook');
     expect(useLab.getState()).toMatchObject({ replaced: '2 files', own: undefined });
-    useLab.setState({ form: DEFAULT_VALUES });
+    useLab.setState({ form: defaultForm() });
     client.asked.length = 0;
     await lab.putBack();
     expect(client.asked).toMatchObject([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_VALUES, parseSettings } from '../../../src/lab/settings';
+import { defaultForm, parseSettings } from '../../../src/lab/settings';
 import { scaledLambdas, scaleProposal, withScale } from '../../../src/ui/scaleForm';
 
 const norms = { meanNorm: 8, rootMeanSquareNorm: 10 };
@@ -15,11 +15,17 @@ describe('the scale that a profile proposes', () => {
   it('changes the normalisation and every λ, and nothing else of the form', () => {
     const proposal = scaleProposal(16, norms, 'mean-square');
     if (!proposal) throw new Error('nothing is proposed');
-    const form = withScale(DEFAULT_VALUES, proposal);
-    expect(form).toEqual({ ...DEFAULT_VALUES, normalize: 'mean-norm', 'lambdas.baseline': '0.25:2:4', 'lambdas.gated': '0.5:4:4' });
-    const [before, after] = [parseSettings(DEFAULT_VALUES, 64).config, parseSettings(form, 64).config];
+    const form = withScale(defaultForm(), proposal);
+    const arms = [
+      { arch: 'baseline', texts: { lambda: '0.25:2:4' } },
+      { arch: 'gated', texts: { lambda: '0.5:4:4' } },
+    ];
+    expect(form).toEqual({ ...defaultForm(), normalize: 'mean-norm', arms });
+    const [before, after] = [parseSettings(defaultForm(), 64).config, parseSettings(form, 64).config];
     expect(after?.normalize).toBe('mean-norm');
-    for (const [i, lambda] of (before?.lambdas.gated ?? []).entries()) expect(after?.lambdas.gated[i]).toBeCloseTo(5 * lambda, 3);
+    const gated = before?.arms[1]?.knob ?? [];
+    expect(gated).toHaveLength(4);
+    for (const [i, lambda] of gated.entries()) expect(after?.arms[1]?.knob[i]).toBeCloseTo(5 * lambda, 3);
   });
 
   it('reads λ as the form does: lists, ranges, exponents; what is no number is left to be mended', () => {

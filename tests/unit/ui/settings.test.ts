@@ -1,79 +1,163 @@
 import { describe, expect, it } from 'vitest';
 import {
-  DEFAULT_VALUES,
+  type ArmForm,
+  armFields,
+  armTitles,
+  defaultForm,
   parseSettings,
-  SETTINGS,
+  readArm,
+  type SettingValues,
+  settings,
   settingsFromConfig,
   settingsFromParams,
   settingsToParams,
+  writeArm,
 } from '../../../src/lab/settings';
 
-const withValues = (values: Partial<typeof DEFAULT_VALUES>, d = 512) => parseSettings({ ...DEFAULT_VALUES, ...values }, d);
+const withValues = (values: Partial<SettingValues>, d = 512) => parseSettings({ ...defaultForm(), ...values }, d);
+const arms = (...texts: string[]): { arms: ArmForm[] } => ({ arms: texts.map(readArm) });
+const gated = (word: string, text: string): Partial<SettingValues> => ({ arms: [{ arch: 'gated', texts: { [word]: text } }] });
 
 describe('settings', () => {
   it('has defaults that parse: the equal-compute demo sweep', () => {
     const { config, errors, runs } = withValues({});
     expect(errors).toEqual({});
     expect(runs).toBe(8);
-    expect(config?.widths).toEqual({ baseline: [1536], gated: [1024] });
-    expect(config?.lambdas.gated).toEqual([0.1, 0.2, 0.4, 0.8]);
-    expect(config?.lambdas.baseline).toEqual([0.05, 0.1, 0.2, 0.4]);
+    expect(config?.arms).toEqual([
+      { arch: 'baseline', options: {}, widths: [1536], knob: [0.05, 0.1, 0.2, 0.4] },
+      { arch: 'gated', options: {}, widths: [1024], knob: [0.1, 0.2, 0.4, 0.8] },
+    ]);
     expect(config?.seeds).toEqual([1]);
   });
   it('reads lists, log ranges, multiples of d and exponents', () => {
-    const { config } = withValues({ 'lambdas.gated': '0.01:1:3, 2e0', 'widths.gated': '2x, 100 , 100', lr: '3e-4', seeds: '1 2 3' }, 64);
-    expect(config?.lambdas.gated).toEqual([0.01, 0.1, 1, 2]);
-    expect(config?.widths.gated).toEqual([128, 100]);
+    const { config } = withValues(
+      { arms: [{ arch: 'gated', texts: { lambda: '0.01:1:3, 2e0', width: '2x, 100 , 100' } }], lr: '3e-4', seeds: '1 2 3' },
+      64,
+    );
+    expect(config?.arms[0]?.knob).toEqual([0.01, 0.1, 1, 2]);
+    expect(config?.arms[0]?.widths).toEqual([128, 100]);
     expect(config?.lr).toBe(3e-4);
     expect(config?.seeds).toEqual([1, 2, 3]);
   });
-  it('leaves out the settings of an architecture not chosen', () => {
-    const { config, runs } = withValues({ architectures: 'gated', 'lambdas.baseline': 'nonsense' });
-    expect(runs).toBe(4);
-    expect(config?.architectures).toEqual(['gated']);
-    expect(config?.lambdas.baseline).toEqual([]);
+  it('an architecture stands in as many arms as one likes, with seeds of their own', () => {
+    const { config, runs } = withValues({
+      ...arms('gated width=64 lambda=0.1,0.2', 'gated width=128 lambda=0.3 seeds=5,6,7'),
+      seeds: '1,2',
+    });
+    expect(runs).toBe(2 * 2 + 3);
+    expect(config?.arms[0]?.seeds).toBeUndefined();
+    expect(config?.arms[1]?.seeds).toEqual([5, 6, 7]);
+    expect(armTitles(config?.arms ?? [])).toEqual(['Gated', 'Gated 2']);
   });
-  it.each([
-    [{ 'lambdas.gated': '0' }, 'lambdas.gated', /above 0/],
-    [{ 'lambdas.gated': '0:1:3' }, 'lambdas.gated', /above 0/],
-    [{ 'lambdas.gated': '1:2:3:4' }, 'lambdas.gated', /lo:hi:count/],
-    [{ 'lambdas.gated': '1:2:0' }, 'lambdas.gated', /count from 1/],
-    [{ 'lambdas.gated': ' ' }, 'lambdas.gated', /at least one/],
-    [{ 'widths.gated': '1.5' }, 'widths.gated', /whole number/],
-    [{ 'widths.gated': '0' }, 'widths.gated', /smallest allowed, 1/],
-    [{ steps: '' }, 'steps', /not a number/],
+  it.each<[Partial<SettingValues>, string, RegExp]>([
+    [gated('lambda', '0'), 'arms.0.lambda', /λ must be above 0/],
+    [gated('lambda', '0:1:3'), 'arms.0.lambda', /above 0/],
+    [gated('lambda', '1:2:3:4'), 'arms.0.lambda', /lo:hi:count/],
+    [gated('lambda', '1:2:0'), 'arms.0.lambda', /count from 1/],
+    [gated('lambda', ' '), 'arms.0.lambda', /at least one/],
+    [gated('width', '1.5'), 'arms.0.width', /whole number/],
+    [gated('width', '0'), 'arms.0.width', /smallest allowed, 1/],
+    [gated('seeds', '-1'), 'arms.0.seeds', /smallest allowed, 0/],
+    [{ steps: '' }, 'steps', /^This is empty: give a number\.$/],
+    [{ steps: 'many' }, 'steps', /not a number/],
     [{ steps: '1e9' }, 'steps', /largest allowed/],
+    [{ batch: '65536' }, 'batch', /largest allowed, 65535/],
     [{ lr: '0x10' }, 'lr', /not a number/],
     [{ normalize: 'yes' }, 'normalize', /not one of/],
-    [{ architectures: '' }, 'architectures', /at least one/],
-    [{ architectures: 'topk' }, 'architectures', /not one of/],
+    [{ arms: [] }, 'arms', /at least one/],
+    [{ arms: [{ arch: 'topk', texts: {} }] }, 'arms.0.arch', /"topk" is not one of baseline, gated/],
     [{ seeds: '0:5' }, 'seeds', /not a number/],
-    [{ seeds: Array.from({ length: 20 }, (_, i) => i).join() }, 'seeds', /160 runs are more/],
-  ] as const)('refuses %j', (values, key, message) => {
-    const { config, errors } = withValues(values as Partial<typeof DEFAULT_VALUES>);
+    [{ seeds: Array.from({ length: 20 }, (_, i) => i).join() }, 'arms', /160 runs are more/],
+  ])('refuses %j', (values, key, message) => {
+    const { config, errors } = withValues(values);
     expect(config).toBeUndefined();
-    expect(errors[key as keyof typeof errors]).toMatch(message);
+    expect(errors[key]).toMatch(message);
   });
-  it('round-trips through the link, which names only what differs', () => {
-    const values = { ...DEFAULT_VALUES, steps: '100', 'lambdas.gated': '0.05:0.8:4', architectures: 'gated' };
-    const params = settingsToParams(values);
-    expect([...params.keys()].sort()).toEqual(['arch', 'gated-lambda', 'steps']);
-    expect(settingsFromParams(new URLSearchParams(params.toString()))).toEqual(values);
-    expect(settingsToParams(DEFAULT_VALUES).toString()).toBe('');
-    expect(settingsFromParams(new URLSearchParams('unknown=1&__proto__=2'))).toEqual(DEFAULT_VALUES);
+  it('gives every setting its own flag and words of help', () => {
+    expect(new Set(settings().map((s) => s.flag)).size).toBe(settings().length);
+    expect(settings().every((s) => s.help.length > 10)).toBe(true);
+    expect(armFields('gated').every(({ help }) => help.length > 10)).toBe(true);
   });
   it('writes a sweep as texts that parse back to it', () => {
     const { config } = withValues({
-      'lambdas.gated': '0.03:0.7:5',
+      ...arms('gated width=2x,4x lambda=0.03:0.7:5', 'gated lambda=1 seeds=3', 'baseline'),
       holdout: '0.0859106529209622',
-      'widths.gated': '2x,4x',
       normalize: 'none',
     });
     expect(config).toBeDefined();
     if (config) expect(parseSettings(settingsFromConfig(config), 7).config).toEqual(config);
   });
-  it('gives every setting its own flag and words of help', () => {
-    expect(new Set(SETTINGS.map((s) => s.flag)).size).toBe(SETTINGS.length);
-    expect(SETTINGS.every((s) => s.help.length > 10)).toBe(true);
+});
+
+describe('an arm in words', () => {
+  it('is an architecture and what differs from its defaults', () => {
+    expect(readArm('gated  width=2x lambda=0.1:0.8:4 seed=0,1')).toEqual({
+      arch: 'gated',
+      texts: { width: '2x', lambda: '0.1:0.8:4', seeds: '0,1' },
+    });
+    expect(writeArm(readArm('gated width=2x lambda=0.1:0.8:4 seed=0,1'))).toBe('gated seeds=0,1');
+    expect(writeArm({ arch: 'baseline', texts: { width: '100, 200' } })).toBe('baseline width=100,200');
+  });
+  it.each([
+    ['topk width=2x', /"topk" is not one of baseline, gated/],
+    ['', /at least one architecture/],
+    ['gated wide=2x', /"wide=2x" is not understood in an arm: gated takes width=…, lambda=…, seeds=…\./],
+    ['gated 2x', /"2x" is not understood/],
+    ['gated width=1 d-sae=2', /d-sae stands twice/],
+  ])('%s is refused', (text, message) => {
+    expect(() => readArm(text)).toThrow(message);
+  });
+});
+
+describe('the link', () => {
+  const through = (values: SettingValues) => settingsFromParams(new URLSearchParams(settingsToParams(values).toString()));
+  it('names only what differs, and gives it back', () => {
+    const values = { ...defaultForm(), steps: '100', ...arms('gated lambda=0.05:0.8:4') };
+    expect(settingsToParams(values).toString()).toBe('arm=gated+lambda%3D0.05%3A0.8%3A4&steps=100');
+    expect(through(values)).toEqual(values);
+    const twice = { ...defaultForm(), ...arms('gated', 'gated width=64 seeds=3', 'baseline') };
+    expect(through(twice)).toEqual(twice);
+    expect(through({ ...defaultForm(), arms: [] }).arms).toEqual([]);
+    expect(settingsToParams(defaultForm()).toString()).toBe('');
+    expect(settingsFromParams(new URLSearchParams('unknown=1&__proto__=2'))).toEqual(defaultForm());
+  });
+  // As the page wrote them before there were arms.
+  it.each<[string, Partial<SettingValues>]>([
+    ['arch=gated&gated-lambda=0.05%3A0.8%3A4&steps=100', { steps: '100', arms: [{ arch: 'gated', texts: { lambda: '0.05:0.8:4' } }] }],
+    [
+      'baseline-width=48&gated-width=32&baseline-lambda=0.1%2C+0.4&gated-lambda=0.2&seeds=1+2&batch=64&lr=2e-3&lr-warmup=0&lambda-warmup=0&holdout=0.1&normalize=none&x-dtype=f16&b-dec-init=zero&eval-every=1&beta1=0.9&lr-decay=0',
+      {
+        arms: [
+          { arch: 'baseline', texts: { width: '48', lambda: '0.1, 0.4' } },
+          { arch: 'gated', texts: { width: '32', lambda: '0.2' } },
+        ],
+        seeds: '1 2',
+        batch: '64',
+        lr: '2e-3',
+        lrWarmup: '0',
+        lambdaWarmup: '0',
+        holdout: '0.1',
+        normalize: 'none',
+        xDtype: 'f16',
+        bDecInit: 'zero',
+        evalEvery: '1',
+        beta1: '0.9',
+        lrDecay: '0',
+      },
+    ],
+    ['arch=baseline%2Cgated', {}],
+    ['hook=blocks.0.hook_mlp_out', {}],
+    ['arch=gated%2Cbaseline', {}],
+  ])('of earlier days still opens: %s', (text, change) => {
+    const form = settingsFromParams(new URLSearchParams(text));
+    expect(form).toEqual({ ...defaultForm(), ...change });
+    expect(parseSettings(form, 16).errors).toEqual({});
+  });
+  it('keeps what it does not understand in sight', () => {
+    for (const text of ['arch=topk', 'arm=topk', 'arm=gated+wide%3D3']) {
+      const { errors } = parseSettings(settingsFromParams(new URLSearchParams(text)), 16);
+      expect(errors['arms.0.arch']).toMatch(/is not one of baseline, gated/);
+    }
+    expect(parseSettings(settingsFromParams(new URLSearchParams('arch=')), 16).errors.arms).toMatch(/at least one arm/);
   });
 });

@@ -1,0 +1,80 @@
+/** Options of the command line to a sweep: its arms, and the settings that they share. */
+
+import {
+  type ArmForm,
+  armFields,
+  defaultForm,
+  parseSettings,
+  readArchitectures,
+  readArm,
+  type SweepConfig,
+  settings,
+} from '../lab/settings';
+import { architecture, architectureIds } from '../sae/architectures';
+import { messageOf } from '../util/errors';
+import { type Options, UsageError } from './args';
+import { optionOf } from './options';
+
+/** @throws UsageError naming the option and what is wrong with it. */
+export function sweepConfig(options: Options, d: number): SweepConfig {
+  const { arms, named } = armsOf(options);
+  const values = { ...defaultForm('cli'), arms };
+  for (const setting of settings()) {
+    const option = optionOf(setting);
+    const given = option === undefined ? undefined : options.text(option);
+    if (given !== undefined) values[setting.key] = given;
+  }
+  const { config, errors } = parseSettings(values, d);
+  if (config) return config;
+  const optionNamed = (key: string): string | undefined => {
+    const setting = settings().find((candidate) => candidate.key === key);
+    return setting ? `--${optionOf(setting) ?? setting.flag}` : undefined;
+  };
+  const lines = Object.entries(errors).map(([key, message]) => {
+    const option = named.get(key) ?? optionNamed(key);
+    return option ? `${option}: ${message}` : message;
+  });
+  throw new UsageError([...new Set(lines)].join('\n'));
+}
+
+/** The arms, and by the key of an error the option that its text came from. */
+function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string> } {
+  const named = new Map<string, string>();
+  const written = options.list('arm');
+  if (written.length > 0 && options.text('arch') !== undefined) throw new UsageError('give --arm or --arch, not both');
+  const arms = written.length > 0 ? written.map(armOf) : archesOf(options.text('arch')).map((arch): ArmForm => ({ arch, texts: {} }));
+  const filled = arms.map((arm, i): ArmForm => {
+    const texts: Record<string, string> = { ...arm.texts };
+    for (const { word, place } of armFields(arm.arch)) {
+      const key = `arms.${i}.${word}`;
+      if (texts[word] !== undefined) named.set(key, `--arm "${written[i]}": ${word}`);
+      else if (place === 'widths' || place === 'knob') {
+        const general = place === 'widths' ? 'd-sae' : architecture(arm.arch).knob.id;
+        const own = `${arm.arch}-${general}`;
+        const option = options.text(own) === undefined ? general : own;
+        const text = options.text(option);
+        named.set(key, `--${option}`);
+        if (text !== undefined) texts[word] = text;
+      }
+    }
+    return { arch: arm.arch, texts };
+  });
+  return { arms: filled, named };
+}
+
+function armOf(text: string): ArmForm {
+  try {
+    return readArm(text);
+  } catch (error) {
+    throw new UsageError(`--arm: ${messageOf(error)}`);
+  }
+}
+
+function archesOf(text: string | undefined): string[] {
+  if (text === undefined) return architectureIds();
+  try {
+    return readArchitectures(text);
+  } catch (error) {
+    throw new UsageError(`--arch: ${messageOf(error)}`);
+  }
+}

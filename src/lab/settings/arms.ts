@@ -1,0 +1,193 @@
+/**
+ * Arms of a sweep: an architecture with the widths, values of its knob, options and seeds that are tried of it. As texts, an arm is the architecture's name and
+ * words `name=value`: `gated width=2x lambda=0.1:0.8:4 seeds=0,1`, the same in links and on the command line. A word that is left out stands
+ * for its default: the architecture's, or for settings the shared value.
+ */
+import {
+  type ArchitectureId,
+  type ArchitectureOption,
+  architecture,
+  architectureIds,
+  architectures,
+  isArchitecture,
+  type OptionValues,
+} from '../../sae/architectures';
+import { type SharedSettings, settings } from './table';
+import type { Spec } from './types';
+import { parseValue, parts, type Value } from './values';
+
+/** What an arm comes to: a run for each width, value of the knob and seed. Settings of its own stand beside; the others are the sweep's. */
+export interface Arm extends Partial<SharedSettings> {
+  arch: ArchitectureId;
+  /** All of the architecture's options. */
+  options: OptionValues;
+  widths: number[];
+  /** Values of the architecture's knob, λ. */
+  knob: number[];
+}
+
+/** An arm as people type it. */
+export interface ArmForm {
+  arch: string;
+  /** By word; what is not there stands for its default. */
+  texts: Readonly<Record<string, string>>;
+}
+
+/** What may be said of an arm. */
+export interface ArmField {
+  /** In links and on the command line. */
+  word: string;
+  /** Other names under which it is read. */
+  also: readonly string[];
+  place: 'widths' | 'knob' | 'setting' | 'option';
+  /** Field of `Arm` or key of the option. */
+  key: string;
+  label: string;
+  spec: Spec;
+  /** Undefined: the shared setting of the same key. */
+  default: string | undefined;
+  help: string;
+}
+
+const MAX_WIDTH = 1 << 20;
+
+const optionSpec = (option: ArchitectureOption): Spec =>
+  option.kind === 'choice' ? { kind: 'choice', choices: option.choices } : { kind: 'number', min: option.min, max: option.max };
+
+/** Widths, knob, settings that an arm may have of its own, options. @throws Error when two of them have one name. */
+export function armFields(arch: string): ArmField[] {
+  const { knob, width, options } = architecture(arch);
+  const fields: ArmField[] = [
+    {
+      word: 'width',
+      also: ['d-sae'],
+      place: 'widths',
+      key: 'widths',
+      label: 'width',
+      spec: { kind: 'widths', min: 1, max: MAX_WIDTH },
+      default: width.default,
+      help: `Dictionary size, as a number or a multiple of d (2x); several separated by commas. Equal compute: ${equalCompute()}.`,
+    },
+    {
+      word: knob.id,
+      also: [],
+      place: 'knob',
+      key: 'knob',
+      label: knob.symbol,
+      spec: { kind: 'knob', symbol: knob.symbol, above: knob.above, max: knob.max },
+      default: knob.default,
+      help: `${knob.help} A list (0.1, 0.2) or a log range lo:hi:count (0.1:0.8:4). Scales differ between architectures.`,
+    },
+    ...settings()
+      .filter(({ scope }) => scope === 'arm')
+      .map(
+        (row): ArmField => ({
+          word: row.flag,
+          also: row.cli !== false && row.cli?.flag ? [row.cli.flag] : [],
+          place: 'setting',
+          key: row.key,
+          label: row.label,
+          spec: row,
+          default: undefined,
+          help: row.help,
+        }),
+      ),
+    ...options.map(
+      (option): ArmField => ({
+        word: option.key,
+        also: [],
+        place: 'option',
+        key: option.key,
+        label: option.label,
+        spec: optionSpec(option),
+        default: String(option.default),
+        help: option.help,
+      }),
+    ),
+  ];
+  const names = fields.flatMap(({ word, also }) => [word, ...also]);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`architecture ${arch}: two of its words are called ${twice}`);
+  return fields;
+}
+
+const equalCompute = (): string =>
+  architectures()
+    .map(({ title, width }) => `${title.toLowerCase()} ${width.equalCompute === 1 ? 'the width' : `${width.equalCompute} times the width`}`)
+    .join(', ');
+
+/** What a sweep has at first: every architecture once, as its table says. */
+export const defaultArms = (): ArmForm[] => architectureIds().map((arch) => ({ arch, texts: {} }));
+
+/** Title of each arm: the architecture's, numbered from the second one of it on. */
+export function armTitles(arms: readonly { arch: string }[]): string[] {
+  return arms.map(({ arch }, i) => {
+    const nth = arms.slice(0, i + 1).filter((other) => other.arch === arch).length;
+    const title = isArchitecture(arch) ? architecture(arch).title : arch;
+    return nth === 1 ? title : `${title} ${nth}`;
+  });
+}
+
+/** @throws Error saying which word is not understood. */
+export function readArm(text: string): ArmForm {
+  const [arch = '', ...words] = text.split(/\s+/).filter(Boolean);
+  if (!isArchitecture(arch)) throw new Error(unknownArchitecture(arch));
+  const fields = armFields(arch);
+  const texts: Record<string, string> = {};
+  for (const word of words) {
+    const at = word.indexOf('=');
+    const name = at < 0 ? word : word.slice(0, at);
+    const field = fields.find((candidate) => candidate.word === name || candidate.also.includes(name));
+    if (at < 0 || !field)
+      throw new Error(
+        `"${word}" is not understood in an arm: ${arch} takes ${fields.map((candidate) => `${candidate.word}=…`).join(', ')}.`,
+      );
+    if (texts[field.word] !== undefined) throw new Error(`${name} stands twice in "${text}".`);
+    texts[field.word] = word.slice(at + 1);
+  }
+  return { arch, texts };
+}
+
+/** The text that `readArm` takes; words that stand for their default are left out. */
+export function writeArm({ arch, texts }: ArmForm): string {
+  if (!isArchitecture(arch)) return arch;
+  const words = armFields(arch).flatMap((field) => {
+    const text = texts[field.word];
+    return text === undefined || text.trim() === field.default ? [] : [`${field.word}=${parts(text).join(',')}`];
+  });
+  return [arch, ...words].join(' ');
+}
+
+const unknownArchitecture = (name: string): string =>
+  name === '' ? 'Choose at least one architecture.' : `"${name}" is not one of ${architectureIds().join(', ')}.`;
+
+/** `gated,baseline`, in the order of the table. @throws Error naming what is unknown. */
+export function readArchitectures(text: string): ArchitectureId[] {
+  const ids = parts(text);
+  if (ids.length === 0) throw new Error(unknownArchitecture(''));
+  for (const id of ids) if (!isArchitecture(id)) throw new Error(unknownArchitecture(id));
+  return architectureIds().filter((id) => ids.includes(id));
+}
+
+/** @param fail hears of each word that is wrong. @returns the arm, of use where nothing failed. */
+export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: string, error: unknown) => void): Arm {
+  const arm: Arm = { arch, options: {}, widths: [], knob: [] };
+  if (!isArchitecture(arch)) {
+    fail('arch', new Error(unknownArchitecture(arch)));
+    return arm;
+  }
+  for (const field of armFields(arch)) {
+    const text = texts[field.word] ?? field.default;
+    if (text === undefined) continue;
+    let value: Value;
+    try {
+      value = parseValue(field.spec, text, d);
+    } catch (error) {
+      fail(field.word, error);
+      continue;
+    }
+    if (field.place === 'option') arm.options[field.key] = value as number | string;
+    else Object.assign(arm, { [field.key]: value });
+  }
+  return arm;
+}

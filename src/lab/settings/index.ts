@@ -1,0 +1,8 @@
+/** A sweep's settings: the table, and what form, link, command line and worker make of it. */
+export { scaleWords } from '../normalizations';
+export * from './arms';
+export * from './link';
+export * from './parse';
+export * from './table';
+export type { Row, Spec } from './types';
+export { parts } from './values';

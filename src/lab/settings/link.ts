@@ -1,0 +1,55 @@
+/** Settings in the link (URL hash): shared ones by their flags, arms as `arm=gated width=2x …`. */
+import { architectureIds, isArchitecture } from '../../sae/architectures';
+import { type ArmForm, defaultArms, readArm, writeArm } from './arms';
+import { defaultForm, type SettingValues } from './parse';
+import { settings } from './table';
+import { parts } from './values';
+
+const LONGEST = 200;
+
+/** The texts that differ from the defaults. */
+export function settingsToParams(values: SettingValues): URLSearchParams {
+  const params = new URLSearchParams();
+  const arms = values.arms.map(writeArm);
+  if (arms.join('\n') !== defaultArms().map(writeArm).join('\n'))
+    for (const arm of arms.length > 0 ? arms : ['']) params.append('arm', arm);
+  for (const row of settings()) {
+    const text = (values[row.key] ?? row.default).trim();
+    if (text !== row.default) params.set(row.flag, text);
+  }
+  return params;
+}
+
+/** Unknown parameters are ignored; values are not checked here but by `parseSettings`. */
+export function settingsFromParams(params: URLSearchParams): SettingValues {
+  const values = defaultForm();
+  for (const row of settings()) {
+    const text = params.get(row.flag);
+    if (text !== null) values[row.key] = text.slice(0, LONGEST);
+  }
+  return { ...values, arms: params.has('arm') ? params.getAll('arm').flatMap(understood) : earlierArms(params) };
+}
+
+/** What is not understood is kept as an architecture's name, which the form then refuses by it. */
+const understood = (text: string): ArmForm[] => {
+  try {
+    return text.trim() === '' ? [] : [readArm(text)];
+  } catch {
+    return [{ arch: text.slice(0, LONGEST), texts: {} }];
+  }
+};
+
+/** Before there were arms, a link had each architecture at most once: `arch=gated,baseline`, `gated-width=`, `gated-lambda=`. */
+function earlierArms(params: URLSearchParams): ArmForm[] {
+  const listed = parts(params.get('arch') ?? architectureIds().join());
+  const known = architectureIds().filter((id) => listed.includes(id));
+  return [...known, ...listed.filter((id) => !isArchitecture(id))].map((arch) => ({
+    arch,
+    texts: Object.fromEntries(
+      ['width', 'lambda'].flatMap((word) => {
+        const text = params.get(`${arch}-${word}`);
+        return text === null ? [] : [[word, text.slice(0, LONGEST)]];
+      }),
+    ),
+  }));
+}

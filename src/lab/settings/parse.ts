@@ -1,0 +1,106 @@
+/** A form, which is texts, to a sweep or to what is wrong with it; and back. */
+import { MAX_RUNS } from '../../sae/bounds';
+import { messageOf } from '../../util/errors';
+import { type Arm, type ArmForm, armFields, armTitles, defaultArms, parseArm } from './arms';
+import { type Setting, type SettingKey, type SharedSettings, setting, settings } from './table';
+import { parseValue, textOf, type Value } from './values';
+
+/** A sweep: shared settings, and arms whose products are its runs. */
+export interface SweepConfig extends SharedSettings {
+  arms: Arm[];
+}
+
+/** A sweep as people type it. */
+export type SettingValues = Record<SettingKey, string> & { arms: readonly ArmForm[] };
+
+/** Where a sweep is set up: the two have defaults of their own. */
+export type Face = 'page' | 'cli';
+
+export const defaultText = (row: Setting, face: Face): string => (face === 'cli' && row.cli ? row.cli.default : undefined) ?? row.default;
+
+export const defaultForm = (face: Face = 'page'): SettingValues => ({
+  ...(Object.fromEntries(settings().map((row) => [row.key, defaultText(row, face)])) as Record<SettingKey, string>),
+  arms: defaultArms(),
+});
+
+export interface ParsedSettings {
+  /** Present when there is no error. */
+  config?: SweepConfig;
+  /** By the setting's key, `arms` for all of them, or `armKey`. */
+  errors: Readonly<Record<string, string>>;
+  /** Runs the sweep would have. */
+  runs: number;
+}
+
+/** Key of what is wrong with a word of the i-th arm. */
+export const armKey = (i: number, word: string): string => `arms.${i}.${word}`;
+
+/** @param d width of the data, which `2x` multiplies. */
+export function parseSettings(values: Partial<SettingValues>, d: number): ParsedSettings {
+  const errors: Record<string, string> = {};
+  const fail = (key: string, error: unknown) => {
+    errors[key] = messageOf(error);
+  };
+  const shared = settings().flatMap((row): [string, Value][] => {
+    try {
+      return [[row.key, parseValue(row, values[row.key] ?? row.default, d)]];
+    } catch (error) {
+      fail(row.key, error);
+      return row.kind === 'ints' ? [[row.key, []]] : [];
+    }
+  });
+  const arms = (values.arms ?? defaultArms()).map((arm, i) => parseArm(arm, d, (word, error) => fail(armKey(i, word), error)));
+  const config = { ...(Object.fromEntries(shared) as unknown as SharedSettings), arms };
+  const runs = countRuns(config);
+  if (arms.length === 0) fail('arms', 'Add at least one arm.');
+  if (runs > MAX_RUNS) fail('arms', `${runs} runs are more than the ${MAX_RUNS} one sweep may have.`);
+  return Object.keys(errors).length > 0 ? { errors, runs } : { config, errors, runs };
+}
+
+/** Runs of a sweep: for each arm, widths × values of the knob × seeds. */
+export const countRuns = (config: SweepConfig): number =>
+  config.arms.reduce((sum, arm) => sum + arm.widths.length * arm.knob.length * (arm.seeds ?? config.seeds).length, 0);
+
+/** A sweep as texts that parse back to exactly it. */
+export function settingsFromConfig(config: SweepConfig): SettingValues {
+  const text = (value: Value | undefined) => (value === undefined ? '' : textOf(value));
+  return {
+    ...(Object.fromEntries(settings().map(({ key }) => [key, text(config[key])])) as Record<SettingKey, string>),
+    arms: config.arms.map((arm) => ({
+      arch: arm.arch,
+      texts: Object.fromEntries(
+        armFields(arm.arch).flatMap((field) => {
+          const value =
+            field.place === 'option' ? arm.options[field.key] : (arm as unknown as Record<string, Value | undefined>)[field.key];
+          return value === undefined ? [] : [[field.word, textOf(value)]];
+        }),
+      ),
+    })),
+  };
+}
+
+/** The defaults as a sweep. @param change texts in their place. */
+export function defaultConfig(d: number, change: Partial<SettingValues> = {}): SweepConfig {
+  const { config, errors } = parseSettings({ ...defaultForm(), ...change }, d);
+  if (!config) throw new Error(Object.values(errors).join(' '));
+  return config;
+}
+
+/** What is wrong with a form, in sentences that name the setting. */
+export function sentences(errors: ParsedSettings['errors'], arms: readonly { arch: string }[]): string[] {
+  const titles = armTitles(arms);
+  return Object.entries(errors).map(([key, message]) => {
+    const [, i, word] = /^arms\.(\d+)\.(.*)$/.exec(key) ?? [];
+    if (i !== undefined) return `${titles[Number(i)]} ${word}: ${message}`;
+    return key === 'arms' ? message : `${setting(key).label}: ${message}`;
+  });
+}
+
+/** What is wrong with a sweep that comes from outside, by the rules of the form; empty when nothing is. */
+export function problems(config: SweepConfig): string[] {
+  try {
+    return sentences(parseSettings(settingsFromConfig(config), 1).errors, config.arms);
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The one table of a sweep's settings. A row is all that a setting is told in: `SweepConfig` has its field, form, link, validation, command line, usage,
+ * docs/cli.md and exported configurations follow. What belongs to an arm alone (widths, knob, options) comes from the architecture table: `arms.ts`.
+ */
+import { MAX_BATCH } from '../../sae/bounds';
+import { NORMALIZATIONS, NORMALIZE_IDS } from '../normalizations';
+import type { Row, ValueOf } from './types';
+
+const TABLE = {
+  seeds: {
+    label: 'Seeds',
+    flag: 'seeds',
+    kind: 'ints',
+    scope: 'arm',
+    level: 'simple',
+    default: '1',
+    cli: { flag: 'seed', default: '0' },
+    min: 0,
+    max: 2 ** 31 - 1,
+    help: 'One run per seed. The seed fixes initial weights; data order and held-out split are shared and follow the first one.',
+  },
+  steps: {
+    label: 'Steps',
+    flag: 'steps',
+    kind: 'int',
+    scope: 'sweep',
+    level: 'simple',
+    default: '2500',
+    cli: { default: '10000' },
+    min: 1,
+    max: 10_000_000,
+    help: 'Optimiser steps per run; rows seen = steps × batch.',
+  },
+  batch: {
+    label: 'Batch',
+    flag: 'batch',
+    kind: 'int',
+    scope: 'experiment',
+    level: 'simple',
+    default: '1024',
+    cli: { default: '4096' },
+    min: 1,
+    max: MAX_BATCH,
+    help: 'Activation rows per step, shared by all runs.',
+  },
+  lr: {
+    label: 'lr',
+    flag: 'lr',
+    kind: 'number',
+    scope: 'sweep',
+    level: 'simple',
+    default: '1e-3',
+    cli: { default: '3e-4' },
+    min: 1e-8,
+    max: 10,
+    help: 'Learning rate of Adam after warm-up.',
+  },
+  lrWarmup: {
+    label: 'lr warm-up',
+    flag: 'lr-warmup',
+    kind: 'int',
+    scope: 'sweep',
+    level: 'all',
+    default: '100',
+    cli: { default: '0' },
+    min: 0,
+    max: 10_000_000,
+    unit: 'steps',
+    help: 'lr rises linearly from 0 over these N steps: lr(t) = lr·min(t/N, 1), t from 0.',
+  },
+  lrDecay: {
+    label: 'lr decay',
+    flag: 'lr-decay',
+    kind: 'number',
+    scope: 'sweep',
+    level: 'all',
+    default: '0.2',
+    cli: { default: '0' },
+    min: 0,
+    max: 1,
+    unit: 'of steps',
+    help: 'Fraction of the steps at the end over which lr falls linearly to 0.',
+  },
+  lambdaWarmup: {
+    label: 'λ warm-up',
+    flag: 'lambda-warmup',
+    kind: 'int',
+    scope: 'sweep',
+    level: 'all',
+    default: '250',
+    cli: { default: '0' },
+    min: 0,
+    max: 10_000_000,
+    unit: 'steps',
+    help: 'λ rises linearly from 0 over these N steps, λ(t) = λ·min(t/N, 1); keeps latents from dying early.',
+  },
+  beta1: {
+    label: 'Adam β1',
+    flag: 'beta1',
+    kind: 'number',
+    scope: 'sweep',
+    level: 'all',
+    default: '0',
+    min: 0,
+    max: 0.9999,
+    help: 'The paper trains with β1 = 0, β2 = 0.999.',
+  },
+  normalize: {
+    label: 'Normalise rows',
+    flag: 'normalize',
+    kind: 'choice',
+    scope: 'experiment',
+    level: 'all',
+    default: 'mean-square',
+    cli: { default: 'none' },
+    choices: NORMALIZE_IDS,
+    meanings: NORMALIZATIONS,
+    help: 'One factor for all rows in training. λ, lr and losses are of the multiplied rows; saved SAEs and every metric are of rows as in the file.',
+  },
+  xDtype: {
+    label: 'Rows in the encoder',
+    flag: 'x-dtype',
+    kind: 'choice',
+    scope: 'experiment',
+    level: 'all',
+    default: 'f32',
+    choices: ['f32', 'f16'],
+    help: 'f16 rounds each batch to 11 bits, which halves what the encoder reads of it; every sum and all weights stay f32.',
+  },
+  bDecInit: {
+    label: 'b_dec starts at',
+    flag: 'b-dec-init',
+    kind: 'choice',
+    scope: 'experiment',
+    level: 'all',
+    default: 'mean',
+    choices: ['mean', 'zero'],
+    help: 'Decoder bias at step 0: the mean of the training rows, or zero.',
+  },
+  holdout: {
+    label: 'Held out',
+    flag: 'holdout',
+    kind: 'number',
+    scope: 'experiment',
+    level: 'all',
+    default: '0.05',
+    cli: { default: '0.02' },
+    min: 0,
+    max: 0.5,
+    unit: 'of rows',
+    help: 'Fraction of the rows kept from training; every metric is measured there.',
+  },
+  evalEvery: {
+    label: 'Evaluate every',
+    flag: 'eval-every',
+    kind: 'number',
+    scope: 'sweep',
+    level: 'all',
+    default: '2',
+    cli: false,
+    min: 0.1,
+    max: 3600,
+    unit: 's',
+    help: 'Seconds between evaluations on held-out data.',
+  },
+} as const satisfies Record<string, Row>;
+
+type Table = typeof TABLE;
+export type SettingKey = keyof Table;
+
+/** The settings that all arms share, or take where they have no value of their own. */
+export type SharedSettings = { -readonly [K in SettingKey]: ValueOf<Table[K]> };
+
+export type Setting = Row & { key: SettingKey };
+
+const ROWS: Setting[] = Object.entries<Row>(TABLE).map(([key, row]) => ({ ...row, key: key as SettingKey }));
+
+/** All, in the order in which people see them. */
+export const settings = (): readonly Setting[] => ROWS;
+
+/**
+ * Adds a setting at run time (tests do; the lab's own stand in the table above, which also types them).
+ * @throws Error when its key or flag is taken.
+ */
+export function registerSetting(key: string, row: Row): void {
+  const taken = ROWS.find((other) => other.key === key || other.flag === row.flag);
+  if (taken) throw new Error(`setting ${key} (${row.flag}): ${taken.key} is called ${taken.flag}`);
+  ROWS.push({ ...row, key: key as SettingKey });
+}
+
+/** @throws Error when there is none of this key. */
+export function setting(key: string): Setting {
+  const found = ROWS.find((row) => row.key === key);
+  if (!found) throw new Error(`there is no setting "${key}"`);
+  return found;
+}

@@ -1,0 +1,35 @@
+/** What a setting is: a row of the table that form, validation, link, command line, its usage, docs/cli.md and exported configurations are read from. */
+
+/** How a text is read, and what may stand there. */
+export type Spec =
+  | { kind: 'int' | 'number'; min: number; max: number }
+  /** Whole numbers separated by commas or blanks. */
+  | { kind: 'ints'; min: number; max: number }
+  /** Whole numbers, or multiples of the data's d: `2x`. */
+  | { kind: 'widths'; min: number; max: number }
+  /** Numbers above a bound, or log ranges `lo:hi:count`. */
+  | { kind: 'knob'; symbol: string; above: number; max: number }
+  /** `meanings`: what each choice does, as what then holds and a sentence. */
+  | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> };
+
+export type Row = Extract<Spec, { kind: 'int' | 'number' | 'ints' | 'choice' }> & {
+  label: string;
+  /** Name in the link (`steps=`), in an arm (`seeds=0,1`) and, unless `cli` says otherwise, on the command line (`--steps`). */
+  flag: string;
+  /**
+   * Who may differ in it. `experiment`: nobody, for it is of the data and batches that all runs in training share. `sweep`: sweeps, not their arms.
+   * `arm`: an arm may have a value of its own; those that have none take the sweep's.
+   */
+  scope: 'experiment' | 'sweep' | 'arm';
+  /** Simple settings are always shown; the others under "All fields". */
+  level: 'simple' | 'all';
+  /** As text, in the form. */
+  default: string;
+  /** The command line's own name and default, where they differ; false where it has no such option. */
+  cli?: false | { flag?: string; default?: string };
+  unit?: string;
+  help: string;
+};
+
+/** What the text of a row comes to. */
+export type ValueOf<R> = R extends { kind: 'choice'; choices: readonly (infer C)[] } ? C : R extends { kind: 'ints' } ? number[] : number;

@@ -1,0 +1,138 @@
+import { useId } from 'react';
+import { type ArmField, type ArmForm, armFields, armKey, armTitles, type ParsedSettings, type SettingKey } from '../../lab/settings';
+import { architecture, architectures, isArchitecture } from '../../sae/architectures';
+import { useDisclosure } from '../hooks';
+import { Swatch } from '../Swatch';
+import { setArms, useLab } from '../store';
+import { Field } from './Field';
+
+/** The arms of the sweep, a card each: architecture, widths, values of its knob, and in a drawer what else it may have of its own. */
+export function ArmList({ errors }: { errors: ParsedSettings['errors'] }) {
+  const arms = useLab((s) => s.form.arms);
+  const titles = armTitles(arms);
+  return (
+    <div className="arms">
+      <ul aria-label="Arms">
+        {arms.map((arm, i) => (
+          // Arms have no identity but their place.
+          // biome-ignore lint/suspicious/noArrayIndexKey: see above
+          <Arm key={i} arm={arm} i={i} title={titles[i] as string} errors={errors} />
+        ))}
+      </ul>
+      <button type="button" className="link" onClick={() => setArms((list) => [...list, another(list)])}>
+        Add an arm
+      </button>
+      {errors.arms && <p className="problem">{errors.arms}</p>}
+    </div>
+  );
+}
+
+/** The next architecture that has no arm, else the last arm once more. */
+const another = (arms: readonly ArmForm[]): ArmForm => {
+  const missing = architectures().find(({ id }) => arms.every(({ arch }) => arch !== id));
+  return missing ? { arch: missing.id, texts: {} } : { ...(arms[arms.length - 1] as ArmForm) };
+};
+
+function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string; errors: ParsedSettings['errors'] }) {
+  const known = isArchitecture(arm.arch);
+  const fields = known ? armFields(arm.arch) : [];
+  const [front, drawer] = [fields.filter(isFront), fields.filter((field) => !isFront(field))];
+  const hidden = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
+  const more = useDisclosure(hidden);
+  const summaryId = useId();
+  const own = drawer.flatMap(({ word, default: standard }) => {
+    const text = arm.texts[word];
+    return text === undefined || text === standard ? [] : [`${word} ${text}`];
+  });
+  const set = (word: string, text: string | undefined) =>
+    setArms((list) => list.map((other, j) => (j === i ? { ...other, texts: withWord(other.texts, word, text) } : other)));
+  const error = errors[armKey(i, 'arch')];
+  return (
+    <li className="arm">
+      <div className="arm-head">
+        {known && <Swatch arch={arm.arch} />}
+        <select
+          aria-label={`Architecture of arm ${i + 1}`}
+          title={known ? architecture(arm.arch).knob.help : undefined}
+          value={arm.arch}
+          onChange={(e) => setArms((list) => list.map((other, j) => (j === i ? { arch: e.target.value, texts: {} } : other)))}
+        >
+          {!known && <option value={arm.arch}>{arm.arch}</option>}
+          {architectures().map(({ id, title: name }) => (
+            <option key={id} value={id}>
+              {name}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          className="link quiet"
+          aria-label={`Remove arm ${i + 1}, ${title}`}
+          title="Remove this arm"
+          onClick={() => setArms((list) => list.filter((_, j) => j !== i))}
+        >
+          ×
+        </button>
+      </div>
+      {error && <p className="problem">{error}</p>}
+      <div className="fields">
+        {front.map((field) => (
+          <ArmInput key={field.word} field={field} title={title} arm={arm} error={errors[armKey(i, field.word)]} onChange={set} />
+        ))}
+      </div>
+      {drawer.length > 0 && (
+        <details {...more} className="arm-more">
+          <summary id={summaryId}>
+            <span className="visually-hidden">{title}: </span>
+            {drawer.some(({ place }) => place === 'option') ? 'Options and seeds' : 'Seeds of its own'}
+            {own.length > 0 && <span className="muted">: {own.join(', ')}</span>}
+          </summary>
+          <div className="fields">
+            {drawer.map((field) => (
+              <ArmInput key={field.word} field={field} title={title} arm={arm} error={errors[armKey(i, field.word)]} onChange={set} />
+            ))}
+          </div>
+        </details>
+      )}
+    </li>
+  );
+}
+
+const isFront = ({ place }: ArmField) => place === 'widths' || place === 'knob';
+
+/** An empty text of a setting means the shared value; any other empty text is a mistake to be shown. */
+function withWord(texts: ArmForm['texts'], word: string, text: string | undefined): ArmForm['texts'] {
+  const { [word]: _, ...rest } = texts;
+  return text === undefined ? rest : { ...rest, [word]: text };
+}
+
+interface ArmInputProps {
+  field: ArmField;
+  title: string;
+  arm: ArmForm;
+  error?: string;
+  onChange: (word: string, text: string | undefined) => void;
+}
+
+function ArmInput({ field, title, arm, error, onChange }: ArmInputProps) {
+  const isSetting = field.place === 'setting';
+  const shared = useLab((s) => (isSetting ? s.form[field.key as SettingKey] : undefined));
+  // Choices have no empty text to stand for the shared one.
+  const value = arm.texts[field.word] ?? field.default ?? (field.spec.kind === 'choice' ? (shared ?? '') : '');
+  return (
+    <Field
+      label={
+        <>
+          <span className="visually-hidden">{title} </span>
+          {field.label}
+        </>
+      }
+      spec={field.spec}
+      value={value}
+      placeholder={isSetting ? shared : undefined}
+      help={field.help}
+      error={error}
+      onChange={(text) => onChange(field.word, isSetting && text.trim() === '' ? undefined : text)}
+    />
+  );
+}
