@@ -160,7 +160,7 @@ export function usage(name: string, command: CommandUsage): string {
     const words = said.join(' ').split(' ');
     return head.length < column ? wrapped(words, head.padEnd(column), indent) : `${head}\n${wrapped(words, indent, indent)}`;
   });
-  return `npm run lab -- ${name}${words ? ` ${words}` : ''} [options]\n\n${summary}\n\n${lines.join('\n')}\n`;
+  return `npm run lab -- ${name}${words ? ` ${words}` : ''} [options]\n\n${wrapped(summary.split(' '), '', '')}\n\n${lines.join('\n')}\n`;
 }
 
 /** The options of a command as a Markdown table, for docs/cli.md. */

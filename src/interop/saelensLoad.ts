@@ -109,7 +109,7 @@ function inferArchitecture(file: SafetensorsFile): ArchitectureId {
   const [one] = found.sort((a, b) => b.vectors.length - a.vectors.length);
   if (one) return one.id;
   const vectors = architectures().map(({ saelens, vectors }) => `${vectors.map(({ name }) => name).join(', ')} (${saelens})`);
-  throw new DataError(path, `holds neither ${[...vectors].reverse().join(' nor ')}. Add its cfg.json.`);
+  throw new DataError(path, `holds neither ${vectors.join(' nor ')}. Add its cfg.json.`);
 }
 
 /** @throws DataError naming the tensors that the architecture has no place for: dropping them would make it another SAE. */

@@ -171,7 +171,8 @@ export function readArchitectures(text: string): ArchitectureId[] {
 
 /** @param fail hears of each word that is wrong. @returns the arm, of use where nothing failed. */
 export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: string, error: unknown) => void): Arm {
-  const arm: Arm = { arch, options: {}, widths: [], knob: [] };
+  const options: Record<string, number | string> = {};
+  const arm: Arm = { arch, options, widths: [], knob: [] };
   if (!isArchitecture(arch)) {
     fail('arch', new Error(unknownArchitecture(arch)));
     return arm;
@@ -186,7 +187,7 @@ export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: strin
       fail(field.word, error);
       continue;
     }
-    if (field.place === 'option') arm.options[field.key] = value as number | string;
+    if (field.place === 'option') options[field.key] = value as number | string;
     else Object.assign(arm, { [field.key]: value });
   }
   return arm;

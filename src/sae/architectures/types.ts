@@ -6,9 +6,6 @@
 /** An `id` of the table (`isArchitecture`). */
 export type ArchitectureId = string;
 
-/** Values of an architecture's options, by their keys. */
-export type OptionValues = Record<string, number | string>;
-
 /** The setting that trades L0 against quality: what a sweep varies. */
 export interface Knob {
   /** How it is called on the command line and in files. */
@@ -62,7 +59,7 @@ export interface TwinActivation {
 
 /**
  * An architecture's formulas in float64, from the paper and not from the kernel. `v` holds the latent's vectors in their order, `o` the values of the
- * options as the kernels see them (`optionNumbers`).
+ * options as the kernels see them (`optionValues`).
  */
 export interface Twin {
   activate(u: number, v: readonly number[], o: readonly number[]): TwinActivation;
