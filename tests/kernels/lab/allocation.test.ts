@@ -12,6 +12,7 @@ const D = 13;
 const STEPS = 6;
 const spec = (arch: RunSpec['arch'], width: number): RunSpec => ({
   arch,
+  options: {},
   width,
   seed: 1,
   beta1: 0,
