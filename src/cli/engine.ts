@@ -153,6 +153,6 @@ export async function modelFiles(folder: string): Promise<ByteSource[]> {
   const files = await listFiles([folder]);
   const name = ({ path }: ByteSource) => baseName(path);
   const weights = files.filter((file) => /^(model|pytorch_model).*\.safetensors(\.index\.json)?$/.test(name(file)));
-  const rest = files.filter((file) => /^(config|tokenizer|tokenizer_config)\.json$/.test(name(file)));
-  return [...rest, ...(weights.length > 0 ? weights : files.filter((file) => name(file).endsWith('.safetensors')))];
+  const rest = files.filter((file) => /^((adapter_)?config|tokenizer|tokenizer_config)\.json$|^adapter_model\./.test(name(file)));
+  return [...rest, ...(weights.length > 0 ? weights : files.filter((file) => /^(?!adapter_model).*\.safetensors$/.test(name(file))))];
 }

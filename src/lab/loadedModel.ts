@@ -1,12 +1,16 @@
 /** A language model from its files: weights on the GPU, its configuration and, where there is one, its tokenizer. */
 import { fingerprintOf } from '../data/bytes/fingerprint';
-import type { ModelFiles } from '../data/dropped/modelFolder';
+import { DataError } from '../data/bytes/types';
+import { type AdapterFiles, type ModelFiles, modelSources } from '../data/dropped/modelFolder';
 import { TensorSet } from '../data/formats/safetensors/tensorSet';
 import type { Gpu } from '../gpu/device';
+import { type Adapter, withAdapter } from '../lm/adapter';
+import type { TensorReader } from '../lm/checkpoint';
 import type { LmConfig } from '../lm/config';
 import { parseConfig } from '../lm/families';
 import { LanguageModel } from '../lm/model';
 import { loadTokeniser, type Tokeniser } from '../lm/tokenise';
+import { checkWeights } from '../lm/weights';
 import { idOf } from './origin';
 
 export interface LoadedModel {
@@ -16,6 +20,54 @@ export interface LoadedModel {
   config: LmConfig;
   model: LanguageModel;
   tokeniser?: Tokeniser;
+  /** What the files say and nothing here reads, what was contradicted and what was done about it, a sentence each. */
+  notes: readonly string[];
+}
+
+/** A model's files as far as they can be understood without reading weights. */
+interface OpenedModel {
+  label: string;
+  config: LmConfig;
+  tensors: TensorReader;
+  tokeniser?: Tokeniser;
+  notes: string[];
+}
+
+/** @throws DataError naming the file and what about it cannot be used. */
+async function openModel(files: ModelFiles): Promise<OpenedModel> {
+  const { folder, weights, adapter, missing } = files;
+  const notes: string[] = [];
+  const note = (sentence: string): void => void notes.push(sentence);
+  const root = folder ? `${folder}/` : '';
+  const config = parseConfig(files.config, `${root}config.json`, note);
+  if (missing)
+    throw new DataError(`${root}model.safetensors.index.json`, `names ${missing.join(', ')}, which is not there. Drop the whole folder.`);
+  const base = await TensorSet.open(weights);
+  const merged = adapter && withAdapter(base, await openAdapter(adapter), config);
+  notes.push(...(merged?.notes ?? []));
+  const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
+  const label = folder.split('/').at(-1) || config.label;
+  return { label, config, tensors: merged?.tensors ?? base, notes, ...(tokeniser ? { tokeniser } : {}) };
+}
+
+async function openAdapter({ folder, config, weights }: AdapterFiles): Promise<Adapter> {
+  if (weights === undefined)
+    throw new DataError(
+      `${folder}adapter_config.json`,
+      'is of an adapter without its adapter_model.safetensors. Add it, or take the adapter out of the folder.',
+    );
+  if (config === undefined)
+    throw new DataError(
+      weights.path,
+      'is an adapter without its adapter_config.json, which says how it is scaled. Add it, or take the adapter out of the folder.',
+    );
+  return { config, path: `${folder}adapter_config.json`, tensors: await TensorSet.open([weights]) };
+}
+
+/** A model as its files describe it, for `inspect`: reads config.json and the names and shapes of tensors. @throws DataError as `loadLanguageModel`. */
+export async function describeModel(files: ModelFiles): Promise<{ label: string; config: LmConfig; notes: readonly string[] }> {
+  const { label, config, tensors, notes } = await openModel(files);
+  return { label, config, notes: [...notes, ...checkWeights(config, tensors)] };
 }
 
 /**
@@ -23,12 +75,9 @@ export interface LoadedModel {
  * @throws Error naming the file and what about it cannot be used.
  */
 export async function loadLanguageModel(gpu: Gpu, files: ModelFiles, batchTokens: number, flopsPerMs: number): Promise<LoadedModel> {
-  const config = parseConfig(files.config, files.folder ? `${files.folder}/config.json` : 'config.json');
-  const tensors = await TensorSet.open(files.weights);
-  const maxTokens = Math.max(batchTokens, config.context);
-  const model = await LanguageModel.load(gpu, config, tensors, { maxTokens, flopsPerMs });
-  const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
-  const label = files.folder.split('/').at(-1) || config.label;
-  const id = await idOf([files.config, await fingerprintOf(files.weights)]);
-  return { label, id, config, model, ...(tokeniser ? { tokeniser } : {}) };
+  const { tensors, notes, ...opened } = await openModel(files);
+  const maxTokens = Math.max(batchTokens, opened.config.context);
+  const model = await LanguageModel.load(gpu, opened.config, tensors, { maxTokens, flopsPerMs });
+  const id = await idOf([files.config, ...(files.adapter ? [files.adapter.config] : []), await fingerprintOf(modelSources(files))]);
+  return { ...opened, id, model, notes: [...notes, ...model.notes] };
 }

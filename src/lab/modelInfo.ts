@@ -25,7 +25,13 @@ export interface ModelFit {
   text: 'none' | 'unusable' | 'there';
 }
 
-export function modelInfo(label: string, config: LmConfig, model: LanguageModel, { hook, d, text }: ModelFit): ModelInfo {
+export function modelInfo(
+  label: string,
+  config: LmConfig,
+  model: LanguageModel,
+  notes: readonly string[],
+  { hook, d, text }: ModelFit,
+): ModelInfo {
   const info: ModelInfo = {
     label,
     family: config.label,
@@ -36,6 +42,7 @@ export function modelInfo(label: string, config: LmConfig, model: LanguageModel,
     parameters: model.parameters,
     hooks: model.hooks.map(({ name, width }) => ({ name, width })),
   };
+  if (notes.length > 0) info.notes = notes;
   if (hook !== undefined) info.hook = hook;
   if (hook === undefined && d !== undefined) {
     const widths = [...new Set(model.hooks.map(({ width }) => width))].join(', ');

@@ -57,6 +57,8 @@ export interface ModelInfo {
   hooks: { name: string; width: number }[];
   /** The hook in use; undefined while none fits the shards. */
   hook?: string;
+  /** What the model's files say and nothing reads, or contradict, and what was done about it: a sentence each. */
+  notes?: readonly string[];
   /** Why loss recovered cannot be measured yet, when it cannot. */
   problem?: string;
 }

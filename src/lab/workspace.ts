@@ -5,6 +5,7 @@
 
 import { type ByteSource, DataError } from '../data/bytes/types';
 import { type Inspection, type InspectOptions, inspectFiles } from '../data/dropped/classify';
+import { modelSources } from '../data/dropped/modelFolder';
 import { CachedSource } from '../data/rows/cachedSource';
 import type { FilterRequest } from '../data/rows/filter';
 import { RowsInUse } from '../data/rows/filterShards';
@@ -79,6 +80,11 @@ export class Workspace {
 
   get modelLabel(): string | undefined {
     return this.loaded?.label;
+  }
+
+  /** What the model's files say and nothing reads, or contradict: a sentence each. */
+  get modelNotes(): readonly string[] {
+    return this.loaded?.notes ?? [];
   }
 
   /** All files given so far. */
@@ -244,7 +250,7 @@ export class Workspace {
     const harvest = new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook);
     const source = await this.rows.computedRows(new CachedSource(harvest, this.setting('cacheBytes')));
     const { label, file } = this.text as LoadedText;
-    const files = await this.rows.fingerprint([...(this.inspection.model?.weights ?? []), file]);
+    const files = await this.rows.fingerprint([...(this.inspection.model ? modelSources(this.inspection.model) : []), file]);
     const split: Split = {
       train: [{ source: 0, start: 0, rows: source.facts.rows }],
       heldOut: [],
@@ -347,7 +353,12 @@ export class Workspace {
   private async loadModel(): Promise<void> {
     const files = this.inspection.model;
     const key = files
-      ? JSON.stringify([files.weights.map(({ path, size }) => [path, size]), files.config, files.tokenizer !== undefined])
+      ? JSON.stringify([
+          modelSources(files).map(({ path, size }) => [path, size]),
+          files.config,
+          files.adapter?.config,
+          files.tokenizer !== undefined,
+        ])
       : '';
     if (key === this.loadedKey) return;
     this.loaded?.model.destroy();
@@ -413,8 +424,8 @@ export class Workspace {
     if (!this.loaded) return unusableModel(files.folder, this.modelProblem ?? 'not loaded');
     const unread = texts.length > 0 ? 'unusable' : 'none';
     const text = this.text || this.shardsHaveSequences() ? 'there' : unread;
-    const { label, config, model } = this.loaded;
-    return modelInfo(label, config, model, { hook: this.hook, d: shards[0]?.facts.d, text });
+    const { label, config, model, notes } = this.loaded;
+    return modelInfo(label, config, model, notes, { hook: this.hook, d: shards[0]?.facts.d, text });
   }
 
   private shardsHaveSequences(): boolean {

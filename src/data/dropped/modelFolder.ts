@@ -16,7 +16,26 @@ export interface ModelFiles {
   /** tokenizer.json and tokenizer_config.json, parsed. */
   tokenizer?: unknown;
   tokenizerConfig?: unknown;
+  /** Files that model.safetensors.index.json names and that are not there. */
+  missing?: string[];
+  /** A PEFT adapter beside the weights, or what there is of one. */
+  adapter?: AdapterFiles;
 }
+
+export interface AdapterFiles {
+  /** Its folder's name and a slash, for messages. */
+  folder: string;
+  /** adapter_config.json, parsed. */
+  config?: unknown;
+  /** adapter_model.safetensors. */
+  weights?: ByteSource;
+}
+
+/** All files that a model's numbers come from. */
+export const modelSources = ({ weights, adapter }: ModelFiles): ByteSource[] => [
+  ...weights,
+  ...(adapter?.weights ? [adapter.weights] : []),
+];
 
 export const isModelConfig = (value: unknown): boolean =>
   isFields(value) && (typeof value.model_type === 'string' || (Array.isArray(value.architectures) && !('tokenizer_class' in value)));
@@ -24,6 +43,7 @@ export const isTokenizer = (value: unknown): boolean =>
   isFields(value) && isFields(value.model) && ('added_tokens' in value || 'pre_tokenizer' in value);
 export const isTokenizerConfig = (value: unknown): boolean =>
   isFields(value) && ('tokenizer_class' in value || 'model_max_length' in value);
+export const isAdapterConfig = (value: unknown): boolean => isFields(value) && typeof value.peft_type === 'string';
 
 /**
  * Takes the model's files out of the entries: the first folder that has a config.json of a model with weights beside it,
@@ -36,7 +56,7 @@ export function modelOf(entries: Entry[]): { model?: ModelFiles; rest: Entry[] }
   for (const config of configs) {
     taken.add(config);
     const beside = entries.filter((e) => e.folder === config.folder);
-    const weights = beside.filter((e) => isWeightsFile(e, indexedFiles(beside)));
+    const weights = beside.filter((e) => !isAdapterFile(e) && isWeightsFile(e, indexedFiles(beside)));
     if (model) {
       refuse(config, 'config', `another model (${model.folder || 'dropped files'}) is in use already. Drop one model at a time.`);
     } else if (weights.length === 0) {
@@ -50,10 +70,49 @@ export function modelOf(entries: Entry[]): { model?: ModelFiles; rest: Entry[] }
       for (const entry of weights) accept(entry, 'model');
       for (const entry of weights) taken.add(entry);
       model = { folder: config.folder, config: jsonOf(config), weights: weights.map((e) => e.source) };
+      const names = new Set<unknown>(weights.map((e) => baseName(e.source.path)));
+      const missing = [...indexedFiles(beside)].filter((name): name is string => typeof name === 'string' && !names.has(name));
+      if (missing.length > 0) model.missing = missing;
     }
   }
+  takeAdapters(entries, taken, model);
   takeTokenizers(entries, taken, model);
   return { ...(model && { model }), rest: entries.filter((e) => !taken.has(e)) };
+}
+
+/** adapter_config.json, or adapter_model by its tensors or its name; its PyTorch form by its name alone, for it is not read. */
+function isAdapterFile({ found, source: { path } }: Entry): boolean {
+  if (found.kind === 'json') return isAdapterConfig(found.value);
+  if (/^adapter_model\.(safetensors|bin)$/.test(baseName(path))) return true;
+  return (
+    found.kind === 'container' && [...found.container.arrays.keys()].some((name) => /\.lora_(A|B|embedding_A|embedding_B)\b/.test(name))
+  );
+}
+
+/** The adapter in the model's own folder belongs to it; one anywhere else is refused aloud, because nothing would apply it. */
+function takeAdapters(entries: Entry[], taken: Set<Entry>, model: ModelFiles | undefined): void {
+  for (const entry of entries.filter((e) => !taken.has(e) && isAdapterFile(e))) {
+    taken.add(entry);
+    const { found, source, folder } = entry;
+    if (!model || folder !== model.folder) {
+      const what = model ? 'lies apart from the model in use, which is used without it' : 'is no model without the weights it adapts';
+      refuse(
+        entry,
+        'adapter',
+        `an adapter that ${what}. Put adapter_config.json and adapter_model.safetensors into the model’s own folder.`,
+      );
+      continue;
+    }
+    model.adapter ??= { folder: folder === '' ? '' : `${folder}/` };
+    if (found.kind === 'container' && model.adapter.weights) {
+      refuse(entry, 'adapter', `another adapter (${model.adapter.weights.path}) lies beside it. Keep the one to be used.`);
+      continue;
+    }
+    accept(entry, 'adapter');
+    if (found.kind === 'json') model.adapter.config = found.value;
+    else if (found.kind === 'container') model.adapter.weights = source;
+    else refuse(entry, 'adapter', 'an adapter as PyTorch file, which is not read. Save it as adapter_model.safetensors.');
+  }
 }
 
 const jsonOf = (entry: Entry): unknown => (entry.found.kind === 'json' ? entry.found.value : undefined);
