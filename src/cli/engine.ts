@@ -90,6 +90,10 @@ export function filterOf(options: Options): FilterRequest {
   };
 }
 
+/** What is to be known of the language model, as it appears in JSON results; it was said when the model was loaded. */
+export const modelFacts = ({ modelNotes }: Workspace): { model_notes?: readonly string[] } =>
+  modelNotes.length > 0 ? { model_notes: modelNotes } : {};
+
 /** Says what was left out of training, if anything. */
 export function sayDropped({ rows }: Workspace): void {
   const words = describeDrops(rows.dropped);
@@ -121,6 +125,7 @@ export async function loadWorkspace(
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
+  for (const note of workspace.modelNotes) say(`note: ${note}`);
   if (inputs.model !== undefined && !workspace.model)
     throw new Error(workspace.state(0, 0).model?.problem ?? `${inputs.model}: no config.json with model weights beside it.`);
   if (inputs.tokens !== undefined) await workspace.useTokens((await listFiles([inputs.tokens]))[0] as ByteSource);

@@ -15,7 +15,17 @@ import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type Options, UsageError } from './args';
-import { adapterName, type Engine, FILTER_OPTIONS, filterOf, loadWorkspace, READING_OPTIONS, readingOf, sayDropped } from './engine';
+import {
+  adapterName,
+  type Engine,
+  FILTER_OPTIONS,
+  filterOf,
+  loadWorkspace,
+  modelFacts,
+  READING_OPTIONS,
+  readingOf,
+  sayDropped,
+} from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
 import { sweepConfig } from './sweepConfig';
@@ -197,9 +207,11 @@ export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Pro
 }
 
 /** What the data were, as it appears in JSON results: their fingerprint, and what was left out of them. */
-export function dataFacts({ rows }: Workspace): Record<string, unknown> {
+export function dataFacts(workspace: Workspace): Record<string, unknown> {
+  const { rows } = workspace;
   const { fingerprint, filter, dropped } = rows.facts();
   return {
+    ...modelFacts(workspace),
     ...(fingerprint && { data_sha256: fingerprint }),
     ...(filter && { filter }),
     ...(dropped && { dropped_rows: rows.dropped }),

@@ -82,6 +82,11 @@ export class Workspace {
     return this.loaded?.label;
   }
 
+  /** Longest sequence that the model takes, in tokens. */
+  get modelContext(): number | undefined {
+    return this.loaded?.config.context;
+  }
+
   /** What the model's files say and nothing reads, or contradict: a sentence each. */
   get modelNotes(): readonly string[] {
     return this.loaded?.notes ?? [];

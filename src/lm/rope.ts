@@ -3,6 +3,7 @@
  *
  * Formulas are those of transformers' `modeling_rope_utils.py` (`default`, `linear`, `llama3`).
  */
+import { isFields } from '../util/json';
 import type { Fields } from './fields';
 
 export interface Rope {
@@ -57,7 +58,7 @@ function rotatedDims(scaling: Fields | undefined, fields: Fields, headDim: numbe
 /** The one set of parameters: as they are, or nested under the only kind of layer that is supported. */
 function parametersOf(fields: Fields, key: string): Fields | undefined {
   const parameters = fields.object(key);
-  const kinds = parameters?.unread().filter(([, value]) => typeof value === 'object') ?? [];
+  const kinds = parameters?.unread().filter(([, value]) => isFields(value)) ?? [];
   if (!parameters || kinds.length === 0) return parameters;
   const names = kinds.map(([name]) => name).join(', ');
   if (names !== 'full_attention')

@@ -7,7 +7,8 @@ import { ShardWriter } from '../../data/formats/safetensors/nodeShardWriter';
 import { blockToFloats } from '../../data/rows/block';
 import { HarvestSource } from '../../lm/harvest';
 import { readOptions, UsageError } from '../args';
-import { loadWorkspace, openEngine } from '../engine';
+import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
+import { loadWorkspace, modelFacts, openEngine } from '../engine';
 import type { CommandUsage } from '../options';
 import { finish, progress } from '../output';
 import { limitsOf, TEXT_ROWS } from '../training';
@@ -42,8 +43,9 @@ export async function harvest(args: string[]): Promise<number> {
   const sequences = workspace.sequences;
   if (!sequences || !workspace.model) throw new Error('there is no text to run the model on');
   const { tokens, T } = sequences;
-  const n = Math.max(1, Math.min(sequences.n, Math.floor(options.count('max-tokens', 2 ** 31, 1) / T)));
-  const source = new HarvestSource(engine.gpu, workspace.model, hook, { tokens, count: n, T });
+  const { count, adjusted } = wholeSequences(options, 'max-tokens', sequences);
+  const asked = sayAdjusted([...contextAdjusted(options, workspace, T), ...adjusted]);
+  const source = new HarvestSource(engine.gpu, workspace.model, hook, { tokens, count, T });
   await mkdir(out, { recursive: true });
   const { rows: total, d } = source.facts;
   const shards: { path: string; rows: number }[] = [];
@@ -70,7 +72,7 @@ export async function harvest(args: string[]): Promise<number> {
     await writer.finish();
     shards.push({ path, rows });
   }
-  const result = { rows: total, d, dtype, hook, shards };
+  const result = { rows: total, d, dtype, hook, context: T, ...asked, ...modelFacts(workspace), shards };
   finish(options.flag('json'), result, () => `${total} rows of ${d} (${dtype}) in ${shards.length} shards -> ${out}`);
   return 0;
 }

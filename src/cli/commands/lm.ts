@@ -3,7 +3,8 @@ import { batches, type EvaluationSource } from '../../lab/evaluation';
 import { type SpliceMode, Splicer, spliceValue } from '../../lm/splice';
 import { CrossEntropySum } from '../../metrics/sums';
 import { readOptions, UsageError } from '../args';
-import { loadWorkspace, openEngine } from '../engine';
+import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
+import { loadWorkspace, modelFacts, openEngine } from '../engine';
 import type { CommandUsage } from '../options';
 import { finish, progress } from '../output';
 import { limitsOf, TEXT_ROWS } from '../training';
@@ -48,12 +49,12 @@ export async function lm(args: string[]): Promise<number> {
   if (!sequences || !language) throw new Error('there is no text to run the model on');
   const first = language.hooks[0]?.name as string;
   if (hook !== undefined) language.hookWidth(hook); // refuses an unknown hook before the long part
-  const limit = Math.min(sequences.n, Math.max(1, Math.floor(options.count('max-tokens', 2 ** 31, 2) / sequences.T)));
+  const { count, adjusted } = wholeSequences(options, 'max-tokens', sequences);
   const source: EvaluationSource & { kind: 'model' } = {
     kind: 'model',
     model: language,
     hook: hook ?? first,
-    sequences: { ...sequences, n: limit },
+    sequences: { ...sequences, n: count },
   };
 
   const clean = new CrossEntropySum();
@@ -86,6 +87,9 @@ export async function lm(args: string[]): Promise<number> {
     ce: clean.mean,
     tokens: rows,
     predictions: clean.tokens,
+    context: sequences.T,
+    ...sayAdjusted([...contextAdjusted(options, workspace, sequences.T), ...adjusted]),
+    ...modelFacts(workspace),
     ...(hook === undefined ? {} : { splice: { hook, mode, ce: spliced.mean } }),
   };
   finish(options.flag('json'), result, () =>

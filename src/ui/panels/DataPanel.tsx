@@ -133,6 +133,11 @@ function ModelCard({ model }: { model: ModelInfo }) {
           </select>
         </label>
       )}
+      {model.notes?.map((note) => (
+        <p key={note} className="problem warn-text">
+          {note}
+        </p>
+      ))}
       {model.problem && <p className="problem">{model.problem}</p>}
       {hook && tokens !== undefined && (
         <Suspense fallback={null}>

@@ -132,6 +132,30 @@ describe('parseConfig', () => {
     ['a sliding window', { ...llama, sliding_window: 4096 }, 'sliding-window attention (sliding_window = 4096) is not supported'],
     ['cross-attention', { ...gpt2, add_cross_attention: true }, 'cross-attention (add_cross_attention = true) is not supported'],
     ['quantised weights', { ...llama, quantization_config: { quant_method: 'gptq' } }, 'quantised weights'],
+    [
+      'angles that differ between layers',
+      { ...llama, rope_parameters: { full_attention: { rope_theta: 1e6 }, sliding_attention: { rope_theta: 1e4 } } },
+      'rotary embedding that differs between layers (rope_parameters is given by full_attention, sliding_attention) is not supported',
+    ],
+    [
+      'two kinds of scaling at once',
+      { ...llama, rope_parameters: { rope_theta: 1e4, rope_type: 'linear', type: 'default', factor: 2 } },
+      'rope_parameters says both rope_type linear and type default',
+    ],
+    ['a scaling without its factor', { ...llama, rope_parameters: { rope_theta: 1e4, rope_type: 'linear' } }, 'factor is missing'],
+    [
+      'layers of another kind',
+      { ...llama, layer_types: ['full_attention', 'sliding_attention'] },
+      'layers of another kind than full attention (layer_types has "sliding_attention")',
+    ],
+    ['a scale of the embedding', { ...llama, embedding_multiplier: 12 }, 'a scale of the embedding (embedding_multiplier = 12) is not'],
+    ['a scale of the blocks', { ...llama, residual_multiplier: 0.22 }, 'a scale of what blocks add (residual_multiplier = 0.22)'],
+    ['a scale of the scores', { ...llama, query_pre_attn_scalar: 144 }, '(query_pre_attn_scalar = 144) is not supported'],
+    ['soft-capping', { ...gpt2, attn_logit_softcapping: 50 }, 'attention logit soft-capping (attn_logit_softcapping = 50)'],
+    ['experts', { ...llama, num_local_experts: 8 }, 'a mixture of experts (num_local_experts = 8)'],
+    ['parallel blocks', { ...llama, use_parallel_residual: true }, 'attention and MLP in parallel'],
+    ['pruned heads', { ...gpt2, pruned_heads: { 0: [1] } }, 'pruned heads'],
+    ['a head width that is not the quotient', { ...gpt2, head_dim: 16 }, 'a head width other than n_embd / n_head = 8 (head_dim = 16)'],
     ['a missing size', without(llama, 'hidden_size'), 'hidden_size is missing'],
     ['a size that is none', { ...gpt2, n_embd: '24' }, 'n_embd is "24"; expected a positive whole number'],
     ['a negative size', { ...gpt2, n_layer: -1 }, 'n_layer is -1'],
@@ -146,6 +170,37 @@ describe('parseConfig', () => {
     expect(() => parseConfig(json, 'model/config.json')).toThrow(DataError);
     expect(() => parseConfig(json, 'model/config.json')).toThrow(message);
     expect(() => parseConfig(json, 'model/config.json')).toThrow(/^model\/config.json: /);
+  });
+});
+
+describe('keys that nothing reads', () => {
+  const notes = (json: unknown): string[] => {
+    const all: string[] = [];
+    parseConfig(json, 'config.json', (note) => all.push(note));
+    return all;
+  };
+
+  it('are none in the configs that transformers writes, with what it writes for training and generation', () => {
+    for (const json of [gpt2, llama, fixture('gpt2-gelu-untied'), fixture('llama-linear-rope')]) expect(notes(json)).toEqual([]);
+    const hub = { id2label: { 0: 'LABEL_0' }, task_specific_params: {}, max_length: 50, n_ctx: 64, pruned_heads: {}, sliding_window: null };
+    expect(notes({ ...gpt2, ...hub })).toEqual([]);
+    expect(notes({ ...llama, layer_types: ['full_attention', 'full_attention'], use_sliding_window: false, sliding_window: 32 })).toEqual(
+      [],
+    );
+    expect(notes({ ...llama, rope_parameters: { full_attention: { rope_theta: 10000, rope_type: 'default' } } })).toEqual([]);
+  });
+
+  it('are listed with their values, nested ones too', () => {
+    expect(notes({ ...llama, mup_width: 256, norm_after: true })).toEqual([
+      'config.json has keys that nothing here reads: mup_width = 256, norm_after = true. If they change the arithmetic, the numbers are not this model’s.',
+    ]);
+    expect(notes({ ...llama, rope_parameters: { rope_theta: 10000, beta_fast: 32 } })[0]).toContain(
+      'rope_parameters.beta_fast = 32. If it changes',
+    );
+    expect(notes({ ...llama, rope_theta: 5e5 })[0]).toContain('rope_theta = 500000');
+    expect(notes({ ...llama, architectures: ['MistralForCausalLM'] })).toEqual([
+      'config.json names the architecture MistralForCausalLM; the model is read as Llama, after its model_type.',
+    ]);
   });
 });
 

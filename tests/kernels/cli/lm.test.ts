@@ -1,0 +1,104 @@
+/** `lm` and `harvest` on models whose files contradict themselves, and on sizes that cannot be had: what is said, in words and in JSON. */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readJson } from '../../fixtures';
+import { at, HOOK, type Json, lab } from './harness';
+
+const LM = 'tests/fixtures/lm';
+
+/** A copy of a fixture's model, its config.json changed, with other files beside it. */
+function model(name: string, fixture: string, change: Json = {}, beside: string[] = []): string {
+  const folder = at(name);
+  mkdirSync(folder, { recursive: true });
+  const config = { ...(JSON.parse(readFileSync(join(LM, fixture, 'config.json'), 'utf8')) as Json), ...change };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  for (const path of [join(LM, fixture, 'model.safetensors'), ...beside])
+    copyFileSync(path, join(folder, path.split('/').at(-1) as string));
+  return folder;
+}
+const tokensOf = (fixture: string) => join(LM, fixture, 'expected.safetensors');
+const measure = (folder: string, fixture: string, ...more: (string | number)[]) =>
+  lab('lm', '--model', folder, '--tokens', tokensOf(fixture), '--json', ...more);
+
+describe('a model whose files contradict each other', () => {
+  it('is measured with its own head where config.json ties it to the embedding, and it is said', async () => {
+    const folder = model('own-head', 'gpt2-gelu-untied', { tie_word_embeddings: true });
+    const { code, json, err } = await measure(folder, 'gpt2-gelu-untied');
+    expect(code).toBe(0);
+    expect(json.ce).toBeCloseTo(readJson<{ ce_clean: number }>('lm/gpt2-gelu-untied/expected.json').ce_clean, 4);
+    expect(json.model_notes).toEqual([expect.stringContaining('has a head of its own, lm_head.weight')]);
+    expect(err).toContain('note: ');
+  });
+
+  it('lists keys that nothing reads', async () => {
+    const { json } = await measure(model('unknown-key', 'llama', { embed_scale: 3 }), 'llama');
+    expect(json.model_notes).toEqual([expect.stringContaining('a key that nothing here reads: embed_scale = 3.')]);
+  });
+});
+
+describe('an adapter', () => {
+  const files = (name: string) => [`${LM}/adapters/${name}/adapter_config.json`, `${LM}/adapters/${name}/adapter_model.safetensors`];
+
+  it.each(['gpt2', 'llama'])('beside %s is merged, as peft does', async (name) => {
+    const { json } = await measure(model(`adapted-${name}`, name, {}, files(name)), name);
+    expect(json.ce).toBeCloseTo(readJson<{ ce: number }>(`lm/adapters/${name}/expected.json`).ce, 4);
+    expect((json.model_notes as string[])[0]).toMatch(/^The LoRA adapter .*adapter_model\.safetensors \(rank 4, alpha \d/);
+  });
+
+  it('that is incomplete, or lies elsewhere, is never passed over in silence', async () => {
+    const [config, weights] = files('llama') as [string, string];
+    const half = await measure(model('no-weights', 'llama', {}, [config]), 'llama');
+    expect([half.code, half.err]).toEqual([1, expect.stringContaining('is of an adapter without its adapter_model.safetensors')]);
+    const other = await measure(model('no-config', 'llama', {}, [weights]), 'llama');
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining('is an adapter without its adapter_config.json')]);
+    const apart = model('apart', 'llama');
+    mkdirSync(join(apart, 'checkpoint-8'));
+    for (const path of [config, weights]) copyFileSync(path, join(apart, 'checkpoint-8', path.split('/').at(-1) as string));
+    const { json, err } = await measure(apart, 'llama');
+    expect(json.ce).toBeCloseTo(readJson<{ ce_clean: number }>('lm/llama/expected.json').ce_clean, 4);
+    expect(err).toMatch(/refused .*checkpoint-8\/adapter_config\.json: an adapter that lies apart from the model in use/);
+  });
+});
+
+describe('sizes that cannot be had', () => {
+  it('lm: windows of the model’s context, and whole ones', async () => {
+    const demo = ['--model', 'public/demo', '--text', 'public/demo/stories.txt', '--json'];
+    const { json, err } = await lab('lm', ...demo, '--context', 1024, '--max-tokens', 100);
+    expect(json).toMatchObject({ tokens: 128, context: 128 });
+    expect(json.adjusted).toEqual([
+      { option: '--context', asked: 1024, used: 128, why: 'the model’s context is 128' },
+      { option: '--max-tokens', asked: 100, used: 128, why: 'sequences of 128 tokens are used whole' },
+    ]);
+    expect(err).toContain('--context 1024: 128 used, because the model’s context is 128');
+    const exact = await lab('lm', ...demo, '--context', 64, '--max-tokens', 128);
+    expect(exact.json).toMatchObject({ tokens: 128, context: 64 });
+    expect(exact.json.adjusted).toBeUndefined();
+  });
+
+  it('lm: sequences that were given keep their length, and there are no more of them', async () => {
+    const { json } = await measure('tests/fixtures/lm/gpt2', 'gpt2', '--context', 12, '--max-tokens', 1000);
+    expect(json.adjusted).toEqual([
+      { option: '--context', asked: 12, used: 24, why: 'the token sequences that were given are 24 long' },
+      { option: '--max-tokens', asked: 1000, used: 48, why: 'there are 2 sequences of 24 tokens' },
+    ]);
+  });
+
+  it('harvest: the same', async () => {
+    const options = [
+      '--model',
+      `${LM}/gpt2`,
+      '--hook',
+      HOOK,
+      '--tokens',
+      tokensOf('gpt2'),
+      '--out',
+      at('cut'),
+      '--max-tokens',
+      30,
+      '--json',
+    ];
+    const { json } = await lab('harvest', ...options);
+    expect(json).toMatchObject({ rows: 24, context: 24, adjusted: [{ option: '--max-tokens', asked: 30, used: 24 }] });
+  });
+});
