@@ -8,16 +8,17 @@
 
 import { blockToFloats } from '../data/rows/block';
 import type { RowBlock } from '../data/rows/types';
-import { Arena, write } from '../gpu/buffers';
+import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from '../lm/model';
 import { Splicer } from '../lm/splice';
-import { CrossEntropySum, type ModelLosses, metricsOf, PairedGap, ReconstructionSums, VarianceSums } from '../metrics/sums';
+import { CrossEntropySum, type ModelLosses, metricsOf, PairedGap, pivotOf, ReconstructionSums, VarianceSums } from '../metrics/sums';
 import type { Metrics } from '../metrics/types';
 import { ForwardPass } from '../sae/forwardPass';
 import { STATS } from '../sae/kernels';
 import type { SweepTrainer } from '../sae/trainer';
 import { messageOf } from '../util/errors';
+import { giveRowMeans, takeRowMeans } from './rowMeans';
 
 /** Reconstructions kept for splicing at once, bytes. */
 const SPLICE_BYTES = 64 * 2 ** 20;
@@ -35,6 +36,14 @@ export interface Sequences {
 export type EvaluationSource =
   | { kind: 'rows'; blocks: () => AsyncIterable<RowBlock> }
   | { kind: 'model'; model: LanguageModel; hook: string; sequences: Sequences };
+
+export interface EvaluatorOptions {
+  /**
+   * Rows lose their own mean over d before an SAE sees them, and reconstructions get it back before the model goes on. Metrics are of the rows
+   * without it, which are those that the SAE was made for. For SAEs of models whose writing weights were centred.
+   */
+  centreRows?: boolean;
+}
 
 /** A packed sweep and which of its runs are wanted. */
 export interface EvaluationTarget {
@@ -57,10 +66,11 @@ export class Evaluator {
     private readonly raw: GPUBuffer,
     private readonly rawRows: number,
     private readonly spliced: GPUBuffer[],
+    private readonly options: EvaluatorOptions,
   ) {}
 
   /** @param d width of the activations; a model's hook must have the same. */
-  static async create(gpu: Gpu, d: number, source: EvaluationSource): Promise<Evaluator> {
+  static async create(gpu: Gpu, d: number, source: EvaluationSource, options: EvaluatorOptions = {}): Promise<Evaluator> {
     const arena = new Arena(gpu, 'evaluation');
     const rawRows = source.kind === 'model' ? batchSequences(source) * source.sequences.T : ROWS_AT_ONCE;
     const bytes = rawRows * d * 4;
@@ -68,7 +78,7 @@ export class Evaluator {
     const copies = source.kind === 'model' ? Math.max(1, Math.min(16, Math.floor(SPLICE_BYTES / bytes))) : 0;
     const spliced = Array.from({ length: copies }, (_, i) => arena.storage(`spliced${i}`, bytes));
     await arena.ready();
-    return new Evaluator(gpu, source, d, arena, raw, rawRows, spliced);
+    return new Evaluator(gpu, source, d, arena, raw, rawRows, spliced, options);
   }
 
   /** CE of the model clean, zero-ablated and mean-ablated (the mean over these very sequences), nats. Measured once. */
@@ -88,12 +98,19 @@ export class Evaluator {
       targets.map(async ({ trainer, runs }) => {
         const pass = await this.passOf(trainer);
         pass.resetFires();
+        pass.setPivot();
         return { trainer, pass, runs: runs.map((run) => ({ ...run, sums: new ReconstructionSums(), ce: new CrossEntropySum() })) };
       }),
     );
     const variance = new VarianceSums(this.d);
     let scale = 1;
     for (const { trainer } of targets) scale = trainer.options.scale;
+
+    const read = (trainer: SweepTrainer, pass: ForwardPass, n: number) =>
+      pass.sums(n).catch((error: unknown) => {
+        this.forget(trainer); // what it could not have, the next evaluation asks for again
+        throw error;
+      });
 
     /**
      * Statistics of raw rows [0, rows) for the chosen runs and, where a buffer is given, their reconstructions.
@@ -108,10 +125,16 @@ export class Evaluator {
           const n = Math.min(pass.maxRows, rows - at);
           pass.run(at, n, live);
           for (const { run, to } of wanted) if (to !== 'stats' && to) pass.restore(run.index, n, to, at);
-          const sums = await pass.sums(n).catch((error: unknown) => {
-            this.forget(trainer); // what it could not have, the next evaluation asks for again
-            throw error;
-          });
+          let sums = await read(trainer, pass, n);
+          if (firstVisit && w === 0 && variance.rows === 0) {
+            // These rows may lie far from the mean that they are centred by, which is that of others.
+            const pivot = pivotOf(sums.columnSums, sums.squares, n);
+            if (pivot) {
+              pass.setPivot(pivot);
+              pass.repeatMoments(n);
+              sums = await read(trainer, pass, n);
+            }
+          }
           if (firstVisit && w === 0) variance.add(sums.columnSums, sums.squares, n);
           for (const { run } of wanted) run.sums.add(sums.totals.subarray(run.index * STATS, (run.index + 1) * STATS), n);
         }
@@ -121,6 +144,7 @@ export class Evaluator {
     if (this.source.kind === 'rows') {
       for await (const block of this.source.blocks()) {
         const values = blockToFloats(block);
+        if (this.options.centreRows) takeRowMeans(values, this.d);
         for (let at = 0; at < block.rows; at += this.rawRows) {
           const rows = Math.min(this.rawRows, block.rows - at);
           write(this.gpu, this.raw, 0, values.subarray(at * this.d, (at + rows) * this.d));
@@ -166,9 +190,11 @@ export class Evaluator {
         const encoder = this.gpu.device.createCommandEncoder({ label: 'evaluation.raw' });
         encoder.copyBufferToBuffer(value.buffer, 0, this.raw, 0, value.rows * value.width * 4);
         this.gpu.queue.submit([encoder.finish()]);
+        const means = this.options.centreRows ? await this.takeMeans(value.rows) : undefined;
         for (let from = 0; from < all.length; from += this.spliced.length) {
           const some = all.slice(from, from + this.spliced.length);
           await forward(value.rows, (id) => this.spliced[some.findIndex((run) => run.id === id)], from === 0);
+          if (means) await Promise.all(some.map((_, i) => this.giveMeans(this.spliced[i] as GPUBuffer, means)));
           const losses = await Promise.all(some.map((_, i) => source.model.crossEntropy(this.spliced[i])));
           losses.forEach((values, i) => {
             some[i]?.ce.add(values);
@@ -177,6 +203,20 @@ export class Evaluator {
       });
       onBatch?.((batch.first + batch.n) / source.sequences.n);
     }
+  }
+
+  /** On the host: a rare case, and a batch is a few megabytes. */
+  private async takeMeans(rows: number): Promise<Float64Array> {
+    const values = (await readFloats(this.gpu, this.raw, 0, rows * this.d)).slice();
+    const means = takeRowMeans(values, this.d);
+    write(this.gpu, this.raw, 0, values);
+    return means;
+  }
+
+  private async giveMeans(buffer: GPUBuffer, means: Float64Array): Promise<void> {
+    const values = (await readFloats(this.gpu, buffer, 0, means.length * this.d)).slice();
+    giveRowMeans(values, this.d, means);
+    write(this.gpu, buffer, 0, values);
   }
 
   private async passOf(trainer: SweepTrainer): Promise<ForwardPass> {
@@ -207,6 +247,48 @@ export function* batches(source: ModelSource): Generator<Sequences & { first: nu
   for (let first = 0; first < n; first += size) {
     const count = Math.min(size, n - first);
     yield { tokens: tokens.subarray(first * T, (first + count) * T), n: count, T, first };
+  }
+}
+
+/**
+ * A centre for the rows of a measurement, `[d]`: the mean of up to 65 536 of them, or of the model's first batch. What is centred by it keeps its digits,
+ * wherever the SAE's own b_dec lies.
+ */
+export async function centreOf(
+  gpu: Gpu,
+  d: number,
+  source: EvaluationSource,
+  { centreRows }: EvaluatorOptions = {},
+): Promise<Float32Array<ArrayBuffer>> {
+  const mean = source.kind === 'model' ? await meanOfHook(gpu, d, source) : await meanOfBlocks(d, source.blocks());
+  if (centreRows) takeRowMeans(mean, d);
+  return mean;
+}
+
+async function meanOfBlocks(d: number, blocks: AsyncIterable<RowBlock>): Promise<Float32Array<ArrayBuffer>> {
+  const sums = new Float64Array(d);
+  let rows = 0;
+  for await (const block of blocks) {
+    blockToFloats(block).forEach((value, i) => {
+      sums[i % d] = (sums[i % d] as number) + value;
+    });
+    rows += block.rows;
+    if (rows >= 65536) break;
+  }
+  return Float32Array.from(sums, (sum) => sum / Math.max(1, rows));
+}
+
+async function meanOfHook(gpu: Gpu, d: number, source: ModelSource): Promise<Float32Array<ArrayBuffer>> {
+  const { model, hook, sequences } = source;
+  const n = batchSequences(source);
+  const splicer = await Splicer.create(gpu, d, n * sequences.T);
+  try {
+    return await model.exclusive(async () => {
+      const value = model.prefix(hook, sequences.tokens.subarray(0, n * sequences.T), n, sequences.T);
+      return Float32Array.from(await splicer.columnSums(value), (sum) => sum / value.rows);
+    });
+  } finally {
+    splicer.destroy();
   }
 }
 

@@ -8,7 +8,19 @@ import type { Metrics } from './types';
 /** Relative rounding of a sum of squares that was added up in f32. */
 const ROUNDING = 2 ** -20;
 
-/** Streaming variance of rows about their own mean, from sums of values that are already roughly centred. */
+/**
+ * What to subtract from rows before their sums are formed in f32, so that the variance about their mean keeps its digits: that mean, where
+ * most of the sum of squares comes of it; undefined where the rows are centred well enough. A mean of some of the rows serves for all: its
+ * distance from the mean of all is part of the variance itself, so that at most log2(rows/some) bits are lost.
+ * @param sums @param squares as `VarianceSums.add` takes them.
+ */
+export function pivotOf(sums: ArrayLike<number>, squares: number, rows: number): Float32Array | undefined {
+  const mean = Float32Array.from(sums, (sum) => sum / rows);
+  const ofMean = rows * mean.reduce((total, value) => total + value * value, 0);
+  return ofMean > 0.75 * squares ? mean : undefined;
+}
+
+/** Streaming variance of rows about their own mean, from sums of values that are already roughly centred (`pivotOf`). */
 export class VarianceSums {
   private readonly first: Float64Array;
   private second = 0;

@@ -2,7 +2,7 @@
  * Inference of a packed sweep on given rows, for evaluation: same kernels as training, no backward pass. It borrows the sweep's
  * work buffers, so it must run between steps (the queue's order sees to it).
  */
-import { Arena, readFloats } from '../gpu/buffers';
+import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Kernel } from '../gpu/kernel';
 import { fold, Plan } from '../gpu/plan';
 import { type Encoder, encoder } from './encoder';
@@ -19,7 +19,7 @@ export interface ForwardSums {
   rows: number;
   /** `[R, STATS]` sums over the rows (STATS of common.wgsl); garbage for runs that were not asked for. */
   totals: Float32Array;
-  /** Sums over rows of each column of the scaled, centred rows, `[d]`, and of all their squares. */
+  /** Sums over rows of each column of the scaled, centred rows minus the pivot, `[d]`, and of all their squares. */
   columnSums: Float32Array;
   squares: number;
 }
@@ -29,6 +29,7 @@ export class ForwardPass {
   private readonly firesBuffer: GPUBuffer;
   /** The sweep's buffers; what is made on the way belongs to this pass. */
   private readonly context: StepContext;
+  private hasPivot = false;
 
   private constructor(
     private readonly trainer: SweepTrainer,
@@ -37,6 +38,7 @@ export class ForwardPass {
     private readonly kernels: Kernels,
     private readonly arena: Arena,
     private readonly moments: GPUBuffer,
+    private readonly pivot: GPUBuffer,
   ) {
     const { gpu, layout, shared, segments, halfX } = trainer.context;
     this.firesBuffer = shared.fires;
@@ -48,8 +50,9 @@ export class ForwardPass {
     const kernels = await compile(trainer);
     const arena = new Arena(trainer.gpu, 'evaluation of a sweep');
     const moments = arena.storage('moments', trainer.layout.quads * 32);
+    const pivot = arena.storage('pivot', trainer.layout.quads * 16);
     await arena.ready();
-    return new ForwardPass(trainer, raw, kernels, arena, moments);
+    return new ForwardPass(trainer, raw, kernels, arena, moments, pivot);
   }
 
   destroy(): void {
@@ -60,6 +63,23 @@ export class ForwardPass {
   /** Rows that one `run` can take. */
   get maxRows(): number {
     return this.trainer.layout.batch;
+  }
+
+  /**
+   * What the sums of columns and squares are about, in units of the scaled and centred rows, `[d]`; without one zero, as at the start.
+   * A pivot near the rows' mean keeps the digits of their variance.
+   */
+  setPivot(pivot?: Float32Array): void {
+    if (!pivot && !this.hasPivot) return;
+    const padded = new Float32Array(this.trainer.layout.quads * 4);
+    padded.set(pivot ?? []);
+    write(this.trainer.gpu, this.pivot, 0, padded);
+    this.hasPivot = pivot !== undefined;
+  }
+
+  /** Forms the sums of columns and squares of the last `run` again, about a pivot that was set since. */
+  repeatMoments(rows: number): void {
+    this.submit(`moments ${rows}`, () => this.addMoments(new Plan(this.trainer.gpu, 'sae.moments'), rows));
   }
 
   /** Sets the firing counts of all latents to zero. */
@@ -153,9 +173,20 @@ export class ForwardPass {
         fold(segment.count),
       );
     }
+    return this.addMoments(plan, rows);
+  }
+
+  private addMoments(plan: Plan, rows: number): Plan {
+    const { layout: l } = this.trainer;
+    const { context } = this;
     return plan.add(
-      k.columnMoments,
-      { params: context.uniform('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }), x, moments: this.moments },
+      this.kernels.columnMoments,
+      {
+        params: context.uniform('columnMoments', PARAMS.columnMoments, { rows, quads: l.quads }),
+        x: context.shared.x,
+        pivot: this.pivot,
+        moments: this.moments,
+      },
       [Math.ceil(l.quads / 16)],
     );
   }

@@ -315,13 +315,14 @@ export function fireCount(u: Numbers, latents: Numbers, runs: readonly TwinRun[]
   });
 }
 
-/** column_moments: `[2, width]`, sums and sums of squares of each column. */
-export function columnMoments(x: Numbers, width: number): Float64Array {
+/** column_moments: `[2, width]`, sums and sums of squares of each column minus its pivot. */
+export function columnMoments(x: Numbers, pivot: Numbers, width: number): Float64Array {
   const out = new Float64Array(2 * width);
   for (let j = 0; j < x.length; j++) {
     const k = j % width;
-    out[k] = (out[k] as number) + at(x, j);
-    out[width + k] = (out[width + k] as number) + at(x, j) ** 2;
+    const value = at(x, j) - at(pivot, k);
+    out[k] = (out[k] as number) + value;
+    out[width + k] = (out[width + k] as number) + value ** 2;
   }
   return out;
 }

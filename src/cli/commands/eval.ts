@@ -3,7 +3,7 @@
 import { listFiles } from '../../data/bytes/nodeFiles';
 import { heldOutBlocks } from '../../data/rows/moments';
 import { loadSae } from '../../interop/saelens';
-import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
+import { centreOf, type EvaluationSource, Evaluator } from '../../lab/evaluation';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
@@ -81,7 +81,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     ],
     pool: gpu.device.createBuffer({ label: 'eval.pool', size: 16, usage: GPUBufferUsage.STORAGE }),
     scale: 1,
-    mean: sae.bDec,
+    mean: await centreOf(gpu, sae.dIn, source),
     flopsPerMs,
     form: 'sparse',
   });

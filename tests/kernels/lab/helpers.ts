@@ -3,6 +3,7 @@ import { MemorySource } from '../../../src/data/bytes/byteSource';
 import type { RowBlock, RowFacts, RowSource } from '../../../src/data/rows/types';
 import type { Gpu } from '../../../src/gpu/device';
 import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
+import type { TensorReader } from '../../../src/lm/checkpoint';
 import { parseConfig } from '../../../src/lm/families';
 import { LanguageModel } from '../../../src/lm/model';
 import type { Metrics } from '../../../src/metrics/types';
@@ -97,8 +98,11 @@ export async function evaluated(
   return saes.map((_, i) => results.get(String(i))?.metrics as Metrics);
 }
 
+export const loadModelFrom = (gpu: Gpu, folder: string, tensors: TensorReader, maxTokens: number): Promise<LanguageModel> =>
+  LanguageModel.load(gpu, parseConfig(readJson(`${folder}/config.json`)), tensors, { maxTokens });
+
 export const loadModel = (gpu: Gpu, folder: string, maxTokens: number): Promise<LanguageModel> =>
-  LanguageModel.load(gpu, parseConfig(readJson(`${folder}/config.json`)), openTensors(`${folder}/model.safetensors`), { maxTokens });
+  loadModelFrom(gpu, folder, openTensors(`${folder}/model.safetensors`), maxTokens);
 
 /** Files of a saved SAE as sources. */
 export const filesOf = (files: readonly { name: string; bytes: Uint8Array }[]): MemorySource[] =>

@@ -168,13 +168,14 @@ describe('fireCount', () => {
 describe('columnMoments', () =>
   each(async (s) => {
     const { quads } = s.layout;
+    const pivot = randoms(s.width, 11);
     const { moments } = await dispatch('columnMoments', {
       params: { rows: s.rows, quads },
-      inputs: { x: s.x },
+      inputs: { x: s.x, pivot },
       outputs: { moments: poison(2 * s.width + 4) },
       grid: [groups(quads, 16)],
     });
-    close(moments.subarray(0, 2 * s.width), twin.columnMoments(s.x, s.width), 'moments');
+    close(moments.subarray(0, 2 * s.width), twin.columnMoments(s.x, pivot, s.width), 'moments');
     untouched(moments.subarray(2 * s.width), 'after them');
   }));
 
