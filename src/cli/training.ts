@@ -15,6 +15,7 @@ import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type Options, UsageError } from './args';
+import { sayAdjusted, trainingAdjusted } from './asked';
 import {
   adapterName,
   type Engine,
@@ -88,6 +89,8 @@ export interface TrainingSetup {
   config: SweepConfig;
   experiment: Experiment;
   runs: Run[];
+  /** Sizes that were asked for and could not be had. */
+  adjusted: ReturnType<typeof sayAdjusted>;
   /** GPU memory while training, bytes: allocated, by the formula, and of that parameters and Adam's moments. */
   memory?: { allocated: number; total: number; state: number };
   /** Where the time of the training went, evaluations included; there when it is over. */
@@ -136,7 +139,8 @@ export async function prepareTraining(
   );
   const init = options.text('init');
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
-  return { engine, workspace, config, experiment, runs };
+  const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
+  return { engine, workspace, config, experiment, runs, adjusted };
 }
 
 export function limitsOf(options: Options): {
@@ -221,7 +225,7 @@ export function dataFacts(workspace: Workspace): Record<string, unknown> {
 /** Facts of a run as they appear in JSON results. */
 export function runFacts(
   run: Run,
-  { experiment, engine, workspace, time, memory }: TrainingSetup,
+  { experiment, engine, workspace, adjusted, time, memory }: TrainingSetup,
   rowsPerSecond: number,
 ): Record<string, unknown> {
   const { arch, options, width, seed, schedule } = run.spec;
@@ -248,6 +252,7 @@ export function runFacts(
     adapter: adapterName(engine.gpu),
     ...(experiment.feeder.stats.badRows > 0 ? { bad_rows: experiment.feeder.stats.badRows } : {}),
     ...dataFacts(workspace),
+    ...adjusted,
     ...run.metrics,
   };
 }

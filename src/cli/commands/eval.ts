@@ -7,6 +7,7 @@ import { centreOf, type EvaluationSource, Evaluator } from '../../lab/evaluation
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
+import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
 import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
 import type { CommandUsage } from '../options';
 import { describeMetrics, finish, progress } from '../output';
@@ -48,6 +49,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     model === undefined ? { data, reading, filter } : { model, text, tokens },
     limitsOf(options),
   );
+  let asked: ReturnType<typeof sayAdjusted> = {};
   const source = await sourceOf();
 
   async function sourceOf(): Promise<EvaluationSource> {
@@ -57,8 +59,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
       const width = workspace.model.hookWidth(hook);
       if (width !== sae.dIn)
         throw new Error(`${path}: d_in is ${sae.dIn}; ${hook} of this model is ${width} wide. Give the hook the SAE was trained on.`);
-      const { n, T } = workspace.sequences;
-      const count = Math.max(1, Math.min(n, Math.floor(options.count('max-tokens', 2 ** 31, 2) / T)));
+      const { count, adjusted } = wholeSequences(options, 'max-tokens', workspace.sequences);
+      asked = sayAdjusted([...contextAdjusted(options, workspace, workspace.sequences.T), ...adjusted]);
       return { kind: 'model', model: workspace.model, hook, sequences: { ...workspace.sequences, n: count } };
     }
     const { shards } = workspace.inspected;
@@ -99,6 +101,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     ...(source.kind === 'model' ? { hook: source.hook } : {}),
     adapter: adapterName(gpu),
     ...dataFacts(workspace),
+    ...asked,
     ...metrics,
   };
   sayDropped(workspace);

@@ -3,10 +3,13 @@
 import { fingerprintOf } from '../../data/bytes/fingerprint';
 import { listFiles } from '../../data/bytes/nodeFiles';
 import { type Inspection, inspectFiles } from '../../data/dropped/classify';
+import type { ModelFiles } from '../../data/dropped/modelFolder';
 import { type Profile, type Profiles, profileSources } from '../../data/rows/profile';
 import { describeProfile, filterOptions, scaleOfLeft } from '../../data/rows/profileText';
 import type { ShardSource } from '../../data/rows/shard';
+import { describeModel } from '../../lab/loadedModel';
 import type { FileReport } from '../../lab/protocol';
+import { messageOf } from '../../util/errors';
 import { readOptions, UsageError } from '../args';
 import { checkTensor, READING_OPTIONS, readingOf } from '../engine';
 import type { CommandUsage } from '../options';
@@ -30,13 +33,15 @@ export async function inspect(args: string[]): Promise<number> {
   const { shards } = found;
   checkTensor(shards, reading.tensor);
   const profiles = options.flag('profile') && shards.length > 0 ? await profileSources(shards) : undefined;
+  const model = found.model && (await modelFacts(found.model));
   const result = {
     files: await describeFiles(found, profiles),
+    ...(model && { model }),
     ...(shards.length > 0 && { fingerprint: await fingerprintOf(shards.flatMap(({ files }) => files)) }),
     ...(profiles?.total && { profile: profileJson(profiles.total) }),
   };
   finish(options.flag('json'), result, () =>
-    [fileTable(found.reports), ...notes(found.reports), ...profileLines(profiles, shards)].join('\n'),
+    [fileTable(found.reports), ...notes(found.reports), ...modelLines(model), ...profileLines(profiles, shards)].join('\n'),
   );
   return 0;
 }
@@ -125,6 +130,29 @@ function notes(reports: readonly FileReport[]): string[] {
   }
   if (byNote.size === 0) return [];
   return ['', ...[...byNote].map(([note, paths]) => `${paths[0]}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''}: ${note}`)];
+}
+
+type ModelFacts =
+  | { error: string }
+  | { label: string; family: string; layers: number; d_model: number; context: number; vocab: number; notes: readonly string[] };
+
+/** What the language model among the files is, or why it cannot be used. Its weights are not read, only their names and shapes. */
+async function modelFacts(files: ModelFiles): Promise<ModelFacts> {
+  try {
+    const { label, config, notes } = await describeModel(files);
+    const { label: family, layers, dModel, context, vocab } = config;
+    return { label, family, layers, d_model: dModel, context, vocab, notes };
+  } catch (cause) {
+    return { error: messageOf(cause) };
+  }
+}
+
+function modelLines(model: ModelFacts | undefined): string[] {
+  if (!model) return [];
+  if ('error' in model) return ['', `language model: not usable: ${model.error}`];
+  const { label, family, layers, d_model, context, vocab } = model;
+  const size = `${layers} ${layers === 1 ? 'layer' : 'layers'} of ${d_model}, context ${context}, vocabulary ${vocab}`;
+  return ['', `language model ${label} (${family}): ${size}`, ...model.notes.map((note) => `  ${note}`)];
 }
 
 function profileLines(profiles: Profiles | undefined, shards: readonly ShardSource[]): string[] {

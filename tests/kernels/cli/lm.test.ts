@@ -31,6 +31,23 @@ describe('a model whose files contradict each other', () => {
     expect(err).toContain('note: ');
   });
 
+  it('is described by inspect, without a GPU: the notes, or why it cannot be used', async () => {
+    const folder = model('inspected', 'gpt2-gelu-untied', { tie_word_embeddings: true, mup: 1 });
+    const { json } = await lab('inspect', folder, '--json');
+    expect(json.model).toMatchObject({ label: 'inspected', family: 'GPT-2', layers: 1, d_model: 16, context: 64, vocab: 97 });
+    const { notes } = json.model as { notes: string[] };
+    expect(notes).toEqual([expect.stringContaining('mup = 1'), expect.stringContaining('where they differ the head is used')]);
+    const { out } = await lab('inspect', folder);
+    expect(out).toContain('language model inspected (GPT-2): 1 layer of 16, context 64');
+    expect(out).toContain('mup = 1');
+    const bad = model('unusable', 'llama', { sliding_window: 8 });
+    const refused = await lab('inspect', bad, '--json');
+    expect(refused.json.model).toEqual({
+      error: expect.stringContaining('sliding-window attention (sliding_window = 8) is not supported'),
+    });
+    expect((await lab('inspect', bad)).out).toContain('language model: not usable: ');
+  });
+
   it('lists keys that nothing reads', async () => {
     const { json } = await measure(model('unknown-key', 'llama', { embed_scale: 3 }), 'llama');
     expect(json.model_notes).toEqual([expect.stringContaining('a key that nothing here reads: embed_scale = 3.')]);
@@ -80,8 +97,22 @@ describe('sizes that cannot be had', () => {
     const { json } = await measure('tests/fixtures/lm/gpt2', 'gpt2', '--context', 12, '--max-tokens', 1000);
     expect(json.adjusted).toEqual([
       { option: '--context', asked: 12, used: 24, why: 'the token sequences that were given are 24 long' },
-      { option: '--max-tokens', asked: 1000, used: 48, why: 'there are 2 sequences of 24 tokens' },
+      { option: '--max-tokens', asked: 1000, used: 48, why: 'there are no more than 2 sequences of 24 tokens' },
     ]);
+  });
+
+  it('train: windows, held-out tokens and tokens to train on', async () => {
+    const { json, err } = await lab(
+      ...['train', '--model', 'public/demo', '--text', 'public/demo/stories.txt', '--hook', HOOK, '--context', 256, '--eval-tokens', 300],
+      ...['--train-tokens', 2000, '--steps', 1, '--batch', 256, '--arch', 'gated', '--d-sae', 64, '--lambda', 0.1, '--lr', 1e-3, '--json'],
+      ...['--out', at('adjusted')],
+    );
+    expect(json.adjusted).toEqual([
+      { option: '--context', asked: 256, used: 128, why: 'the model’s context is 128' },
+      { option: '--eval-tokens', asked: 300, used: 256, why: 'sequences of 128 tokens are used whole' },
+      { option: '--train-tokens', asked: 2000, used: 1920, why: 'sequences of 128 tokens are used whole' },
+    ]);
+    expect(err).toContain('--eval-tokens 300: 256 used');
   });
 
   it('harvest: the same', async () => {
