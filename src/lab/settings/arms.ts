@@ -63,7 +63,7 @@ export function armFields(arch: string): ArmField[] {
       also: ['d-sae'],
       place: 'widths',
       key: 'widths',
-      label: 'width',
+      label: 'Width',
       spec: { kind: 'widths', min: 1, max: MAX_WIDTH },
       default: width.default,
       help: `Dictionary size, as a number or a multiple of d (2x); several separated by commas. Equal compute: ${equalCompute()}.`,

@@ -1,27 +1,30 @@
-import { useId } from 'react';
+import { useId, useState } from 'react';
 import { type ArmField, type ArmForm, armFields, armKey, armTitles, type ParsedSettings, type SettingKey } from '../../lab/settings';
-import { architecture, architectures, isArchitecture } from '../../sae/architectures';
-import { useDisclosure } from '../hooks';
+import { architectures, isArchitecture } from '../../sae/architectures';
 import { Swatch } from '../Swatch';
 import { setArms, useLab } from '../store';
 import { Field } from './Field';
 
 /** The arms of the sweep, a card each: architecture, widths, values of its knob, and in a drawer what else it may have of its own. */
-export function ArmList({ errors }: { errors: ParsedSettings['errors'] }) {
+export function ArmList({ errors, runs }: { errors: ParsedSettings['errors']; runs: number }) {
   const arms = useLab((s) => s.form.arms);
   const titles = armTitles(arms);
   return (
     <div className="arms">
       <ul aria-label="Arms">
         {arms.map((arm, i) => (
-          // Arms have no identity but their place.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
+          // biome-ignore lint/suspicious/noArrayIndexKey: arms have no identity but their place
           <Arm key={i} arm={arm} i={i} title={titles[i] as string} errors={errors} />
         ))}
       </ul>
-      <button type="button" className="link" onClick={() => setArms((list) => [...list, another(list)])}>
-        Add an arm
-      </button>
+      <div className="arms-foot">
+        <button type="button" className="link" onClick={() => setArms((list) => [...list, another(list)])}>
+          Add an arm
+        </button>
+        <span className="muted">
+          {runs} {runs === 1 ? 'run' : 'runs'}
+        </span>
+      </div>
       {errors.arms && <p className="problem">{errors.arms}</p>}
     </div>
   );
@@ -37,15 +40,28 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
   const known = isArchitecture(arm.arch);
   const fields = known ? armFields(arm.arch) : [];
   const [front, drawer] = [fields.filter(isFront), fields.filter((field) => !isFront(field))];
-  const hidden = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
-  const more = useDisclosure(hidden);
-  const summaryId = useId();
+  const isWrong = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
+  const [isOpen, setOpen] = useState(false);
+  const shown = isOpen || isWrong;
+  const drawerId = useId();
   const own = drawer.flatMap(({ word, default: standard }) => {
     const text = arm.texts[word];
     return text === undefined || text === standard ? [] : [`${word} ${text}`];
   });
   const set = (word: string, text: string | undefined) =>
     setArms((list) => list.map((other, j) => (j === i ? { ...other, texts: withWord(other.texts, word, text) } : other)));
+  const inputs = (list: readonly ArmField[], className: string) =>
+    list.map((field) => (
+      <ArmInput
+        key={field.word}
+        field={field}
+        title={title}
+        arm={arm}
+        className={className}
+        error={errors[armKey(i, field.word)]}
+        onChange={set}
+      />
+    ));
   const error = errors[armKey(i, 'arch')];
   return (
     <li className="arm">
@@ -53,7 +69,7 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
         {known && <Swatch arch={arm.arch} />}
         <select
           aria-label={`Architecture of arm ${i + 1}`}
-          title={known ? architecture(arm.arch).knob.help : undefined}
+          aria-invalid={error ? true : undefined}
           value={arm.arch}
           onChange={(e) => setArms((list) => list.map((other, j) => (j === i ? { arch: e.target.value, texts: {} } : other)))}
         >
@@ -64,9 +80,23 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
             </option>
           ))}
         </select>
+        <span className="muted own">{own.join(', ')}</span>
+        {drawer.length > 0 && (
+          <button
+            type="button"
+            className="quiet"
+            aria-expanded={shown}
+            aria-controls={drawerId}
+            aria-label={`More of arm ${i + 1}, ${title}`}
+            title={`Of its own: ${drawer.map(({ label }) => label).join(', ')}`}
+            onClick={() => setOpen(!shown)}
+          >
+            ⋯
+          </button>
+        )}
         <button
           type="button"
-          className="link quiet"
+          className="quiet"
           aria-label={`Remove arm ${i + 1}, ${title}`}
           title="Remove this arm"
           onClick={() => setArms((list) => list.filter((_, j) => j !== i))}
@@ -75,25 +105,10 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
         </button>
       </div>
       {error && <p className="problem">{error}</p>}
-      <div className="fields">
-        {front.map((field) => (
-          <ArmInput key={field.word} field={field} title={title} arm={arm} error={errors[armKey(i, field.word)]} onChange={set} />
-        ))}
+      <div className="fields">{inputs(front, 'inline')}</div>
+      <div className="fields drawer" id={drawerId} hidden={!shown}>
+        {shown && inputs(drawer, '')}
       </div>
-      {drawer.length > 0 && (
-        <details {...more} className="arm-more">
-          <summary id={summaryId}>
-            <span className="visually-hidden">{title}: </span>
-            {drawer.some(({ place }) => place === 'option') ? 'Options and seeds' : 'Seeds of its own'}
-            {own.length > 0 && <span className="muted">: {own.join(', ')}</span>}
-          </summary>
-          <div className="fields">
-            {drawer.map((field) => (
-              <ArmInput key={field.word} field={field} title={title} arm={arm} error={errors[armKey(i, field.word)]} onChange={set} />
-            ))}
-          </div>
-        </details>
-      )}
     </li>
   );
 }
@@ -110,11 +125,12 @@ interface ArmInputProps {
   field: ArmField;
   title: string;
   arm: ArmForm;
+  className: string;
   error?: string;
   onChange: (word: string, text: string | undefined) => void;
 }
 
-function ArmInput({ field, title, arm, error, onChange }: ArmInputProps) {
+function ArmInput({ field, title, arm, className, error, onChange }: ArmInputProps) {
   const isSetting = field.place === 'setting';
   const shared = useLab((s) => (isSetting ? s.form[field.key as SettingKey] : undefined));
   // Choices have no empty text to stand for the shared one.
@@ -131,6 +147,7 @@ function ArmInput({ field, title, arm, error, onChange }: ArmInputProps) {
       value={value}
       placeholder={isSetting ? shared : undefined}
       help={field.help}
+      className={className}
       error={error}
       onChange={(text) => onChange(field.word, isSetting && text.trim() === '' ? undefined : text)}
     />

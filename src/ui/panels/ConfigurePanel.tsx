@@ -49,7 +49,7 @@ export function ConfigurePanel() {
           </button>
         )}
       </div>
-      <ArmList errors={parsed.errors} />
+      <ArmList errors={parsed.errors} runs={parsed.runs} />
       {fields('simple')}
       <details {...allFields}>
         <summary>All fields</summary>
