@@ -148,7 +148,7 @@ const TABLE = {
     min: 0,
     max: 0.5,
     unit: 'of rows',
-    help: 'Fraction of the rows kept from training; every metric is measured there.',
+    help: 'Fraction of the rows kept from training; every metric is measured there. With 0 and no language model, runs are trained but not measured.',
   },
   evalEvery: {
     label: 'Evaluate every',
