@@ -2,8 +2,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listFiles } from '../data/bytes/nodeFiles';
-import { loadSae } from '../interop/saelens';
+import { saeOrigin } from '../interop/saelens';
 import { Experiment, hasEnded, type Run } from '../lab/experiment';
 import { RateMeter, type TimeShares } from '../lab/rate';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
@@ -29,6 +28,7 @@ import {
 } from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
+import { readSae } from './saeInput';
 import { sweepConfig } from './sweepConfig';
 
 /** Windows of text, for every command that has a model. */
@@ -159,7 +159,13 @@ export function limitsOf(options: Options): {
 }
 
 async function initialFrom(path: string, config: SweepConfig, d: number): Promise<SaeWeights> {
-  const sae = await loadSae(await listFiles([path]));
+  const sae = await readSae(path);
+  const { model } = saeOrigin(sae.cfg);
+  for (const note of sae.notes) say(`--init: ${note}`);
+  if (model.centerWritingWeights)
+    say(
+      '--init: cfg.json says center_writing_weights, and rows are not centred in training: give rows that lack their mean over d already',
+    );
   const [arm] = config.arms;
   const { arch, width } = { arch: arm?.arch, width: arm?.widths[0] };
   if (sae.arch !== arch || sae.dIn !== d || sae.dSae !== width) {

@@ -29,6 +29,8 @@ export async function loadTokens(file: ByteSource, config: LmConfig): Promise<Lo
 export interface WordsOptions {
   /** Tokens of a window; at most the model's context. */
   context: number;
+  /** Whether a BOS stands in front of each document. */
+  prependBos: boolean;
   /** Most tokens wanted. */
   limit: number;
   onProgress: (fraction: number) => void;
@@ -38,11 +40,11 @@ export interface WordsOptions {
 export async function loadWords(
   file: ByteSource,
   { tokeniser, config }: { tokeniser?: Tokeniser | undefined; config: LmConfig },
-  { context, limit, onProgress }: WordsOptions,
+  { context, prependBos, limit, onProgress }: WordsOptions,
 ): Promise<LoadedText> {
   if (!tokeniser) throw new DataError(file.path, 'cannot be turned into tokens: drop the model’s tokenizer.json too.');
   const T = Math.min(context, config.context);
-  const windows = await textToWindows(await readText(file), tokeniser, T, {
+  const windows = await textToWindows(await readText(file), prependBos ? tokeniser : { ...tokeniser, bos: undefined }, T, {
     vocab: config.vocab,
     path: file.path,
     ...(Number.isFinite(limit) ? { maxWindows: Math.ceil(limit / T) } : {}),

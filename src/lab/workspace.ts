@@ -403,6 +403,7 @@ export class Workspace {
       else if (source)
         this.text = await loadWords(source, this.loaded, {
           context: this.options.context ?? DEFAULT_CONTEXT,
+          prependBos: this.options.prependBos ?? true,
           limit: this.setting('trainTokens') + this.setting('evalTokens'),
           onProgress: (fraction) => this.options.onProgress?.('turning the text into tokens', fraction),
         });

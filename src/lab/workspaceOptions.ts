@@ -5,6 +5,8 @@ export interface WorkspaceOptions {
   flopsPerMs: number;
   /** Tokens of a window that text is cut into; at most the model's context. */
   context?: number;
+  /** Whether a BOS stands in front of each document of a text; it does unless this is false. */
+  prependBos?: boolean;
   /** Most tokens used in one evaluation with a model. */
   evalTokens?: number;
   /** Tokens of a text held out at least, even where the held-out fraction gives less. */

@@ -1,9 +1,10 @@
 /** `eval`: a saved SAE measured on held-out text through its language model, or on activations. */
 
-import { listFiles } from '../../data/bytes/nodeFiles';
 import { heldOutBlocks } from '../../data/rows/moments';
-import { loadSae } from '../../interop/saelens';
+import { type Asked, askedOf, commonFirstToken } from '../../interop/asked';
+import { saeOrigin } from '../../interop/saelens';
 import { centreOf, type EvaluationSource, Evaluator } from '../../lab/evaluation';
+import { shardsOrigin } from '../../lab/origin';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
@@ -11,6 +12,7 @@ import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
 import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
 import type { CommandUsage } from '../options';
 import { describeMetrics, finish, progress } from '../output';
+import { readSae } from '../saeInput';
 import { dataFacts, limitsOf, TEXT_ROWS } from '../training';
 
 const ROWS_AT_ONCE = 1024;
@@ -18,7 +20,12 @@ const ROWS_AT_ONCE = 1024;
 export const evalUsage = (): CommandUsage => ({
   summary: 'A saved SAE measured on held-out text through its model, or on activations.',
   options: {
-    sae: { kind: 'text', value: 'DIR|FILE', required: true, help: 'A SAELens folder, or its weights file alone.' },
+    sae: {
+      kind: 'text',
+      value: 'DIR|FILE',
+      required: true,
+      help: 'A SAELens folder, or its weights file; of several SAEs the folder of one.',
+    },
     model: { kind: 'text', value: 'DIR', help: 'Hugging Face folder; with a text: loss recovered and everything else.' },
     text: { kind: 'text', value: 'FILE', help: 'UTF-8 text.' },
     tokens: { kind: 'text', value: 'FILE', help: 'A file of token sequences, in place of a text.' },
@@ -41,27 +48,36 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const [reading, filter] = [readingOf(options), filterOf(options)];
   if (model !== undefined && Object.keys(filter).length > 0)
     throw new UsageError('rows are left out of --data only: a language model is measured on whole sequences');
-  const sae = await loadSae(await listFiles([path]));
+  const sae = await readSae(path);
+  const origin = saeOrigin(sae.cfg);
   const engine = await openEngine();
   const { gpu, flopsPerMs } = engine;
-  const workspace = await loadWorkspace(
-    engine,
-    model === undefined ? { data, reading, filter } : { model, text, tokens },
-    limitsOf(options),
-  );
-  let asked: ReturnType<typeof sayAdjusted> = {};
-  const source = await sourceOf();
+  const workspace = await loadWorkspace(engine, model === undefined ? { data, reading, filter } : { model, text, tokens }, {
+    ...limitsOf(options),
+    ...(origin.prependBos === false && { prependBos: false }),
+  });
+  let adjustments: ReturnType<typeof sayAdjusted> = {};
+  const { source, asked, hook } = await sourceOf();
 
-  async function sourceOf(): Promise<EvaluationSource> {
+  async function sourceOf(): Promise<{ source: EvaluationSource; asked: Asked; hook: string | undefined }> {
+    const named = options.text('hook');
     if (workspace.model && workspace.sequences) {
-      const hook = options.text('hook') ?? sae.hookName;
+      const hook = named ?? sae.hookName;
       if (hook === undefined) throw new UsageError('--hook is required: the SAE’s cfg.json does not name one');
       const width = workspace.model.hookWidth(hook);
       if (width !== sae.dIn)
         throw new Error(`${path}: d_in is ${sae.dIn}; ${hook} of this model is ${width} wide. Give the hook the SAE was trained on.`);
+      const { T } = workspace.sequences;
       const { count, adjusted } = wholeSequences(options, 'max-tokens', workspace.sequences);
-      asked = sayAdjusted([...contextAdjusted(options, workspace, workspace.sequences.T), ...adjusted]);
-      return { kind: 'model', model: workspace.model, hook, sequences: { ...workspace.sequences, n: count } };
+      adjustments = sayAdjusted([...contextAdjusted(options, workspace, T), ...adjusted]);
+      const sequences = { ...workspace.sequences, n: count };
+      const asked = askedOf(origin, {
+        path,
+        hook,
+        model: { label: workspace.modelLabel ?? '', norm: workspace.model.config.norm },
+        windows: { T, from: tokens === undefined ? 'text' : 'tokens', firstToken: commonFirstToken(sequences) },
+      });
+      return { source: { kind: 'model', model: workspace.model, hook, sequences }, asked, hook };
     }
     const { shards } = workspace.inspected;
     const [first] = shards;
@@ -69,7 +85,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
     const sources = await workspace.rows.shardRows();
     await workspace.rows.fingerprint();
     const ranges = sources.map(({ facts }, i) => ({ source: i, start: 0, rows: facts.rows }));
-    return { kind: 'rows', blocks: () => heldOutBlocks(sources, ranges) };
+    const hook = named ?? shardsOrigin(shards).hookName;
+    return { source: { kind: 'rows', blocks: () => heldOutBlocks(sources, ranges) }, asked: askedOf(origin, { path, hook }), hook };
   }
 
   const trainer = await SweepTrainer.create(gpu, {
@@ -83,30 +100,34 @@ export async function evaluateSae(args: string[]): Promise<number> {
     ],
     pool: gpu.device.createBuffer({ label: 'eval.pool', size: 16, usage: GPUBufferUsage.STORAGE }),
     scale: 1,
-    mean: await centreOf(gpu, sae.dIn, source),
+    mean: await centreOf(gpu, sae.dIn, source, asked),
     flopsPerMs,
     form: 'sparse',
   });
-  const evaluator = await Evaluator.create(gpu, sae.dIn, source);
+  const evaluator = await Evaluator.create(gpu, sae.dIn, source, asked);
   const results = await evaluator.evaluate([{ trainer, runs: [{ index: 0, id: 'sae' }] }], (fraction) =>
     progress(Number.isNaN(fraction) ? 'evaluating' : `evaluating ${(100 * fraction).toFixed(0)} %`),
   );
   gpu.check();
   const { metrics, problem } = results.get('sae') ?? {};
   if (!metrics) throw new Error(problem ?? 'nothing was measured');
+  const notes = [...sae.notes, ...asked.notes];
   const result = {
     arch: sae.arch,
     d_in: sae.dIn,
     d_sae: sae.dSae,
-    ...(source.kind === 'model' ? { hook: source.hook } : {}),
+    ...(hook !== undefined && { hook }),
+    ...(asked.centreRows && { rows_centred: true }),
+    ...(source.kind === 'model' && origin.prependBos === false && { prepend_bos: false }),
+    ...(notes.length > 0 && { sae_notes: notes }),
     adapter: adapterName(gpu),
     ...dataFacts(workspace),
-    ...asked,
+    ...adjustments,
     ...metrics,
   };
   sayDropped(workspace);
   finish(options.flag('json'), result, () =>
-    [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics)].join('\n'),
+    [`${sae.arch} SAE [${sae.dSae}, ${sae.dIn}] on ${metrics.tokens} tokens`, describeMetrics(metrics), ...notes].join('\n'),
   );
   return 0;
 }
