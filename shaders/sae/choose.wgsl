@@ -24,7 +24,7 @@ fn main(@builtin(local_invocation_index) t : u32) {
   if (t < params.runs) {
     let run = runs.run[t];
     let dense = run.live != 0u && f32(counts[t]) > params.share * f32(run.width) * f32(params.rows);
-    active_set.dense[t] = select(0u, 1u, dense);
+    active_set.form[t] = select(SPARSE, DENSE, dense);
     counts[t] = 0u;
     if (dense) {
       atomicOr(&any, 1u);

@@ -1,5 +1,5 @@
 // c_i = <W_enc row i, b_dec of its run - mean>: what the shared, centred x lacks of each run's own x - b_dec, so that
-// u = W_enc (x_raw - b_dec) = W_enc x - c although all runs read the same x. Into plane 1 of the records, w.
+// u = W_enc (x_raw - b_dec) = W_enc x - c although all runs read the same x. Into w of plane 1 of `latent_params`.
 // One invocation a latent; grid ceil(latents/64) folded.
 
 struct Params {
@@ -9,9 +9,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(2) var<storage, read> bias : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(3) var<storage, read_write> records : array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(2) var<storage, read> b_dec : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(3) var<storage, read_write> latent_params : array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -19,11 +19,11 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   if (i >= params.latents) {
     return;
   }
-  let b = u32(records[i].w) * params.quads;
+  let b = u32(latent_params[i].w) * params.quads;
   let m = params.runs * params.quads;
   var sum = 0.0;
   for (var q = 0u; q < params.quads; q++) {
-    sum += dot(enc[i * params.quads + q], bias[b + q] - bias[m + q]);
+    sum += dot(w_enc[i * params.quads + q], b_dec[b + q] - b_dec[m + q]);
   }
-  records[params.latents + i].w = sum;
+  latent_params[params.latents + i].w = sum;
 }

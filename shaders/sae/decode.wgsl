@@ -1,20 +1,20 @@
 // Gate/magnitude split and decoder of one row, main and auxiliary path together: the row's active latents are listed from the
 // bits the encoder left, u of each is formed (one dot product), f and gate from that, and
 //   x_hat = b_dec + sum_i f_i W_dec_i      x_aux = b_dec + sum_i gate_i W_dec_i
-// with each W_dec row read once for both. Writes the errors x_hat - x and x_aux - x and the row's statistics.
+// with each W_dec row read once for both. Writes the residuals x_hat - x and x_aux - x and the row's statistics.
 //
 // One workgroup of WIDTH invocations a (row, run, chunk of 4·WIDTH vec4 columns); grid (rows of the dispatch, R, chunks). The list
 // lives in workgroup memory, CAPACITY at a time, in the order of the latents: no density overflows it. LANES invocations share
 // a dot product. An invocation owns up to four vec4 columns in named accumulators. All sums run in the order of the list.
 // A run in several segments goes on from what the segment before left (`first`, `last`).
-// Runs that are not live or take the dense form are skipped; their errors and statistics are left as they were.
+// Runs that are not live or take the dense form are skipped; their residuals and statistics are left as they were.
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 256u;
 const LANES = 8u;
 
 struct Params {
-  rows : u32,       // rows of one slot of `errors`, and of `stats`
+  rows : u32,       // rows of one slot of `residuals`, and of `stats`
   quads : u32,      // Q
   latents : u32,    // of the segment
   runs : u32,       // R
@@ -29,7 +29,7 @@ struct Params {
 var<workgroup> sums : array<Sums, WIDTH>;
 var<workgroup> tally : array<u32, WIDTH>;
 var<workgroup> total : u32;
-var<workgroup> entries : array<vec4<u32>, CAPACITY>; // latent, from the run's first; then f and gate as f32
+var<workgroup> entries : array<vec4<u32>, CAPACITY>; // latent, from the run's first; then f, gate and penalty as f32
 var<workgroup> partial : array<f32, WIDTH>;
 
 @compute @workgroup_size(WIDTH)
@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let row = params.from_row + group.x;
   let r = group.y;
   let run = runs.run[r];
-  if (run.live == 0u || active_set.dense[r] != 0u) {
+  if (!takes_part(run, active_set.form[r], SPARSE)) {
     return;
   }
   let q0 = group.z * 4u * WIDTH + t;
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var a1 = vec4(0.0);
   var a2 = vec4(0.0);
   var a3 = vec4(0.0);
-  var l1 = 0.0;
+  var penalty = 0.0;
   var l0 = 0.0;
   if (params.first == 0u) {
     m0 = before(run.main_slot, row, q0);
@@ -68,8 +68,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       a2 = before(run.aux_slot, row, q2);
       a3 = before(run.aux_slot, row, q3);
     }
-    l1 = stats[s + 2u];
-    l0 = stats[s + 3u];
+    penalty = stats[s + STAT_PENALTY];
+    l0 = stats[s + STAT_L0];
   }
   // Each invocation counts the bits of its share of the row's words, then knows where its own begin in the list.
   let words = (run.width + 3u) / 4u;
@@ -113,7 +113,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       if (entry < here) {
         let w = (run.first + entries[entry].x) * params.quads;
         for (var q = t % LANES; q < params.quads; q += LANES) {
-          products += x[row * params.quads + q] * enc[w + q];
+          products += x[row * params.quads + q] * w_enc[w + q];
         }
       }
       partial[t] = dot(products, vec4(1.0));
@@ -125,8 +125,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
         }
         let listed = entries[round + t].x;
         let i = run.first + listed;
-        let act = activate(run.arch, u - records[params.latents + i].w, records[i]);
-        entries[round + t] = vec4(listed, bitcast<u32>(act.f), bitcast<u32>(act.gate), 0u);
+        let act = activate(run, u - latent_params[params.latents + i].w, latent_params[i]);
+        entries[round + t] = vec4(listed, bitcast<u32>(act.f), bitcast<u32>(act.gate), bitcast<u32>(act.penalty));
       }
       workgroupBarrier();
     }
@@ -135,23 +135,23 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       let w = (run.first + entry.x) * params.quads;
       let f = bitcast<f32>(entry.y);
       let gate = bitcast<f32>(entry.z);
-      l1 += gate;
-      l0 += select(0.0, 1.0, f > 0.0);
-      let w0 = dec[w + min(q0, end)];
+      penalty += bitcast<f32>(entry.w);
+      l0 += select(0.0, 1.0, f != 0.0);
+      let w0 = w_dec[w + min(q0, end)];
       m0 += f * w0;
       if (aux) { a0 += gate * w0; }
       if (q1 <= end) {
-        let w1 = dec[w + q1];
+        let w1 = w_dec[w + q1];
         m1 += f * w1;
         if (aux) { a1 += gate * w1; }
       }
       if (q2 <= end) {
-        let w2 = dec[w + q2];
+        let w2 = w_dec[w + q2];
         m2 += f * w2;
         if (aux) { a2 += gate * w2; }
       }
       if (q3 <= end) {
-        let w3 = dec[w + q3];
+        let w3 = w_dec[w + q3];
         m3 += f * w3;
         if (aux) { a3 += gate * w3; }
       }
@@ -175,12 +175,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       all.cross += sums[other].cross;
       all.self_ += sums[other].self_;
     }
-    stats[s] = all.e;
-    stats[s + 1u] = all.aux;
-    stats[s + 2u] = select(0.0, l1, group.z == 0u);
-    stats[s + 3u] = select(0.0, l0, group.z == 0u);
-    stats[s + 4u] = all.hat;
-    stats[s + 5u] = all.cross;
-    stats[s + 6u] = all.self_;
+    stats[s + STAT_ERROR] = all.e;
+    stats[s + STAT_AUX] = all.aux;
+    stats[s + STAT_PENALTY] = select(0.0, penalty, group.z == 0u);
+    stats[s + STAT_L0] = select(0.0, l0, group.z == 0u);
+    stats[s + STAT_HAT] = all.hat;
+    stats[s + STAT_CROSS] = all.cross;
+    stats[s + STAT_X] = all.self_;
   }
 }

@@ -2,7 +2,7 @@
 // (row, latent). Pre-activations are not stored: whoever needs u of an active latent forms that one dot product again. With KEEP_FIRST u of
 // the first bit of each word is kept, which at usual sparsity is nearly all there is.
 //
-// Padding latents (their gate bias is the lowest f32) and rows beyond the batch come out as 0. Blocks of a run that is not
+// Padding latents and rows beyond the batch come out as 0, whatever the architecture. Blocks of a run that is not
 // live are left as they were. `x_at` comes from encode_x32.wgsl or encode_x16.wgsl.
 
 override KEEP_FIRST : bool = false;
@@ -18,8 +18,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(3) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(4) var<storage, read> records : array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(4) var<storage, read> latent_params : array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> active_set : Active;
 
 fn sizes() -> vec3<u32> {
@@ -39,27 +39,27 @@ fn b_row(column : u32) -> u32 {
 }
 
 fn b_at(i : u32) -> vec4<f32> {
-  return enc[i];
+  return w_enc[i];
 }
 
 fn wanted(row : u32, column : u32) -> bool {
-  return runs.run[u32(records[params.from_latent + column].w)].live != 0u;
-}
-
-fn four(products : vec4<f32>, correction : vec4<f32>, bias : vec4<f32>, inside : bool) -> vec4<u32> {
-  return select(vec4(0u), vec4(1u), (products - correction + bias > vec4(0.0)) & vec4(inside));
+  return runs.run[u32(latent_params[params.from_latent + column].w)].live != 0u;
 }
 
 fn finish(row : u32, column : u32, r0 : vec4<f32>, r1 : vec4<f32>, r2 : vec4<f32>, r3 : vec4<f32>) {
   let i = params.from_latent + column;
-  let bias = vec4(records[i].x, records[i + 1u].x, records[i + 2u].x, records[i + 3u].x);
+  // A run begins at a multiple of 8: the four latents are one run's.
+  let latents = mat4x4(latent_params[i], latent_params[i + 1u], latent_params[i + 2u], latent_params[i + 3u]);
+  let run = runs.run[u32(latents[0].w)];
+  let is_latent = vec4(i, i + 1u, i + 2u, i + 3u) < vec4(run.first + run.width);
   let c = params.latents + i;
-  let correction = vec4(records[c].w, records[c + 1u].w, records[c + 2u].w, records[c + 3u].w);
-  let a = four(r0, correction, bias, true);
-  let b = four(r1, correction, bias, row + 1u < params.rows);
-  let d = four(r2, correction, bias, row + 2u < params.rows);
-  let e = four(r3, correction, bias, row + 3u < params.rows);
-  let nibbles = a | (b << vec4(1u)) | (d << vec4(2u)) | (e << vec4(3u));
+  let correction = vec4(latent_params[c].w, latent_params[c + 1u].w, latent_params[c + 2u].w, latent_params[c + 3u].w);
+  let is_row = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
+  let a = touched_four(run, r0 - correction, latents) & is_latent & vec4(is_row.x);
+  let b = touched_four(run, r1 - correction, latents) & is_latent & vec4(is_row.y);
+  let d = touched_four(run, r2 - correction, latents) & is_latent & vec4(is_row.z);
+  let e = touched_four(run, r3 - correction, latents) & is_latent & vec4(is_row.w);
+  let nibbles = vec4<u32>(a) | (vec4<u32>(b) << vec4(1u)) | (vec4<u32>(d) << vec4(2u)) | (vec4<u32>(e) << vec4(3u));
   let word = nibbles.x | (nibbles.y << 4u) | (nibbles.z << 8u) | (nibbles.w << 12u);
   let groups = params.latents / 4u;
   active_set.words[(row / 4u) * groups + i / 4u] = word;

@@ -2,7 +2,7 @@
 // dot products gives u, <e, W_dec_i> and <e_aux, W_dec_i>, hence the gradients of u and of the latent's scalars; then
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b - s_i (b_dec - mean),  s_i = (1/B) sum_b g_u,b
 // (x is centred by the mean, hence the second term). The decoder's loses its component along the row; Adam on both rows and the scalars; the
-// decoder row is divided by its norm (paper D.1.1). The gradients exist in registers alone (but see below).
+// decoder row is divided by its norm (paper D.1.1; neither where the architecture's decoder is free). The gradients exist in registers alone (but see below).
 //
 // One workgroup of WIDTH invocations a group of 8 latents of a run, one after the other, so that s_i W_enc_i (old rows), which
 // the gradient of b_dec wants, can be added up to one row of `shares` a group. Grid: the groups of the dispatch, folded.
@@ -92,16 +92,17 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let begin = g * GROUP;
   // The same for all eight, padding included. Not workgroup-uniform to the compiler, hence the broadcast through `counted`.
   if (t == 0u) {
-    let owner = u32(records[begin].w);
-    counted = vec4(owner, active_set.dense[owner], 0u, 0u);
+    let owner = u32(latent_params[begin].w);
+    counted = vec4(owner, active_set.form[owner], 0u, 0u);
   }
   let owner = workgroupUniformLoad(&counted);
   let r = owner.x;
   let run = runs.run[r];
-  if (run.live == 0u || owner.y != 0u) {
+  if (!takes_part(run, owner.y, SPARSE)) {
     return;
   }
   let aux = has_aux(run.arch);
+  let is_unit = has_unit_decoder(run.arch);
   let main_ = run.main_slot * params.rows;
   let second = run.aux_slot * params.rows;
   let last = min(begin + GROUP, run.first + run.width);
@@ -178,10 +179,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
               let e = (main_ + row) * params.quads;
               let ea = (second + row) * params.quads;
               for (var q = t % LANES; q < params.quads; q += LANES) {
-                u += x[at + q] * enc[row0 + q];
-                let direction = dec[row0 + q];
-                we += errors[e + q] * direction;
-                if (aux) { wa += errors[ea + q] * direction; }
+                u += x[at + q] * w_enc[row0 + q];
+                let direction = w_dec[row0 + q];
+                we += residuals[e + q] * direction;
+                if (aux) { wa += residuals[ea + q] * direction; }
               }
             }
             partial[t] = vec3(dot(u, vec4(1.0)), dot(we, vec4(1.0)), dot(wa, vec4(1.0)));
@@ -191,16 +192,16 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
               for (var lane = 0u; lane < LANES; lane++) {
                 all += partial[t * LANES + lane];
               }
-              let latent = records[i];
-              let pre = all.x - records[params.latents + i].w;
-              let f = activate(run.arch, pre, latent).f;
-              let p = backward(pre, latent, f, all.y, all.z, run);
+              let latent = latent_params[i];
+              let pre = all.x - latent_params[params.latents + i].w;
+              let f = activate(run, pre, latent).f;
+              let p = backward(run, pre, latent, f, all.y, all.z);
               let scaled = vec4(p.vectors, p.u) * params.per_row;
               let f2 = 2.0 * f * params.per_row;
               entries[round + t] = vec4(entries[round + t].x, bitcast<u32>(scaled.w), bitcast<u32>(f2), 0u);
               if (chunk == 0u) {
                 sum += scaled;
-                fires += select(0.0, 1.0, f > 0.0);
+                fires += select(0.0, 1.0, f != 0.0);
               }
             }
             workgroupBarrier();
@@ -214,19 +215,19 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
           let f2 = bitcast<f32>(entry.z);
           if (q0 < params.quads) {
             enc0 += gu * x[at + q0];
-            dec0 += f2 * errors[e + q0];
+            dec0 += f2 * residuals[e + q0];
           }
           if (q1 < params.quads) {
             enc1 += gu * x[at + q1];
-            dec1 += f2 * errors[e + q1];
+            dec1 += f2 * residuals[e + q1];
           }
           if (q2 < params.quads) {
             enc2 += gu * x[at + q2];
-            dec2 += f2 * errors[e + q2];
+            dec2 += f2 * residuals[e + q2];
           }
           if (q3 < params.quads) {
             enc3 += gu * x[at + q3];
-            dec3 += f2 * errors[e + q3];
+            dec3 += f2 * residuals[e + q3];
           }
         }
         workgroupBarrier();
@@ -252,12 +253,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       if (several) {
         g_dec = shares[2u * plane + g * params.quads + q];
       }
-      let w = dec[row0 + q];
+      let w = w_dec[row0 + q];
       dots += vec2(dot(w, g_dec), dot(w, w));
       column++;
     }
     let both = workgroup_sum(t, dots); // its barriers make `sums` visible too
-    let along = both.x / both.y;
+    let along = select(0.0, both.x / both.y, is_unit);
     var total = sums[0];
     for (var lane = 1u; lane < params.width / LANES; lane++) {
       total += sums[lane];
@@ -274,7 +275,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         g_dec = shares[2u * plane + g * params.quads + q];
         shift = shift_at(r, q);
       }
-      let old = enc[row0 + q];
+      let old = w_enc[row0 + q];
       update_enc(run, row0 + q, old, g_enc - s * shift);
       let share = g * params.quads + q;
       if (i == begin) {
@@ -282,11 +283,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       } else {
         shares[share] += s * old;
       }
-      let w = dec[row0 + q];
+      let w = w_dec[row0 + q];
       let value = update_dec(run, row0 + q, w, g_dec - along * w);
       square += dot(value, value);
       if (several) {
-        dec[row0 + q] = value;
+        w_dec[row0 + q] = value;
       } else {
         dec0 = select(dec0, value, column == 0u);
         dec1 = select(dec1, value, column == 1u);
@@ -295,14 +296,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       }
       column++;
     }
-    let length = sqrt(workgroup_sum(t, vec2(square, 0.0)).x);
+    let length = select(1.0, sqrt(workgroup_sum(t, vec2(square, 0.0)).x), is_unit);
     column = 0u;
     for (var q = t; q < params.quads; q += WIDTH) {
       var value = pick(column, dec0, dec1, dec2, dec3);
       if (several) {
-        value = dec[row0 + q];
+        value = w_dec[row0 + q];
       }
-      dec[row0 + q] = value / length;
+      w_dec[row0 + q] = value / length;
       column++;
     }
     if (t == 0u) {

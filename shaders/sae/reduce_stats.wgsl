@@ -27,25 +27,25 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   // Invocations 0 to 7 each own one of the totals.
   var total = 0.0;
   for (var base = 0u; base < params.rows; base += 64u * GROUP) {
-    var lo = vec4(0.0);
-    var hi = vec4(0.0);
+    var sum = array<f32, STATS>();
     let first = base + t * GROUP;
     for (var row = first; row < min(first + GROUP, params.rows); row++) {
-      var row_lo = vec4(0.0);
-      var row_hi = vec4(0.0);
+      var own = array<f32, STATS>();
       for (var chunk = 0u; chunk < params.chunks; chunk++) {
         let s = ((chunk * params.slot_rows + row) * params.runs + group.x) * STATS;
-        row_lo += vec4(stats[s], stats[s + 1u], stats[s + 2u], stats[s + 3u]);
-        row_hi += vec4(stats[s + 4u], stats[s + 5u], stats[s + 6u], 0.0);
+        for (var k = 0u; k < STAT_COSINE; k++) {
+          own[k] += stats[s + k];
+        }
       }
-      let norms = row_hi.x * row_hi.z;
+      let norms = own[STAT_HAT] * own[STAT_X];
       if (norms > 0.0) {
-        row_hi.w = row_hi.y * inverseSqrt(norms);
+        own[STAT_COSINE] = own[STAT_CROSS] * inverseSqrt(norms);
       }
-      lo += row_lo;
-      hi += row_hi;
+      for (var k = 0u; k < STATS; k++) {
+        sum[k] += own[k];
+      }
     }
-    sums[t] = array(lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w);
+    sums[t] = sum;
     workgroupBarrier();
     if (t < STATS) {
       for (var other = 0u; other < 64u; other++) {

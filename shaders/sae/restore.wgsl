@@ -7,16 +7,16 @@ struct Params {
   quads : u32,      // Q
   d : u32,          // D
   slot_rows : u32,
-  slot : u32,       // the run's block of `errors`
+  slot : u32,       // the run's block of `residuals`
   first : u32,      // first row of `raw_hat`
   mean_row : u32,   // R
   unscale : f32,    // 1/scale
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> errors : array<f32>;        // [slots, slot rows, 4Q]
+@group(0) @binding(1) var<storage, read> residuals : array<f32>;        // [slots, slot rows, 4Q]
 @group(0) @binding(2) var<storage, read> x : array<f32>;             // [B, 4Q]
-@group(0) @binding(3) var<storage, read> bias : array<f32>;          // [R + 1, 4Q]
+@group(0) @binding(3) var<storage, read> b_dec : array<f32>;          // [R + 1, 4Q]
 @group(0) @binding(4) var<storage, read_write> raw_hat : array<f32>; // [*, D]
 
 @compute @workgroup_size(64)
@@ -28,6 +28,6 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   let row = i / params.d;
   let k = i % params.d;
   let stride = 4u * params.quads;
-  let e = errors[(params.slot * params.slot_rows + row) * stride + k];
-  raw_hat[params.first * params.d + i] = (e + x[row * stride + k] + bias[params.mean_row * stride + k]) * params.unscale;
+  let e = residuals[(params.slot * params.slot_rows + row) * stride + k];
+  raw_hat[params.first * params.d + i] = (e + x[row * stride + k] + b_dec[params.mean_row * stride + k]) * params.unscale;
 }

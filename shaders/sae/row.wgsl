@@ -1,14 +1,14 @@
-// Bindings of the decoders (decode.wgsl, decode_subgroup.wgsl), and what becomes of one vec4 column of a row when its latents are added up.
+// Bindings of the decoders (decode.wgsl, processor/decode.wgsl), and what becomes of one vec4 column of a row when its latents are added up.
 // `params` is the kernel's own; of it rows (of one slot), quads (Q) and runs (R) are used here.
 
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
 @group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
-@group(0) @binding(4) var<storage, read> enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(5) var<storage, read> dec : array<vec4<f32>>;     // W_dec, first plane
-@group(0) @binding(6) var<storage, read> records : array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> bias : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(8) var<storage, read_write> errors : array<vec4<f32>>; // [slots, rows, Q]
+@group(0) @binding(4) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;     // W_dec, first plane
+@group(0) @binding(6) var<storage, read> latent_params : array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> b_dec : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(8) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, rows, Q]
 @group(0) @binding(9) var<storage, read_write> stats : array<f32>;   // [chunks, rows, R, STATS]
 
 struct Sums {
@@ -27,31 +27,31 @@ fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_
   let at = (run.main_slot * params.rows + row) * params.quads + q;
   let at_aux = (run.aux_slot * params.rows + row) * params.quads + q;
   if (!is_last) {
-    errors[at] = main_;
+    residuals[at] = main_;
     if (has_aux(run.arch)) {
-      errors[at_aux] = aux;
+      residuals[at_aux] = aux;
     }
     return;
   }
   let centred = x[row * params.quads + q];
-  let mean = bias[params.runs * params.quads + q];
-  let shift = bias[r * params.quads + q] - mean;
+  let mean = b_dec[params.runs * params.quads + q];
+  let shift = b_dec[r * params.quads + q] - mean;
   let e = main_ + shift - centred;
   let hat = main_ + shift + mean;
   let raw = centred + mean;
-  errors[at] = e;
+  residuals[at] = e;
   (*all).e += dot(e, e);
   (*all).hat += dot(hat, hat);
   (*all).cross += dot(hat, raw);
   (*all).self_ += dot(raw, raw);
   if (has_aux(run.arch)) {
     let a = aux + shift - centred;
-    errors[at_aux] = a;
+    residuals[at_aux] = a;
     (*all).aux += dot(a, a);
   }
 }
 
 // What was left of one column: of the main path, or (slot) of the auxiliary one.
 fn before(slot : u32, row : u32, q : u32) -> vec4<f32> {
-  return errors[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
+  return residuals[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
 }

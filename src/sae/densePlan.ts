@@ -2,13 +2,13 @@
  * The dense form of a step: every product in full, as a textbook step has it (with the encoder 5 for a baseline, 7 for a Gated SAE), for
  * runs whose active set is large. It agrees with the sparse form to rounding.
  *
- * `pulls` first holds gate, then, once the auxiliary decoder has used that, g_u.
+ * `grad_u` first holds gate, then, once the auxiliary decoder has used that, g_u.
  */
 import type { Kernel } from '../gpu/kernel';
 import { type MatmulVariant, matmulGrid } from '../gpu/matmul';
 import { fold, type Grid } from '../gpu/plan';
 import { architecture } from './architectures';
-import { DENSE_PARAMS, denseKernel } from './denseKernels';
+import { DENSE_PARAMS, type DenseKernelName, denseKernel } from './denseKernels';
 import { denseEncoder, ENCODE_PARAMS } from './encoder';
 import { DENSE_TILE, type DenseLayout } from './layout';
 import { productFlops } from './passes';
@@ -39,26 +39,39 @@ export async function densePasses(
   const R = l.runs.length;
   const WIDTH = l.workgroup;
   const MOMENTUM = momentum ? 1 : 0;
-  const [encode, split, decode, rowStats, pull, latentSums, gradientDec, gradientEnc, biasGradient, adamEnc, adamDec, adamLatents] =
-    await Promise.all([
-      denseEncoder(gpu, variant),
-      denseKernel(gpu, 'split'),
-      denseKernel(gpu, 'decode'),
-      denseKernel(gpu, 'rowStats', { WIDTH }),
-      denseKernel(gpu, 'pull'),
-      denseKernel(gpu, 'latentSums'),
-      denseKernel(gpu, 'rowGradient', { ENCODER: 0 }),
-      denseKernel(gpu, 'rowGradient', { ENCODER: 1 }),
-      denseKernel(gpu, 'biasGradient'),
-      denseKernel(gpu, 'adamRows', { WIDTH, DECODER: 0, MOMENTUM }),
-      denseKernel(gpu, 'adamRows', { WIDTH, DECODER: 1, MOMENTUM }),
-      denseKernel(gpu, 'adamLatents', { MOMENTUM }),
-    ]);
+  const kernel = (name: DenseKernelName, constants?: Record<string, number>) => denseKernel(gpu, name, constants, context.architectures);
+  const [
+    encode,
+    activate,
+    decode,
+    rowStats,
+    backward,
+    gradLatents,
+    gradientDec,
+    gradientEnc,
+    gradBDecEncoder,
+    adamEnc,
+    adamDec,
+    adamLatents,
+  ] = await Promise.all([
+    denseEncoder(gpu, variant, context.architectures),
+    kernel('activate'),
+    kernel('decode'),
+    kernel('rowStats', { WIDTH }),
+    kernel('backward'),
+    kernel('gradLatents'),
+    kernel('gradRows', { ENCODER: 0 }),
+    kernel('gradRows', { ENCODER: 1 }),
+    kernel('gradBDecEncoder'),
+    kernel('adamRows', { WIDTH, DECODER: 0, MOMENTUM }),
+    kernel('adamRows', { WIDTH, DECODER: 1, MOMENTUM }),
+    kernel('adamLatents', { MOMENTUM }),
+  ]);
   const tiles = (n: number) => Math.ceil(n / DENSE_TILE);
   const columnTiles = tiles(4 * l.quads);
   const latentTiles = tiles(Math.max(...l.runs.map((run) => run.width)));
   const withAux = l.runs.reduce((sum, run) => sum + (architecture(run.arch).hasAux ? run.width : 0), 0);
-  const gates = context.shared.pulls;
+  const gates = context.shared.grad_u;
   const sizes = { quads: l.quads, slot_rows: l.batch };
 
   const gradients: DenseDispatch[] = [];
@@ -81,16 +94,16 @@ export async function densePasses(
       encode.kernel,
       {
         params: context.uniform('dense.encode', ENCODE_PARAMS.dense, { ...at, quads: l.quads, latents: l.latents, stride }),
-        ...context.pick(only, 'runs', 'x', 'enc', 'records', 'active_set', 'ut'),
+        ...context.pick(only, 'runs', 'x', 'w_enc', 'latent_params', 'active_set', 'pre_acts'),
       },
       matmulGrid(variant, rows, l.latents),
       product,
     );
     add(
-      split,
+      activate,
       {
-        params: context.uniform('dense.split', DENSE_PARAMS.split, { ...at, stride, runs: R }),
-        ...context.pick(only, 'runs', 'ut', 'latents', 'acts', 'stats', 'active_set'),
+        params: context.uniform('dense.activate', DENSE_PARAMS.activate, { ...at, stride, runs: R }),
+        ...context.pick(only, 'runs', 'pre_acts', 'latent_params', 'acts', 'stats', 'active_set'),
         gates,
       },
       [Math.ceil(rows / 16), R],
@@ -99,7 +112,7 @@ export async function densePasses(
       decode,
       {
         params: context.uniform('dense.decode', DENSE_PARAMS.decode, { ...at, ...sizes, stride, runs: R }),
-        ...context.pick(only, 'runs', 'x', 'w_dec', 'acts', 'bias', 'errors', 'active_set'),
+        ...context.pick(only, 'runs', 'x', 'w_dec', 'acts', 'b_dec', 'residuals', 'active_set'),
         gates,
       },
       [columnTiles, tiles(rows), R],
@@ -109,40 +122,40 @@ export async function densePasses(
       rowStats,
       {
         params: context.uniform('dense.rowStats', DENSE_PARAMS.rowStats, { ...at, ...sizes, runs: R }),
-        ...context.pick(only, 'runs', 'x', 'bias', 'errors', 'stats', 'active_set'),
+        ...context.pick(only, 'runs', 'x', 'b_dec', 'residuals', 'stats', 'active_set'),
       },
       [rows, R],
     );
     add(
-      pull,
+      backward,
       {
-        params: context.uniform('dense.pull', DENSE_PARAMS.pull, { ...at, ...sizes, stride, latents: l.latents }),
-        ...context.pick(only, 'runs', 'ut', 'latents', 'errors', 'w_dec', 'pulls', 'partials', 'active_set'),
+        params: context.uniform('dense.backward', DENSE_PARAMS.backward, { ...at, ...sizes, stride, latents: l.latents }),
+        ...context.pick(only, 'runs', 'pre_acts', 'latent_params', 'residuals', 'w_dec', 'grad_u', 'tile_sums', 'active_set'),
       },
       [latentTiles, tiles(rows), R],
       both,
     );
     add(
-      latentSums,
+      gradLatents,
       {
-        params: context.uniform('dense.latentSums', DENSE_PARAMS.latentSums, {
+        params: context.uniform('dense.gradLatents', DENSE_PARAMS.gradLatents, {
           tiles: tiles(rows),
           latents: l.latents,
           accumulate,
           scale: mean(1),
         }),
-        ...context.pick(only, 'runs', 'records', 'partials', 'sums', 'active_set'),
+        ...context.pick(only, 'runs', 'latent_params', 'tile_sums', 'latent_grads', 'active_set'),
       },
       fold(Math.ceil(l.latents / 64)),
     );
     for (const [gradient, coefficients, vectors, target, scale] of [
-      [gradientDec, 'acts', 'errors', 'gDec', mean(2)],
-      [gradientEnc, 'pulls', 'x', 'gEnc', mean(1)],
+      [gradientDec, 'acts', 'residuals', 'grad_dec', mean(2)],
+      [gradientEnc, 'grad_u', 'x', 'grad_enc', mean(1)],
     ] as const) {
       add(
         gradient,
         {
-          params: context.uniform('dense.rowGradient', DENSE_PARAMS.rowGradient, { ...at, ...sizes, stride, accumulate, scale }),
+          params: context.uniform('dense.gradRows', DENSE_PARAMS.gradRows, { ...at, ...sizes, stride, accumulate, scale }),
           ...context.pick(only, 'runs', 'active_set'),
           coefficients: context.shared[coefficients],
           vectors: context.shared[vectors],
@@ -158,22 +171,22 @@ export async function densePasses(
 
   const add = into(update);
   add(
-    biasGradient,
+    gradBDecEncoder,
     {
-      params: context.uniform('dense.biasGradient', DENSE_PARAMS.biasGradient, { quads: l.quads }),
-      ...context.pick(only, 'runs', 'enc', 'sums', 'g_bias', 'active_set'),
+      params: context.uniform('dense.gradBDecEncoder', DENSE_PARAMS.gradBDecEncoder, { quads: l.quads }),
+      ...context.pick(only, 'runs', 'w_enc', 'latent_grads', 'grad_b_dec', 'active_set'),
     },
     [Math.ceil(l.quads / 16), R],
     2 * l.latents * l.d,
   );
   const params = context.uniform('dense.adamRows', DENSE_PARAMS.adamRows, { latents: l.latents, quads: l.quads, runs: R });
   for (const [kernel, gradient, w] of [
-    [adamEnc, context.shared.gEnc, only.buffers.enc],
-    [adamDec, context.shared.gDec, only.buffers.dec],
+    [adamEnc, context.shared.grad_enc, only.buffers.w_enc],
+    [adamDec, context.shared.grad_dec, only.buffers.w_dec],
   ] as const) {
     add(
       kernel,
-      { params, ...context.pick(only, 'runs', 'records', 'sums', 'bias', 'active_set'), gradient, w },
+      { params, ...context.pick(only, 'runs', 'latent_params', 'latent_grads', 'b_dec', 'active_set'), gradient, w },
       fold(l.latents),
       15 * l.latents * l.d,
     );
@@ -182,7 +195,7 @@ export async function densePasses(
     adamLatents,
     {
       params: context.uniform('dense.adamLatents', DENSE_PARAMS.adamLatents, { latents: l.latents }),
-      ...context.pick(only, 'runs', 'sums', 'records', 'active_set'),
+      ...context.pick(only, 'runs', 'latent_grads', 'latent_params', 'active_set'),
     },
     fold(Math.ceil(l.latents / 64)),
   );

@@ -7,7 +7,8 @@ import type { Gpu } from '../gpu/device';
 import type { Kernel, KernelSource } from '../gpu/kernel';
 import { type MatmulVariant, matmulSource } from '../gpu/matmul';
 import { struct } from '../gpu/struct';
-import { PRELUDE } from './kernels';
+import type { ArchitectureId } from './architectures';
+import { prelude } from './kernels';
 
 /** Uniform structs, field by field as in the WGSL files (a test holds them against the text). */
 export const ENCODE_PARAMS = {
@@ -18,24 +19,31 @@ export const ENCODE_PARAMS = {
 } as const;
 
 /** @param halfX x is stored as packed f16. @param keepFirst u of the lowest bit of each word is kept (`registers` of the layout). */
-export const encodeSource = (variant: MatmulVariant, halfX: boolean, keepFirst = false): KernelSource =>
-  matmulSource(variant, halfX ? 'sae.encode.f16' : 'sae.encode', `${PRELUDE}${halfX ? x16 : x32}${encode}`, {
+export const encodeSource = (variant: MatmulVariant, halfX: boolean, keepFirst = false, present?: Iterable<ArchitectureId>): KernelSource =>
+  matmulSource(variant, halfX ? 'sae.encode.f16' : 'sae.encode', `${prelude(present)}${halfX ? x16 : x32}${encode}`, {
     KEEP_FIRST: keepFirst ? 1 : 0,
   });
 
-export const denseEncodeSource = (variant: MatmulVariant): KernelSource => matmulSource(variant, 'sae.dense.encode', PRELUDE + dense);
+export const denseEncodeSource = (variant: MatmulVariant, present?: Iterable<ArchitectureId>): KernelSource =>
+  matmulSource(variant, 'sae.dense.encode', prelude(present) + dense);
 
 export interface Encoder {
   variant: MatmulVariant;
   kernel: Kernel;
 }
 
-export const encoder = async (gpu: Gpu, variant: MatmulVariant, halfX: boolean, keepFirst: boolean): Promise<Encoder> => ({
+export const encoder = async (
+  gpu: Gpu,
+  variant: MatmulVariant,
+  halfX: boolean,
+  keepFirst: boolean,
+  present: Iterable<ArchitectureId>,
+): Promise<Encoder> => ({
   variant,
-  kernel: await gpu.kernels.get(encodeSource(variant, halfX, keepFirst)),
+  kernel: await gpu.kernels.get(encodeSource(variant, halfX, keepFirst, present)),
 });
 
-export const denseEncoder = async (gpu: Gpu, variant: MatmulVariant): Promise<Encoder> => ({
+export const denseEncoder = async (gpu: Gpu, variant: MatmulVariant, present: Iterable<ArchitectureId>): Promise<Encoder> => ({
   variant,
-  kernel: await gpu.kernels.get(denseEncodeSource(variant)),
+  kernel: await gpu.kernels.get(denseEncodeSource(variant, present)),
 });

@@ -102,7 +102,7 @@ export class ForwardPass {
     const { gpu, context } = this.trainer;
     // Which form the last step took does not matter here: every run is decoded from its active set.
     const clear = gpu.device.createCommandEncoder({ label: 'sae.forward' });
-    for (const segment of context.segments) clear.clearBuffer(segment.buffers.active, 0, MAX_RUNS * 4);
+    for (const segment of context.segments) clear.clearBuffer(segment.buffers.active_set, 0, MAX_RUNS * 4);
     gpu.queue.submit([clear.finish()]);
     const key = `run ${first} ${rows}`;
     this.submit(key, () => this.forwardPlan(first, rows), this.trainer.options.flopsPerMs);
@@ -140,7 +140,7 @@ export class ForwardPass {
   private forwardPlan(first: number, rows: number): Plan {
     const { gpu, layout: l, options } = this.trainer;
     const { context } = this;
-    const { mean, x, xHalf } = context.shared;
+    const { mean, x, x_half } = context.shared;
     const k = this.kernels;
     const plan = new Plan(gpu, 'sae.forward').add(
       k.center,
@@ -149,7 +149,7 @@ export class ForwardPass {
         raw: this.raw,
         mean,
         x,
-        x_half: xHalf,
+        x_half: x_half,
       },
       fold(Math.ceil((rows * l.quads) / 64)),
     );
@@ -168,7 +168,7 @@ export class ForwardPass {
             row_groups: l.rowGroups,
             offset: segment.from,
           }),
-          ...context.pick(segment, 'runs', 'active_set', 'x', 'enc', 'records', 'fires'),
+          ...context.pick(segment, 'runs', 'active_set', 'x', 'w_enc', 'latent_params', 'fires'),
         },
         fold(segment.count),
       );
@@ -209,7 +209,7 @@ export class ForwardPass {
           mean_row: l.runs.length,
           unscale: 1 / options.scale,
         }),
-        ...context.pick(context.only, 'errors', 'x', 'bias'),
+        ...context.pick(context.only, 'residuals', 'x', 'b_dec'),
         raw_hat: target,
       },
       fold(Math.ceil((rows * l.d) / 64)),
@@ -225,10 +225,10 @@ async function compile({ gpu, layout, context, variant }: SweepTrainer): Promise
   const [center, correction, encode, decode, reduceStats, fireCount, columnMoments, restore] = await Promise.all([
     saeKernel(gpu, 'center', { HALF: context.halfX ? 1 : 0 }),
     saeKernel(gpu, 'correction'),
-    encoder(gpu, variant, context.halfX, layout.registers),
-    decoder(gpu, layout),
+    encoder(gpu, variant, context.halfX, layout.registers, context.architectures),
+    decoder(context),
     saeKernel(gpu, 'reduceStats'),
-    saeKernel(gpu, 'fireCount'),
+    saeKernel(gpu, 'fireCount', {}, context.architectures),
     saeKernel(gpu, 'columnMoments'),
     saeKernel(gpu, 'restore'),
   ]);

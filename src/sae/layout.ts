@@ -68,7 +68,7 @@ export interface Layout {
   slots: number;
   /** Invocations of the row-wide kernels, a power of two: each owns about four vec4 columns. */
   workgroup: number;
-  /** Invocations that share the 16 lanes of a sum over rows or latents (bias_errors.wgsl, bias_shares.wgsl). */
+  /** Invocations that share the 16 lanes of a sum over rows or latents (grad_b_dec_decoder.wgsl, grad_b_dec_encoder.wgsl). */
   sumLanes: number;
   /** Column chunks of the row-wide kernels. */
   chunks: number;

@@ -9,29 +9,29 @@ export function sharedBytes(l: Layout, halfX = false) {
   const block = dense ? l.latents * dense.stride * 16 : 16;
   const matrix = dense ? l.latents * row : 16;
   return {
-    bias: (l.runs.length + 1) * row,
-    gBias: l.runs.length * row,
-    vBias: l.runs.length * row,
-    mBias: l.momentum ? l.runs.length * row : 16,
+    b_dec: (l.runs.length + 1) * row,
+    grad_b_dec: l.runs.length * row,
+    b_dec_v: l.runs.length * row,
+    b_dec_m: l.momentum ? l.runs.length * row : 16,
     mean: row,
     x: l.batch * row,
-    xHalf: halfX ? l.batch * l.quads * 8 : 16,
+    x_half: halfX ? l.batch * l.quads * 8 : 16,
     slots: l.batch * 4,
-    errors: l.slots * l.batch * row,
+    residuals: l.slots * l.batch * row,
     stats: l.chunks * l.batch * l.runs.length * STATS * 4,
     totals: l.runs.length * STATS * 4,
     counts: MAX_RUNS * 4,
     fires: l.latents * 4,
-    // Sums of bias_shares between segments, 16 lanes.
+    // Sums of grad_b_dec_encoder between segments, 16 lanes.
     carry: l.segments.length > 1 ? l.runs.length * 16 * row : 16,
     // The dense form's own.
-    ut: block,
+    pre_acts: block,
     acts: block,
-    pulls: block,
-    partials: dense ? Math.ceil(dense.blockRows / DENSE_TILE) * l.latents * 32 : 16,
-    gEnc: matrix,
-    gDec: matrix,
-    sums: dense ? l.latents * 16 : 16,
+    grad_u: block,
+    tile_sums: dense ? Math.ceil(dense.blockRows / DENSE_TILE) * l.latents * 32 : 16,
+    grad_enc: matrix,
+    grad_dec: matrix,
+    latent_grads: dense ? l.latents * 16 : 16,
   } satisfies Record<string, number>;
 }
 
@@ -39,10 +39,10 @@ export function sharedBytes(l: Layout, halfX = false) {
 export function segmentBytes(l: Layout, { count }: Segment) {
   const matrix = count * l.quads * 16;
   return {
-    enc: matrix * (l.momentum ? 3 : 2),
-    dec: matrix * (l.momentum ? 3 : 2),
-    records: count * 16 * (l.momentum ? 4 : 3),
-    active: MAX_RUNS * 4 + (count / 4) * l.rowGroups * (l.registers ? 12 : 8),
+    w_enc: matrix * (l.momentum ? 3 : 2),
+    w_dec: matrix * (l.momentum ? 3 : 2),
+    latent_params: count * 16 * (l.momentum ? 4 : 3),
+    active_set: MAX_RUNS * 4 + (count / 4) * l.rowGroups * (l.registers ? 12 : 8),
     shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? 3 : 1),
   } satisfies Record<string, number>;
 }
@@ -66,6 +66,6 @@ export function gpuMemory(l: Layout, halfX = false): GpuMemory {
   const shared = sharedBytes(l, halfX);
   const segments = l.segments.map((segment) => segmentBytes(l, segment));
   const all = [shared, ...segments].flatMap((sizes) => Object.values<number>(sizes));
-  const state = shared.bias + shared.vBias + shared.mBias + sum(segments.map((s) => s.enc + s.dec + s.records));
+  const state = shared.b_dec + shared.b_dec_v + shared.b_dec_m + sum(segments.map((s) => s.w_enc + s.w_dec + s.latent_params));
   return { total: sum(all), largest: Math.max(...all), state };
 }

@@ -16,16 +16,13 @@ export interface ParameterBuffers {
   bias: GPUBuffer;
 }
 
-/** Gate bias of padding latents: no pre-activation brings it above zero. */
-const NEVER = -3.4028234663852886e38;
-
-/** Records of every latent that is padding, so that it never fires. Weights of padding stay zero. */
+/** The owner of every latent that is padding; the rest of it stays zero. That it is padding the kernels see from the run's width. */
 export function uploadPadding(gpu: Gpu, segments: readonly PlacedSegment[], layout: Layout): void {
   layout.runs.forEach((run, r) => {
     const next = layout.runs[r + 1]?.first ?? layout.latents;
     for (let i = run.first + run.width; i < next; i++) {
       const segment = segments.find(({ from, count }) => i >= from && i < from + count);
-      if (segment) write(gpu, segment.buffers.records, (i - segment.from) * 16, Float32Array.of(NEVER, 0, 0, r));
+      if (segment) write(gpu, segment.buffers.latent_params, (i - segment.from) * 16, Float32Array.of(0, 0, 0, r));
     }
   });
 }
@@ -83,9 +80,9 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
   const { d } = layout;
   const row = layout.quads * 16;
   eachPart(layout, buffers.segments, r, (segment, at, count, from) => {
-    write(gpu, segment.buffers.enc, at * row, padRows(weights.wEnc.subarray(from * d, (from + count) * d), d));
-    write(gpu, segment.buffers.dec, at * row, padRows(weights.wDec.subarray(from * d, (from + count) * d), d));
-    write(gpu, segment.buffers.records, at * 16, packed.subarray(from * 4, (from + count) * 4));
+    write(gpu, segment.buffers.w_enc, at * row, padRows(weights.wEnc.subarray(from * d, (from + count) * d), d));
+    write(gpu, segment.buffers.w_dec, at * row, padRows(weights.wDec.subarray(from * d, (from + count) * d), d));
+    write(gpu, segment.buffers.latent_params, at * 16, packed.subarray(from * 4, (from + count) * 4));
   });
   write(gpu, buffers.bias, r * row, padRows(weights.bDec, d));
 }
@@ -105,9 +102,9 @@ export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: L
   };
   eachPart(layout, buffers.segments, r, (segment, at, count, from) => {
     reads.push(
-      read(segment.buffers.enc, at * stride, count * stride, wEnc, from * d),
-      read(segment.buffers.dec, at * stride, count * stride, wDec, from * d),
-      read(segment.buffers.records, at * 4, count * 4, latents, from * 4),
+      read(segment.buffers.w_enc, at * stride, count * stride, wEnc, from * d),
+      read(segment.buffers.w_dec, at * stride, count * stride, wDec, from * d),
+      read(segment.buffers.latent_params, at * 4, count * 4, latents, from * 4),
     );
   });
   const [bDec] = await Promise.all([readFloats(gpu, buffers.bias, r * stride, stride), ...reads]);
@@ -127,12 +124,12 @@ export async function takeFires(gpu: Gpu, segments: readonly PlacedSegment[], la
   eachPart(layout, segments, r, (segment, at, count, from) => {
     const first = 2 * segment.count + at;
     reads.push(
-      readFloats(gpu, segment.buffers.records, first * 4, count * 4).then((values) => {
+      readFloats(gpu, segment.buffers.latent_params, first * 4, count * 4).then((values) => {
         for (let i = 0; i < count; i++) out[from + i] = values[4 * i] as number;
       }),
     );
     const encoder = gpu.device.createCommandEncoder({ label: 'sae.resetFires' });
-    encoder.clearBuffer(segment.buffers.records, first * 16, count * 16);
+    encoder.clearBuffer(segment.buffers.latent_params, first * 16, count * 16);
     gpu.queue.submit([encoder.finish()]);
   });
   await Promise.all(reads);

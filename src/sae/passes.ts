@@ -1,12 +1,11 @@
 /** Passes that training and evaluation share: correction, encoder, decoder, statistics. Long ones are cut into slices. */
-import type { Gpu } from '../gpu/device';
 import type { Kernel } from '../gpu/kernel';
 import { matmulGrid } from '../gpu/matmul';
 import { fold, type Plan } from '../gpu/plan';
 import { MAX_BATCH } from './bounds';
 import { ENCODE_PARAMS, type Encoder } from './encoder';
 import { PARAMS, saeKernel } from './kernels';
-import { type Layout, WALK_COST } from './layout';
+import { WALK_COST } from './layout';
 import { slices } from './slices';
 import type { StepContext } from './stepContext';
 
@@ -20,7 +19,7 @@ export function addCorrection(plan: Plan, context: StepContext, correction: Kern
       correction,
       {
         params: context.uniform('correction', PARAMS.correction, { latents: segment.count, quads: l.quads, runs: l.runs.length }),
-        ...context.pick(segment, 'enc', 'bias', 'records'),
+        ...context.pick(segment, 'w_enc', 'b_dec', 'latent_params'),
       },
       fold(Math.ceil(segment.count / 64)),
       2 * segment.count * l.d,
@@ -45,8 +44,8 @@ export function addEncode(plan: Plan, context: StepContext, { variant, kernel }:
             from_latent: from,
             to_latent: from + count,
           }),
-          ...context.pick(segment, 'runs', 'enc', 'records', 'active_set'),
-          x: context.halfX ? context.shared.xHalf : context.shared.x,
+          ...context.pick(segment, 'runs', 'w_enc', 'latent_params', 'active_set'),
+          x: context.halfX ? context.shared.x_half : context.shared.x,
         },
         matmulGrid(variant, rows, count),
         productFlops(context, rows, count),
@@ -56,8 +55,8 @@ export function addEncode(plan: Plan, context: StepContext, { variant, kernel }:
 }
 
 /** The kernel of `addDecode` that suits the layout. */
-export const decoder = (gpu: Gpu, l: Layout): Promise<Kernel> =>
-  l.registers ? saeKernel(gpu, 'decodeSubgroup') : saeKernel(gpu, 'decode', { WIDTH: l.workgroup });
+export const decoder = ({ gpu, layout: l, architectures }: StepContext): Promise<Kernel> =>
+  l.registers ? saeKernel(gpu, 'decodeSubgroup', {}, architectures) : saeKernel(gpu, 'decode', { WIDTH: l.workgroup }, architectures);
 
 /** The active set to errors and statistics. @param density expected share of active latents, for the time bound. */
 export function addDecode(plan: Plan, context: StepContext, decode: Kernel, rows: number, density: number): void {
@@ -81,7 +80,7 @@ export function addDecode(plan: Plan, context: StepContext, decode: Kernel, rows
           params: l.registers
             ? context.uniform('decode', PARAMS.decodeSubgroup, { ...params, row_groups: l.rowGroups })
             : context.uniform('decode', PARAMS.decode, { ...params, width: l.workgroup }),
-          ...context.pick(segment, 'runs', 'active_set', 'x', 'enc', 'dec', 'records', 'bias', 'errors', 'stats'),
+          ...context.pick(segment, 'runs', 'active_set', 'x', 'w_enc', 'w_dec', 'latent_params', 'b_dec', 'residuals', 'stats'),
         },
         [count, R, l.chunks],
         (flops * count) / rows,

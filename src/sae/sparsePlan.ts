@@ -10,17 +10,17 @@ export interface SparsePasses {
   /** Both rows and the scalars of every latent, and its share in the gradient of b_dec. */
   update(plan: Plan): void;
   /** Adds those shares to the gradient of b_dec. */
-  biasShares(plan: Plan): void;
+  gradBDecEncoder(plan: Plan): void;
 }
 
 /** @param density expected share of active latents, for the time bound. */
 export async function sparsePasses(context: StepContext, momentum: boolean, density: number): Promise<SparsePasses> {
   const { gpu, layout: l } = context;
-  const [latentUpdate, biasShares] = await Promise.all([
+  const [latentUpdate, gradBDecEncoder] = await Promise.all([
     l.registers
-      ? saeKernel(gpu, 'latentUpdateSubgroup', { MOMENTUM: momentum ? 1 : 0 })
-      : saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }),
-    saeKernel(gpu, 'biasShares', { LANES: l.sumLanes }),
+      ? saeKernel(gpu, 'latentUpdateSubgroup', { MOMENTUM: momentum ? 1 : 0 }, context.architectures)
+      : saeKernel(gpu, 'latentUpdate', { WIDTH: l.workgroup, MOMENTUM: momentum ? 1 : 0 }, context.architectures),
+    saeKernel(gpu, 'gradBDecEncoder', { LANES: l.sumLanes }),
   ]);
   return {
     update: (plan) => {
@@ -44,7 +44,7 @@ export async function sparsePasses(context: StepContext, momentum: boolean, dens
               params: l.registers
                 ? context.uniform('latentUpdate', PARAMS.latentUpdateSubgroup, params)
                 : context.uniform('latentUpdate', PARAMS.latentUpdate, { ...params, chunks: l.chunks, width: l.workgroup }),
-              ...context.pick(segment, 'runs', 'active_set', 'x', 'errors', 'bias', 'enc', 'dec', 'records', 'shares'),
+              ...context.pick(segment, 'runs', 'active_set', 'x', 'residuals', 'b_dec', 'w_enc', 'w_dec', 'latent_params', 'shares'),
             },
             fold(count),
             (flops * count) / groups,
@@ -52,14 +52,14 @@ export async function sparsePasses(context: StepContext, momentum: boolean, dens
         }
       }
     },
-    biasShares: (plan) => {
+    gradBDecEncoder: (plan) => {
       context.segments.forEach((segment, s) => {
         const [first, last] = [s === 0, s === context.segments.length - 1].map(Number) as [number, number];
         plan.add(
-          biasShares,
+          gradBDecEncoder,
           {
-            params: context.uniform('biasShares', PARAMS.biasShares, { quads: l.quads, first, last }),
-            ...context.pick(segment, 'runs', 'active_set', 'shares', 'g_bias', 'carry'),
+            params: context.uniform('gradBDecEncoder', PARAMS.gradBDecEncoder, { quads: l.quads, first, last }),
+            ...context.pick(segment, 'runs', 'active_set', 'shares', 'grad_b_dec', 'carry'),
           },
           [Math.ceil(l.quads / 16), l.runs.length],
         );

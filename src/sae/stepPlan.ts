@@ -28,17 +28,17 @@ export interface StepPlanOptions {
 export async function stepPlan(context: StepContext, options: StepPlanOptions): Promise<Plan> {
   const { gpu, layout: l } = context;
   const { form, variant, momentum } = options;
-  const kernel = (name: SaeKernelName, constants?: Record<string, number>) => saeKernel(gpu, name, constants);
+  const kernel = (name: SaeKernelName, constants?: Record<string, number>) => saeKernel(gpu, name, constants, context.architectures);
   const dense = l.dense && form !== 'sparse' ? await densePasses(context, l.dense, variant, momentum) : undefined;
   const density = dense ? DENSE_SHARE : INITIAL_DENSITY;
   const sparse = form === 'dense' ? undefined : await sparsePasses(context, momentum, density);
-  const [gather, correction, decode, reduceStats, biasErrors, adamBias] = await Promise.all([
+  const [gather, correction, decode, reduceStats, gradBDecDecoder, adamBDec] = await Promise.all([
     kernel('gather', { HALF: context.halfX ? 1 : 0 }),
     kernel('correction'),
-    decoder(gpu, l),
+    decoder(context),
     kernel('reduceStats'),
-    kernel('biasErrors', { LANES: l.sumLanes }),
-    kernel('adamBias', { MOMENTUM: momentum ? 1 : 0 }),
+    kernel('gradBDecDecoder', { LANES: l.sumLanes }),
+    kernel('adamBDec', { MOMENTUM: momentum ? 1 : 0 }),
   ]);
   const R = l.runs.length;
   const plan = new Plan(gpu, 'sae.step');
@@ -52,29 +52,27 @@ export async function stepPlan(context: StepContext, options: StepPlanOptions): 
     fold(Math.ceil((l.batch * l.quads) / 64)),
   );
   addCorrection(plan, context, correction);
-  if (sparse) addEncode(plan, context, await encoder(gpu, variant, context.halfX, l.registers), l.batch);
+  if (sparse) addEncode(plan, context, await encoder(gpu, variant, context.halfX, l.registers, context.architectures), l.batch);
   const place = dense && (sparse ? await choosing(plan, context, dense) : fixed(plan));
   if (sparse) addDecode(plan, context, decode, l.batch, density);
   if (dense) place?.(dense.gradients);
   addReduceStats(plan, context, reduceStats, l.batch);
   plan.add(
-    biasErrors,
+    gradBDecDecoder,
     {
-      params: context.uniform('biasErrors', PARAMS.biasErrors, { rows: l.batch, quads: l.quads, scale: 2 / l.batch }),
-      ...context.pick(context.only, 'runs', 'errors', 'g_bias'),
+      params: context.uniform('gradBDecDecoder', PARAMS.gradBDecDecoder, { rows: l.batch, quads: l.quads, scale: 2 / l.batch }),
+      ...context.pick(context.only, 'runs', 'residuals', 'grad_b_dec'),
     },
     [Math.ceil(l.quads / 16), R],
   );
   if (dense) place?.(dense.update);
   sparse?.update(plan);
-  sparse?.biasShares(plan);
+  sparse?.gradBDecEncoder(plan);
   plan.add(
-    adamBias,
+    adamBDec,
     {
-      params: context.uniform('adamBias', PARAMS.adamBias, { quads: l.quads }),
-      ...context.pick(context.only, 'runs', 'g_bias', 'bias'),
-      v: context.shared.vBias,
-      m: context.shared.mBias,
+      params: context.uniform('adamBDec', PARAMS.adamBDec, { quads: l.quads }),
+      ...context.pick(context.only, 'runs', 'grad_b_dec', 'b_dec', 'b_dec_v', 'b_dec_m'),
     },
     [Math.ceil(l.quads / 64), R],
   );

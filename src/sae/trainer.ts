@@ -8,8 +8,9 @@ import type { MatmulVariant } from '../gpu/matmul';
 import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
 import { architecture } from './architectures';
-import { MAX_RUNS, RUN, STATS } from './kernels';
-import { clip, type Layout, type StepForm } from './layout';
+import { type OptionValues, optionValues } from './architectures/options';
+import { MAX_RUNS, RUN, STAT, STATS } from './kernels';
+import { clip, type Layout, type PackedRun, type StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
 import { downloadRun, padRows, takeFires, uploadPadding, uploadRun } from './packing';
 import { learningRate, type Schedule, sparsity } from './schedules';
@@ -26,6 +27,8 @@ export interface OptimiserSettings {
 export interface TrainerRun {
   schedule: Schedule;
   optimiser: OptimiserSettings;
+  /** The architecture's options by key; those not named are at the table's defaults. */
+  options?: OptionValues;
   weights: SaeWeights;
 }
 
@@ -36,7 +39,7 @@ export interface StepLog {
   lambda: number;
   loss: number;
   mse_loss: number;
-  /** Mean over the batch of the L1 term, before lambda. */
+  /** Mean over the batch of the sparsity term (L1 for gated and baseline), before lambda. */
   sparsity_loss: number;
   /** Absent for architectures without an auxiliary loss. */
   aux_loss?: number;
@@ -70,6 +73,8 @@ export class SweepTrainer {
   /** Steps done by each run. */
   readonly steps: number[];
   private readonly live: boolean[];
+  /** As the kernels have them. */
+  private readonly optionValues: number[][];
   private readonly ring: { buffer: GPUBuffer; busy: Promise<unknown> }[];
   private ringNext = 0;
 
@@ -84,6 +89,7 @@ export class SweepTrainer {
   ) {
     this.steps = options.runs.map(() => 0);
     this.live = options.runs.map(() => true);
+    this.optionValues = options.runs.map((run, r) => optionValues(architecture((options.layout.runs[r] as PackedRun).arch), run.options));
     this.ring = Array.from({ length: RING }, (_, i) => ({
       buffer: arena.readback(`stats${i}`, options.layout.runs.length * STATS * 4),
       busy: Promise.resolve(),
@@ -132,7 +138,7 @@ export class SweepTrainer {
       await arena.ready(); // a buffer that is not there must not be written or bound: other runs would hear of it
       const mean = padRows(options.mean, layout.d);
       write(gpu, shared.mean, 0, mean);
-      write(gpu, shared.bias, layout.runs.length * layout.quads * 16, mean);
+      write(gpu, shared.b_dec, layout.runs.length * layout.quads * 16, mean);
       const context = new StepContext(gpu, arena, layout, shared, segments, halfX);
       const plan = await arena.guard(() => stepPlan(context, { pool: options.pool, scale: options.scale, form, variant, momentum }));
       const trainer = new SweepTrainer(gpu, arena, options, context, variant, plan);
@@ -147,7 +153,7 @@ export class SweepTrainer {
   }
 
   private get parameters() {
-    return { segments: this.context.segments, bias: this.context.shared.bias };
+    return { segments: this.context.segments, bias: this.context.shared.b_dec };
   }
 
   /** Memory that lives as long as the sweep, for passes that use its buffers. */
@@ -182,7 +188,7 @@ export class SweepTrainer {
     this.writeRunTable(at.map(({ live, lr, lambda, step }) => ({ live, lr, lambda, t: step + 1 })));
     write(this.gpu, this.context.shared.slots, 0, slots);
     // An evaluation may have cleared it; where there is a choice, the GPU makes it.
-    if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active, 0, new Uint32Array(MAX_RUNS).fill(1));
+    if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active_set, 0, new Uint32Array(MAX_RUNS).fill(1));
     const ring = this.ring[this.ringNext % RING];
     if (log && ring) {
       this.ringNext++;
@@ -239,8 +245,7 @@ export class SweepTrainer {
           eps: optimiser.eps,
           main_slot: place.mainSlot,
           aux_slot: place.auxSlot,
-          spare0: 0,
-          spare1: 0,
+          options: this.optionValues[r] as number[],
         });
       });
       this.gpu.queue.writeBuffer(segment.buffers.runs, 0, table);
@@ -251,17 +256,17 @@ export class SweepTrainer {
     const { layout } = this.options;
     const of = (i: number) => (totals[r * STATS + i] as number) / layout.batch;
     const hasAux = architecture((layout.runs[r] as Layout['runs'][number]).arch).hasAux;
-    const aux = hasAux ? of(1) : 0;
+    const aux = hasAux ? of(STAT.aux) : 0;
     return {
       step: at.step,
       lr: at.lr,
       lambda: at.lambda,
-      loss: of(0) + at.lambda * of(2) + aux,
-      mse_loss: of(0),
-      sparsity_loss: of(2),
+      loss: of(STAT.error) + at.lambda * of(STAT.penalty) + aux,
+      mse_loss: of(STAT.error),
+      sparsity_loss: of(STAT.penalty),
       ...(hasAux ? { aux_loss: aux } : {}),
-      l0: of(3),
-      gamma: of(4) / of(5),
+      l0: of(STAT.l0),
+      gamma: of(STAT.hat) / of(STAT.cross),
     };
   }
 }

@@ -3,7 +3,7 @@
  * like the paper, is `sae.ts`. A twin takes what its kernel takes and returns what it writes.
  *
  * Rows are `width` values apart, as in the kernels: D rounded up to 4, the surplus zero. `latents` is `[latents, 4]`: the
- * vectors of the architecture table, then the owning run (plane 0 of the records). `u` is `[rows, latents]`.
+ * vectors of the architecture table, then the owning run (plane 0 of `latent_params`). `u` is `[rows, latents]`.
  */
 import type { ArchitectureId } from '../../src/sae/architectures';
 
@@ -62,17 +62,19 @@ export function activate(arch: ArchitectureId, u: number, latents: Numbers, i: n
 }
 
 /**
- * encode: the active set {u + bias > 0}, a bit a (row, latent). A word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4; by
+ * encode: the active set {u + bias > 0} of the runs' latents, without padding, a bit a (row, latent). A word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4; by
  * rows `[rowGroups, latents/4]`, then by latents `[latents/4, rowGroups]`. Rows that `u` lacks are 0.
  */
-export function activeSet(u: Numbers, latents: Numbers, rowGroups: number): Uint32Array {
+export function activeSet(u: Numbers, latents: Numbers, runs: readonly TwinRun[], rowGroups: number): Uint32Array {
   const total = latents.length / 4;
   const words = new Uint32Array((2 * rowGroups * total) / 4);
   const set = (word: number, bit: number) => {
     words[word] = at(words, word) | (1 << bit);
   };
+  const isPadding = Array.from({ length: total }, (_, i) => !runs.some(({ first, width }) => i >= first && i < first + width));
   for (let b = 0; b < u.length / total; b++) {
     for (let i = 0; i < total; i++) {
+      if (isPadding[i]) continue;
       if (!(at(u, b * total + i) + at(latents, 4 * i) > 0)) continue;
       const [rows, columns, bit] = [Math.floor(b / 4), Math.floor(i / 4), 4 * (i % 4) + (b % 4)];
       set(rows * (total / 4) + columns, bit);
@@ -92,7 +94,7 @@ export interface TwinEntry {
   gate: number;
 }
 
-/** What decode lists of one row and run, and dense/split writes of it: {gate > 0} in the order of the latents. */
+/** What decode lists of one row and run, and dense/activate writes of it: {gate > 0} in the order of the latents. */
 export function activeList(u: Numbers, latents: Numbers, run: TwinRun, row: number): TwinEntry[] {
   const total = latents.length / 4;
   const list: TwinEntry[] = [];
@@ -308,8 +310,9 @@ export function latentUpdate(
 export function fireCount(u: Numbers, latents: Numbers, runs: readonly TwinRun[]): number[] {
   const total = latents.length / 4;
   return Array.from({ length: total }, (_, i) => {
-    const { arch } = runs[at(latents, 4 * i + 3)] as TwinRun;
+    const { arch, first, width } = runs[at(latents, 4 * i + 3)] as TwinRun;
     let count = 0;
+    if (i >= first + width) return count;
     for (let b = 0; b < u.length / total; b++) if (activate(arch, at(u, b * total + i), latents, i).f > 0) count++;
     return count;
   });

@@ -1,17 +1,17 @@
 // Gated SAE, eq. 6–8: pi = u + b_gate, f = 1[pi > 0]·ReLU(e^{r_mag} u + b_mag), gate = ReLU(pi); strict >.
 // latent = (b_gate, r_mag, b_mag). The L1 term and the auxiliary decoder see the gate.
 
-fn gated_activate(u : f32, latent : Latent) -> Activation {
+fn gated_activate(run : Run, u : f32, latent : Latent) -> Activation {
   let gate = max(u + latent.x, 0.0);
   let magnitude = max(exp(latent.y) * u + latent.z, 0.0);
   return Activation(select(0.0, magnitude, gate > 0.0), gate, gate);
 }
 
-fn gated_touched(u : f32, latent : Latent) -> bool {
+fn gated_touched(run : Run, u : f32, latent : Latent) -> bool {
   return u + latent.x > 0.0;
 }
 
-fn gated_backward(u : f32, latent : Latent, f : f32, we : f32, wa : f32, run : Run) -> Backward {
+fn gated_backward(run : Run, u : f32, latent : Latent, f : f32, we : f32, wa : f32) -> Backward {
   let scale = exp(latent.y);
   let g_mag = select(0.0, 2.0 * we, f > 0.0);
   let g_gate = 2.0 * wa + run.lambda;

@@ -1,13 +1,12 @@
 // Dense form, Adam on the rows of one matrix, in place. Two uses, chosen by DECODER:
-//   W_dec: the gradient loses its component along the row, Adam, the row is divided by its norm (paper D.1.1);
+//   W_dec: the gradient loses its component along the row, Adam, the row is divided by its norm (paper D.1.1), but for an architecture
+//   whose decoder is free, where neither happens;
 //   W_enc: the gradient first gains what b_dec contributes, - s_i (b_dec - mean), because the batch is centred by the mean.
-// v <- beta2 v + (1 - beta2) g²; w <- w - lr·corr1·m / (sqrt(v·corr2) + eps), m = g when beta1 = 0 (no first moment is stored).
 //
 // One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live or take the sparse form are skipped, and so is padding (its rows are zero).
 
 override WIDTH : u32 = 64u;
 override DECODER : bool = false;
-override MOMENTUM : bool = false;
 
 struct Params {
   latents : u32,
@@ -17,9 +16,9 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> records : array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> sums : array<vec4<f32>>;      // [latents]: w = s_i
-@group(0) @binding(4) var<storage, read> bias : array<vec4<f32>>;      // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(2) var<storage, read> latent_params : array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> latent_grads : array<vec4<f32>>;      // [latents]: w = s_i
+@group(0) @binding(4) var<storage, read> b_dec : array<vec4<f32>>;      // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(5) var<storage, read> gradient : array<vec4<f32>>;  // [latents, Q]
 @group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;   // the matrix, v, m: planes of [latents, Q]
 @group(0) @binding(7) var<storage, read> active_set : Active;
@@ -44,18 +43,19 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   if (i >= params.latents) {
     return;
   }
-  let r = u32(records[i].w);
+  let r = u32(latent_params[i].w);
   let run = runs.run[r];
   if (i >= run.first + run.width) {
     return;
   }
-  if (run.live == 0u || active_set.dense[r] == 0u) {
+  if (!takes_part(run, active_set.form[r], DENSE)) {
     return;
   }
   let row = i * params.quads;
   let plane = params.latents * params.quads;
+  let is_unit = DECODER && has_unit_decoder(run.arch);
   var along = 0.0;
-  if (DECODER) {
+  if (is_unit) {
     var dots = vec2(0.0);
     for (var q = t; q < params.quads; q += WIDTH) {
       dots += vec2(dot(w[row + q], gradient[row + q]), dot(w[row + q], w[row + q]));
@@ -63,7 +63,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     let both = workgroup_sum(t, dots);
     along = both.x / both.y;
   }
-  let s = sums[i].w;
+  let s = latent_grads[i].w;
   var norm = 0.0;
   for (var q = t; q < params.quads; q += WIDTH) {
     let at = row + q;
@@ -71,20 +71,17 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     if (DECODER) {
       g -= along * w[at];
     } else {
-      g -= s * (bias[r * params.quads + q] - bias[params.runs * params.quads + q]);
+      g -= s * (b_dec[r * params.quads + q] - b_dec[params.runs * params.quads + q]);
     }
-    let second = run.beta2 * w[plane + at] + (1.0 - run.beta2) * g * g;
-    w[plane + at] = second;
-    var first = g;
-    if (MOMENTUM) {
-      first = run.beta1 * w[2u * plane + at] + (1.0 - run.beta1) * g;
-      w[2u * plane + at] = first;
-    }
-    let value = w[at] - (run.lr * run.correction1) * first / (sqrt(second * run.correction2) + run.eps);
-    w[at] = value;
-    norm += dot(value, value);
+    var before = AdamState(w[at], w[plane + at], vec4(0.0));
+    if (MOMENTUM) { before.m = w[2u * plane + at]; }
+    let after = adam(run, before, g);
+    w[at] = after.w;
+    w[plane + at] = after.v;
+    if (MOMENTUM) { w[2u * plane + at] = after.m; }
+    norm += dot(after.w, after.w);
   }
-  if (DECODER) {
+  if (is_unit) {
     let length = sqrt(workgroup_sum(t, vec2(norm, 0.0)).x);
     for (var q = t; q < params.quads; q += WIDTH) {
       w[row + q] /= length;

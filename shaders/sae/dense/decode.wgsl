@@ -1,6 +1,6 @@
 // Dense form, decoder of each run: x_hat = b_dec + sum_i f_i W_dec_i and, where there is an auxiliary loss, x_aux = b_dec + sum_i gate_i W_dec_i
 // over all latents of the run (`[rows, K] x [K, D]`, K = the run's width), each W_dec row read once for both; writes the
-// errors x_hat - x and x_aux - x.
+// residuals x_hat - x and x_aux - x.
 //
 // Register tile: one invocation owns 4 rows x 1 vec4 column in four named vec4 accumulators a path, one latent a step (16
 // multiply-adds a path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier.
@@ -13,7 +13,7 @@ struct Params {
   quads : u32,      // Q
   stride : u32,     // vec4s a row of acts
   runs : u32,       // R
-  slot_rows : u32,  // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `residuals`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -22,17 +22,17 @@ struct Params {
 @group(0) @binding(3) var<storage, read> w_dec : array<vec4<f32>>; // [latents, Q]
 @group(0) @binding(4) var<storage, read> acts : array<vec4<f32>>;  // [latents, stride]: f
 @group(0) @binding(5) var<storage, read> gates : array<vec4<f32>>; // [latents, stride], of runs with an auxiliary loss
-@group(0) @binding(6) var<storage, read> bias : array<vec4<f32>>;  // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(6) var<storage, read> b_dec : array<vec4<f32>>;  // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(8) var<storage, read> active_set : Active;
-@group(0) @binding(7) var<storage, read_write> errors : array<vec4<f32>>; // [slots, B, Q]
+@group(0) @binding(7) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, B, Q]
 
 // Errors of one row and column, both paths.
 fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {
   if (row < params.rows) {
     let centred = x[(params.first_row + row) * params.quads + q];
-    errors[(run.main_slot * params.slot_rows + params.first_row + row) * params.quads + q] = main_ - centred;
+    residuals[(run.main_slot * params.slot_rows + params.first_row + row) * params.quads + q] = main_ - centred;
     if (has_aux(run.arch)) {
-      errors[(run.aux_slot * params.slot_rows + params.first_row + row) * params.quads + q] = aux - centred;
+      residuals[(run.aux_slot * params.slot_rows + params.first_row + row) * params.quads + q] = aux - centred;
     }
   }
 }
@@ -42,12 +42,12 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let run = runs.run[id.z];
   let q = id.x;
   let row = id.y * 4u;
-  if (run.live == 0u || active_set.dense[id.z] == 0u || q >= params.quads || row >= params.rows) {
+  if (!takes_part(run, active_set.form[id.z], DENSE) || q >= params.quads || row >= params.rows) {
     return;
   }
   var f = run.first * params.stride + id.y;
   var w = run.first * params.quads + q;
-  let shift = bias[id.z * params.quads + q] - bias[params.runs * params.quads + q];
+  let shift = b_dec[id.z * params.quads + q] - b_dec[params.runs * params.quads + q];
   var acc0 = vec4(0.0);
   var acc1 = vec4(0.0);
   var acc2 = vec4(0.0);

@@ -1,5 +1,5 @@
-// Dense form, statistics of a row that come from its errors: entries 0, 1, 4, 5 and 6 of STATS (2 and 3 are `split`'s, 7 is
-// formed by reduce_stats.wgsl). x_hat = e + x + mean, since x is centred.
+// Dense form, statistics of a row that come from its residuals: all but the penalty and L0 (activate.wgsl) and the cosine
+// (reduce_stats.wgsl). x_hat = e + x + mean, since x is centred.
 //
 // One workgroup of WIDTH invocations a (row, run); grid (rows, R). An invocation takes every WIDTH-th vec4 column; one of them adds
 // up the lanes in a fixed order. A run that is not live or takes the sparse form is skipped.
@@ -11,14 +11,14 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   runs : u32,       // R
-  slot_rows : u32,  // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `residuals`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;      // [B, Q]
-@group(0) @binding(3) var<storage, read> bias : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>; // [slots, B, Q]
+@group(0) @binding(3) var<storage, read> b_dec : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>; // [slots, B, Q]
 @group(0) @binding(6) var<storage, read> active_set : Active;
 @group(0) @binding(5) var<storage, read_write> stats : array<f32>;  // [B, R, STATS]
 
@@ -29,7 +29,7 @@ var<workgroup> second : array<f32, WIDTH>;      // ‖e_aux‖²
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
   let row = group.x;
   let run = runs.run[group.y];
-  if (run.live == 0u || active_set.dense[group.y] == 0u) {
+  if (!takes_part(run, active_set.form[group.y], DENSE)) {
     return;
   }
   let aux = has_aux(run.arch);
@@ -39,12 +39,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var norm = vec4(0.0);
   var square = 0.0;
   for (var q = t; q < params.quads; q += WIDTH) {
-    let raw = x[at + q] + bias[params.runs * params.quads + q];
-    let e = errors[main_ + q];
+    let raw = x[at + q] + b_dec[params.runs * params.quads + q];
+    let e = residuals[main_ + q];
     let hat = e + raw;
     norm += vec4(dot(e, e), dot(hat, hat), dot(hat, raw), dot(raw, raw));
     if (aux) {
-      let a = errors[other_ + q];
+      let a = residuals[other_ + q];
       square += dot(a, a);
     }
   }
@@ -57,10 +57,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       square += second[other];
     }
     let s = ((params.first_row + row) * params.runs + group.y) * STATS;
-    stats[s] = norm.x;
-    stats[s + 1u] = square;
-    stats[s + 4u] = norm.y;
-    stats[s + 5u] = norm.z;
-    stats[s + 6u] = norm.w;
+    stats[s + STAT_ERROR] = norm.x;
+    stats[s + STAT_AUX] = square;
+    stats[s + STAT_HAT] = norm.y;
+    stats[s + STAT_CROSS] = norm.z;
+    stats[s + STAT_X] = norm.w;
   }
 }

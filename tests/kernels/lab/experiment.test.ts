@@ -133,7 +133,7 @@ describe('a run that diverges', () => {
       if (this.layout.runs[0]?.width === 6 && this.steps[0] === 12)
         write(
           gpu,
-          this.context.only.buffers.records,
+          this.context.only.buffers.latent_params,
           0,
           Float32Array.from({ length: 24 }, (_, i) => [10, 200, 0, 0][i % 4] as number),
         );

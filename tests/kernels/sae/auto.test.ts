@@ -42,7 +42,7 @@ afterAll(release);
 
 /** Which runs took the dense form in the last step. */
 const flagsOf = async ({ gpu, layout, context }: SweepTrainer): Promise<number[]> => [
-  ...new Uint32Array(await readBytes(gpu, context.only.buffers.active, 0, 4 * layout.runs.length)),
+  ...new Uint32Array(await readBytes(gpu, context.only.buffers.active_set, 0, 4 * layout.runs.length)),
 ];
 const bits = async (trainer: SweepTrainer) => (await weightsOf(trainer)).map(bitsOf);
 

@@ -7,7 +7,7 @@ import { canKeepRows, poison, randoms, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, each, errorsOf, groups, isLive, largest, untouched } from './checks';
 import { dispatch } from './dispatch';
-import { flagged, joined, LONG, PATTERNS, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';
+import { flagged, joined, LONG, latentParams, PATTERNS, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, slot } from './scene';
 
 /** Every size of workgroup is compiled once more with first moments: the usual one will do. */
 const USUAL = PATTERNS.filter(({ workgroup }) => workgroup === undefined);
@@ -46,9 +46,9 @@ function before(s: Scene, momentum: boolean) {
     m: momentum ? randoms(4 * latents, 15) : undefined,
   };
   return {
-    enc: joined(s.wEnc, rows(positive, 11), ...(momentum ? [rows(randoms, 12)] : [])),
-    dec: joined(s.wDec, rows(positive, 13), ...(momentum ? [rows(randoms, 16)] : [])),
-    records: records(s, state),
+    w_enc: joined(s.wEnc, rows(positive, 11), ...(momentum ? [rows(randoms, 12)] : [])),
+    w_dec: joined(s.wDec, rows(positive, 13), ...(momentum ? [rows(randoms, 16)] : [])),
+    latent_params: latentParams(s, state),
     shares: poison((latents / LATENT_GROUP) * quads * 4 * (chunks > 1 ? 3 : 1)),
   };
 }
@@ -70,7 +70,7 @@ async function updated(s: Scene, was: Buffers, options: Options) {
   };
   const buffers = {
     runs: runTable(l, s.runs, (r) => ({ live: isLive(s, r), ...optimiser(r, beta1) })),
-    inputs: { active_set: flagged(s, ...dense), x: s.x, errors: s.errors, bias: s.bias },
+    inputs: { active_set: flagged(s, ...dense), x: s.x, residuals: s.residuals, b_dec: s.bDec },
     outputs: was,
     grid: folded ? ([3, groups(end - from, 3)] as const) : fold(end - from),
   };
@@ -104,7 +104,7 @@ function check(
 ) {
   const { latents } = s.layout;
   const { width } = s;
-  const mean = rowOf(s, s.bias, s.runs.length);
+  const mean = rowOf(s, s.bDec, s.runs.length);
   const shares = poison((latents / LATENT_GROUP) * width);
   const touched = new Set<number>();
   // First moments with beta1 = 0 are the gradients themselves: within 1e-5 of the largest of their matrix.
@@ -118,15 +118,15 @@ function check(
       touched.add(i);
       const g = twin.latentBackward(i, run, s.latents, s.u, s.x, 0, e, aux, s.wDec, s.rows);
       const old = {
-        enc: planes(was.enc, latents, width, i, momentum),
-        dec: planes(was.dec, latents, width, i, momentum),
-        scalars: scalars(was.records, latents, i, momentum),
+        enc: planes(was.w_enc, latents, width, i, momentum),
+        dec: planes(was.w_dec, latents, width, i, momentum),
+        scalars: scalars(was.latent_params, latents, i, momentum),
       };
-      const next = twin.latentUpdate(g, old, rowOf(s, s.bias, r), mean, optimiser(r, beta1));
+      const next = twin.latentUpdate(g, old, rowOf(s, s.bDec, r), mean, optimiser(r, beta1));
       const now = {
-        enc: planes(is.enc, latents, width, i, momentum),
-        dec: planes(is.dec, latents, width, i, momentum),
-        scalars: scalars(is.records, latents, i, momentum),
+        enc: planes(is.w_enc, latents, width, i, momentum),
+        dec: planes(is.w_dec, latents, width, i, momentum),
+        scalars: scalars(is.latent_params, latents, i, momentum),
       };
       for (const part of ['enc', 'dec', 'scalars'] as const) {
         close(now[part].value, next[part].value, `${part} of latent ${i}`);
@@ -136,8 +136,8 @@ function check(
         gradients[part][0].push(...now[part].m);
         gradients[part][1].push(...next[part].m);
       }
-      expect(is.records[4 * (2 * latents + i)], `rows on which latent ${i} fired`).toBe(3 * i + g.fires);
-      expect([is.records[4 * i + 3], is.records[4 * (latents + i) + 3]], 'run and correction').toEqual([r, s.c[i]]);
+      expect(is.latent_params[4 * (2 * latents + i)], `rows on which latent ${i} fired`).toBe(3 * i + g.fires);
+      expect([is.latent_params[4 * i + 3], is.latent_params[4 * (latents + i) + 3]], 'run and correction').toEqual([r, s.c[i]]);
       for (const row of [now.enc.value, now.dec.value])
         expect(
           row.subarray(s.layout.d).every((v) => v === 0),
@@ -163,9 +163,9 @@ function check(
   );
   // Padding, ended runs, dense ones, other groups: as they were.
   for (const [name, size] of [
-    ['enc', width],
-    ['dec', width],
-    ['records', 4],
+    ['w_enc', width],
+    ['w_dec', width],
+    ['latent_params', 4],
   ] as const) {
     const differs = is[name].findIndex((value, j) => !touched.has(Math.floor(j / size) % latents) && !Object.is(value, was[name][j]));
     expect(differs, `${name}: first value changed that should not`).toBe(-1);
@@ -228,19 +228,24 @@ describe('what the loss does not reach', () => {
     // So that W_enc's gradient is mean g_u x alone, and W_dec's has no part taken away.
     const is = await updated(s, was, { momentum: true });
     const m = (buffer: Float32Array, size: number, plane: number) => buffer.subarray(plane * latents * size).subarray(0, 3 * size);
-    return { enc: m(is.enc, s.width, 2), dec: m(is.dec, s.width, 2), scalars: m(is.records, 4, 3), shares: is.shares.subarray(0, s.width) };
+    return {
+      enc: m(is.w_enc, s.width, 2),
+      dec: m(is.w_dec, s.width, 2),
+      scalars: m(is.latent_params, 4, 3),
+      shares: is.shares.subarray(0, s.width),
+    };
   };
 
   it('gated: with no main error the auxiliary one gives W_dec exactly zero; with neither, and lambda 0, everything is zero', async () => {
     const s = scene(SHAPES[1] as SceneSpec);
     const place = s.layout.runs[0] as Scene['layout']['runs'][number];
-    slot(s, s.errors, place.mainSlot).fill(0);
+    slot(s, s.residuals, place.mainSlot).fill(0);
     const auxOnly = await gradients(s);
     expect(auxOnly.dec.every((v) => v === 0)).toBe(true);
     expect(largest(auxOnly.enc)).toBeGreaterThan(1e-2);
     // The gradient of b_dec through x - b_dec.
     expect(largest(auxOnly.shares)).toBeGreaterThan(1e-3);
-    slot(s, s.errors, place.auxSlot).fill(0);
+    slot(s, s.residuals, place.auxSlot).fill(0);
     (s.runs[0] as twin.TwinRun).lambda = 0;
     const nothing = await gradients(s);
     for (const values of Object.values(nothing)) expect(values.every((v) => v === 0)).toBe(true);
@@ -248,7 +253,7 @@ describe('what the loss does not reach', () => {
 
   it('gated: without an auxiliary error and lambda, reconstruction gives b_gate exactly zero', async () => {
     const s = scene(SHAPES[1] as SceneSpec);
-    slot(s, s.errors, s.layout.runs[0]?.auxSlot ?? 0).fill(0);
+    slot(s, s.residuals, s.layout.runs[0]?.auxSlot ?? 0).fill(0);
     (s.runs[0] as twin.TwinRun).lambda = 0;
     const { scalars: g, dec } = await gradients(s);
     expect([0, 1, 2].map((i) => g[4 * i])).toEqual([0, 0, 0]);

@@ -8,26 +8,26 @@ import { close, each, errorsOf, groups, isLive, table, untouched } from './check
 import { dispatch } from './dispatch';
 import { flagged, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
 
-describe('biasErrors', () =>
+describe('gradBDecDecoder', () =>
   each(
     async (s) => {
       const R = s.runs.length;
-      const [g_bias, alone] = (await Promise.all(
+      const [grad_b_dec, alone] = (await Promise.all(
         [16, 1].map(async (LANES) => {
-          const out = await dispatch('biasErrors', {
+          const out = await dispatch('gradBDecDecoder', {
             params: { rows: s.rows, quads: s.layout.quads, scale: 2 / 64 },
             runs: table(s),
-            inputs: { errors: s.errors },
-            outputs: { g_bias: poison(R * s.width) },
+            inputs: { residuals: s.residuals },
+            outputs: { grad_b_dec: poison(R * s.width) },
             grid: [groups(s.layout.quads, 16), R],
             constants: { LANES },
           });
-          return out.g_bias;
+          return out.grad_b_dec;
         }),
       )) as [Float32Array, Float32Array];
-      expect(alone, 'by one invocation').toEqual(g_bias);
+      expect(alone, 'by one invocation').toEqual(grad_b_dec);
       for (let r = 0; r < R; r++) {
-        const own = rowOf(s, g_bias, r);
+        const own = rowOf(s, grad_b_dec, r);
         if (!isLive(s, r)) untouched(own, `run ${r}`);
         else close(own, twin.biasErrors(errorsOf(s, r).e, s.width, 64), `run ${r}`);
       }
@@ -35,7 +35,7 @@ describe('biasErrors', () =>
     [...SHAPES, { d: 3, rows: 1300, runs: [{ arch: 'gated', width: 1 }] }],
   ));
 
-describe('biasShares', () => {
+describe('gradBDecEncoder', () => {
   const check = async (s: Scene, dense: number[] = [], cuts = [s.layout.latents], LANES = 16) => {
     const { latents, quads } = s.layout;
     const R = s.runs.length;
@@ -52,10 +52,10 @@ describe('biasShares', () => {
       }
     });
     const before = randoms(R * s.width, 10);
-    let state = { g_bias: before, carry: poison(R * 16 * s.width) };
+    let state = { grad_b_dec: before, carry: poison(R * 16 * s.width) };
     let from = 0;
     for (const [k, count] of cuts.entries()) {
-      state = await dispatch('biasShares', {
+      state = await dispatch('gradBDecEncoder', {
         params: { quads, first: k === 0 ? 1 : 0, last: k === cuts.length - 1 ? 1 : 0 },
         runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }), { from, count }),
         inputs: {
@@ -68,9 +68,9 @@ describe('biasShares', () => {
       });
       from += count;
     }
-    const { g_bias } = state;
+    const { grad_b_dec } = state;
     s.runs.forEach((run, r) => {
-      const [actual, kept] = [rowOf(s, g_bias, r), rowOf(s, before, r)];
+      const [actual, kept] = [rowOf(s, grad_b_dec, r), rowOf(s, before, r)];
       if (!isLive(s, r) || dense.includes(r)) expect(actual).toEqual(kept);
       else
         close(
@@ -79,7 +79,7 @@ describe('biasShares', () => {
           `run ${r}`,
         );
     });
-    return g_bias;
+    return grad_b_dec;
   };
   each(
     async (s) => expect(await check(s), 'by one invocation').toEqual(await check(s, [], [s.layout.latents], 1)),
@@ -122,29 +122,35 @@ describe.each([false, true])('adamBias, momentum %s', (momentum) =>
       randoms(R * d, 17).map((value) => (value + 0.6) ** 2),
       d,
     );
-    const state = { bias: s.bias, v, m: momentum ? padRows(randoms(R * d, 18), d) : poison(R * s.width) };
-    const g_bias = padRows(randoms(R * d, 19), d);
-    const out = await dispatch('adamBias', {
+    const state = { b_dec: s.bDec, b_dec_v: v, b_dec_m: momentum ? padRows(randoms(R * d, 18), d) : poison(R * s.width) };
+    const grad_b_dec = padRows(randoms(R * d, 19), d);
+    const out = await dispatch('adamBDec', {
       params: { quads: s.layout.quads },
       runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r), ...optimiser(r) })),
-      inputs: { g_bias },
+      inputs: { grad_b_dec },
       outputs: state,
       grid: [groups(s.layout.quads, 64), R],
       constants: { MOMENTUM: momentum ? 1 : 0 },
     });
     for (let r = 0; r < R; r++) {
-      const kept = { bias: rowOf(s, state.bias, r), v: rowOf(s, state.v, r), m: rowOf(s, state.m, r) };
-      const after = { bias: rowOf(s, out.bias, r), v: rowOf(s, out.v, r), m: rowOf(s, out.m, r) };
+      const kept = { b_dec: rowOf(s, state.b_dec, r), b_dec_v: rowOf(s, state.b_dec_v, r), b_dec_m: rowOf(s, state.b_dec_m, r) };
+      const after = { b_dec: rowOf(s, out.b_dec, r), b_dec_v: rowOf(s, out.b_dec_v, r), b_dec_m: rowOf(s, out.b_dec_m, r) };
       if (!isLive(s, r)) {
         expect(after).toEqual(kept);
         continue;
       }
-      const next = twin.adam(kept.bias, rowOf(s, g_bias, r), kept.v, momentum ? kept.m : new Float64Array(s.width), optimiser(r));
-      close(after.bias, next.value, `b_dec of run ${r}`);
-      close(after.v, next.v, `v of run ${r}`);
-      if (momentum) close(after.m, next.m, `m of run ${r}`);
-      else untouched(after.m, `m of run ${r}`);
+      const next = twin.adam(
+        kept.b_dec,
+        rowOf(s, grad_b_dec, r),
+        kept.b_dec_v,
+        momentum ? kept.b_dec_m : new Float64Array(s.width),
+        optimiser(r),
+      );
+      close(after.b_dec, next.value, `b_dec of run ${r}`);
+      close(after.b_dec_v, next.v, `v of run ${r}`);
+      if (momentum) close(after.b_dec_m, next.m, `m of run ${r}`);
+      else untouched(after.b_dec_m, `m of run ${r}`);
     }
-    expect(rowOf(s, out.bias, R), 'the mean').toEqual(rowOf(s, s.bias, R));
+    expect(rowOf(s, out.b_dec, R), 'the mean').toEqual(rowOf(s, s.bDec, R));
   }),
 );

@@ -38,5 +38,5 @@ export const groups = (n: number, size: number) => Math.ceil(n / size);
 /** e and the auxiliary error of one run, `[rows, width]`. */
 export const errorsOf = (s: Scene, r: number) => {
   const place = s.layout.runs[r] as Scene['layout']['runs'][number];
-  return { e: slot(s, s.errors, place.mainSlot), aux: slot(s, s.errors, place.auxSlot) };
+  return { e: slot(s, s.residuals, place.mainSlot), aux: slot(s, s.residuals, place.auxSlot) };
 };

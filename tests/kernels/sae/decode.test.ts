@@ -6,10 +6,10 @@ import { canKeepRows, maxError, poison, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { closeOrUntouched, each, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
-import { flagged, LONG, PATTERNS, part, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
+import { flagged, LONG, latentParams, PATTERNS, part, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
 
 interface Decoded {
-  errors: Float32Array;
+  residuals: Float32Array;
   stats: Float32Array;
 }
 
@@ -29,8 +29,15 @@ async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from, r
   const active = flagged(s, ...dense);
   const buffers = {
     runs: table(s),
-    inputs: { active_set: registers ? withKept(s, active) : active, x: s.x, enc: s.wEnc, dec: s.wDec, records: records(s), bias: s.bias },
-    outputs: { errors: poison(s.errors.length), stats: poison(l.chunks * s.rows * R * STATS) },
+    inputs: {
+      active_set: registers ? withKept(s, active) : active,
+      x: s.x,
+      w_enc: s.wEnc,
+      w_dec: s.wDec,
+      latent_params: latentParams(s),
+      b_dec: s.bDec,
+    },
+    outputs: { residuals: poison(s.residuals.length), stats: poison(l.chunks * s.rows * R * STATS) },
     grid: [rows, R, l.chunks] as const,
   };
   return registers
@@ -39,11 +46,11 @@ async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from, r
 }
 
 /** Errors and statistics of these rows by the twin; of the others, of ended runs and of dense ones there must be none. */
-function check(s: Scene, { errors, stats }: Decoded, { dense = [], from = 0, rows = s.rows - from }: Slice = {}) {
+function check(s: Scene, { residuals, stats }: Decoded, { dense = [], from = 0, rows = s.rows - from }: Slice = {}) {
   const { chunks } = s.layout;
   const R = s.runs.length;
-  const mean = rowOf(s, s.bias, R);
-  const expected = poison(s.errors.length);
+  const mean = rowOf(s, s.bDec, R);
+  const expected = poison(s.residuals.length);
   s.layout.runs.forEach((place, r) => {
     for (let b = 0; b < s.rows; b++) {
       const each = Array.from({ length: chunks }, (_, c) => stats.subarray(((c * s.rows + b) * R + r) * STATS).subarray(0, STATS));
@@ -52,7 +59,7 @@ function check(s: Scene, { errors, stats }: Decoded, { dense = [], from = 0, row
         continue;
       }
       const list = s.lists[b]?.[r] ?? [];
-      const row = twin.decode(list, s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, b), rowOf(s, s.bias, r), mean);
+      const row = twin.decode(list, s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, b), rowOf(s, s.bDec, r), mean);
       // x_hat·x may cancel; what it is made of may not.
       row.stats.forEach((value, i) => {
         const actual = each.reduce((sum, own) => sum + (own[i] as number), 0);
@@ -63,7 +70,7 @@ function check(s: Scene, { errors, stats }: Decoded, { dense = [], from = 0, row
       if (place.arch === 'gated') expected.set(row.aux, (place.auxSlot * s.rows + b) * s.width);
     }
   });
-  closeOrUntouched(errors, expected, 'errors');
+  closeOrUntouched(residuals, expected, 'errors');
 }
 
 /** Those whose rows fit the registers of a subgroup, in one column chunk. */
@@ -103,8 +110,8 @@ describe('decode with rows in registers: errors and statistics', async () => {
       const formed = await decoded(rows, { registers: true });
       check(rows, formed);
       rows.wEnc.fill(0);
-      const { errors } = await decoded(rows, { registers: true });
-      const same = (row: number) => maxError(rowOf(rows, errors, row), rowOf(rows, formed.errors, row)) === 0;
+      const { residuals } = await decoded(rows, { registers: true });
+      const same = (row: number) => maxError(rowOf(rows, residuals, row), rowOf(rows, formed.residuals, row)) === 0;
       expect([0, 1, 2, 3].map(same)).toEqual([true, false, false, false]);
     }));
 });
@@ -143,8 +150,8 @@ describe('a run cut into segments: first and last go on where the one before end
     const { layout: l } = s;
     const R = s.runs.length;
     const { rowGroups } = l;
-    let state: Decoded = { errors: poison(s.errors.length), stats: poison(l.chunks * s.rows * R * STATS) };
-    const all = records(s);
+    let state: Decoded = { residuals: poison(s.residuals.length), stats: poison(l.chunks * s.rows * R * STATS) };
+    const all = latentParams(s);
     for (const [k, segment] of segments.entries()) {
       const words = new Uint32Array(MAX_RUNS + (rowGroups * segment.count) / 4);
       for (let g = 0; g < rowGroups; g++) {
@@ -171,12 +178,12 @@ describe('a run cut into segments: first and last go on where the one before end
         inputs: {
           active_set: words,
           x: s.x,
-          enc: part(s.wEnc, segment, s.width),
-          dec: part(s.wDec, segment, s.width),
-          records: own,
-          bias: s.bias,
+          w_enc: part(s.wEnc, segment, s.width),
+          w_dec: part(s.wDec, segment, s.width),
+          latent_params: own,
+          b_dec: s.bDec,
         },
-        outputs: { errors: state.errors, stats: state.stats },
+        outputs: { residuals: state.residuals, stats: state.stats },
         grid: [s.rows, R, l.chunks],
         constants: s.constants,
       });

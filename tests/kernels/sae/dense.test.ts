@@ -136,21 +136,22 @@ async function pairs({ gpu, trainer: dense }: Sweep, sparse: SweepTrainer): Prom
   };
   for (const [r, { first, width, mainSlot, auxSlot }] of l.runs.entries()) {
     const [gEnc, gDec] = await Promise.all(
-      [dense.context.shared.gEnc, dense.context.shared.gDec].map((buffer) => readFloats(gpu, buffer, first * row, width * row)),
+      [dense.context.shared.grad_enc, dense.context.shared.grad_dec].map((buffer) => readFloats(gpu, buffer, first * row, width * row)),
     );
     await two(`totals of run ${r}`, (t) => t.context.shared.totals, r * 8, 8);
-    await two(`gradient of b_dec of run ${r}`, (t) => t.context.shared.gBias, r * row, row);
+    await two(`gradient of b_dec of run ${r}`, (t) => t.context.shared.grad_b_dec, r * row, row);
     for (const slot of new Set([mainSlot, auxSlot]))
-      await two(`errors in slot ${slot}`, (t) => t.context.shared.errors, slot * l.batch * row, l.batch * row);
+      await two(`residuals in slot ${slot}`, (t) => t.context.shared.residuals, slot * l.batch * row, l.batch * row);
     // The gradient before its part along the row is taken away (with D 1, that is all of it) says what is large.
-    const scale = { enc: largest(gEnc as Float32Array), dec: largest(gDec as Float32Array) };
-    for (const name of ['enc', 'dec'] as const) {
-      await two(`m of W_${name} of run ${r}`, (t) => t.context.only.buffers[name], (2 * l.latents + first) * row, width * row, scale[name]);
-      await two(`v of W_${name} of run ${r}`, (t) => t.context.only.buffers[name], (l.latents + first) * row, width * row);
+    const scale = { w_enc: largest(gEnc as Float32Array), w_dec: largest(gDec as Float32Array) };
+    for (const name of ['w_enc', 'w_dec'] as const) {
+      await two(`m of ${name} of run ${r}`, (t) => t.context.only.buffers[name], (2 * l.latents + first) * row, width * row, scale[name]);
+      await two(`v of ${name} of run ${r}`, (t) => t.context.only.buffers[name], (l.latents + first) * row, width * row);
     }
     for (const [plane, name] of ['scalars', 'v and correction', 'fires', 'm'].entries()) {
       // What Adam makes of a gradient that is rounding noise is noise, hence not the scalars themselves.
-      if (plane > 0) await two(`${name} of run ${r}`, (t) => t.context.only.buffers.records, (plane * l.latents + first) * 4, width * 4);
+      if (plane > 0)
+        await two(`${name} of run ${r}`, (t) => t.context.only.buffers.latent_params, (plane * l.latents + first) * 4, width * 4);
     }
   }
   return out;
@@ -281,7 +282,7 @@ it('only a layout with the dense form has its work buffers, and the estimate cou
   trainers.push(sparse);
   const [full, least] = [sharedBytes(layout), sharedBytes(without)];
   const grown = Object.keys(full).filter((name) => full[name as keyof typeof full] !== least[name as keyof typeof least]);
-  expect(grown.sort()).toEqual(['acts', 'gDec', 'gEnc', 'partials', 'pulls', 'sums', 'ut']);
+  expect(grown.sort()).toEqual(['acts', 'grad_dec', 'grad_enc', 'grad_u', 'latent_grads', 'pre_acts', 'tile_sums']);
   for (const [t, sizes] of [
     [s.trainer, full],
     [sparse, least],

@@ -10,7 +10,7 @@ import { matmulTolerance, poison, randoms, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, closeOrUntouched, each, errorsOf, groups, isLive } from './checks';
 import { dispatchDense, execute } from './dispatch';
-import { flagged, joined, PATTERNS, records, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
+import { flagged, joined, latentParams, PATTERNS, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
 
 const CASES = [...SHAPES, ...PATTERNS.slice(0, 4)];
 
@@ -33,7 +33,7 @@ function byLatent(s: Scene, value: (run: twin.TwinRun, i: number, row: number) =
   return out;
 }
 /** NaN beyond the batch: nothing may come of it. */
-const ut = (s: Scene) => byLatent(s, (_, i, row) => s.u[row * s.layout.latents + i] ?? Number.NaN);
+const preActs = (s: Scene) => byLatent(s, (_, i, row) => s.u[row * s.layout.latents + i] ?? Number.NaN);
 /** f, and the gates of runs with an auxiliary loss; 0 beyond the batch. */
 const activations = (s: Scene) => {
   const of = (run: twin.TwinRun, i: number, row: number) =>
@@ -52,8 +52,8 @@ describe('encode: u of the dense runs, by latents', () =>
     const rows = s.rows - first;
     const n = 4 * groups(rows, 4);
     const out = await execute(kernel, ENCODE_PARAMS.dense.pack({ rows, first_row: first, quads, latents, stride: n / 4 }), {
-      inputs: { x: s.x, enc: s.wEnc, records: records(s), active_set: active(s) },
-      outputs: { ut: poison(latents * n) },
+      inputs: { x: s.x, w_enc: s.wEnc, latent_params: latentParams(s), active_set: active(s) },
+      outputs: { pre_acts: poison(latents * n) },
       runs: table(s),
       grid: matmulGrid(DEFAULT_MATMUL, rows, latents),
     });
@@ -61,7 +61,7 @@ describe('encode: u of the dense runs, by latents', () =>
     const tolerance = matmulTolerance(s.layout.d, s.x, s.wEnc);
     for (let i = 0; i < latents; i++) {
       for (let row = 0; row < rows; row++) {
-        const got = out.ut[i * n + row] as number;
+        const got = out.pre_acts[i * n + row] as number;
         if (!takesPart(s, s.latents[4 * i + 3] as number)) expect(got).toBeNaN();
         else if (!(Math.abs(got - (expected[row * latents + i] as number)) <= tolerance))
           expect(got, `u of latent ${i}, row ${row}`).toBe(expected[row * latents + i]);
@@ -73,10 +73,10 @@ describe('split: f and gate by latents, L1 and L0 by rows', () =>
   each(async (s) => {
     const R = s.runs.length;
     const n = s.layout.latents * 4 * stride(s);
-    const out = await dispatchDense('split', {
+    const out = await dispatchDense('activate', {
       params: { rows: s.rows, stride: stride(s), runs: R, first_row: 0 },
       runs: table(s),
-      inputs: { ut: ut(s), latents: records(s), active_set: active(s) },
+      inputs: { pre_acts: preActs(s), latent_params: latentParams(s), active_set: active(s) },
       outputs: { acts: poison(n), gates: poison(n), stats: poison(s.rows * R * STATS) },
       grid: [groups(s.rows, 16), R],
     });
@@ -97,19 +97,19 @@ describe('split: f and gate by latents, L1 and L0 by rows', () =>
 /** e, e_aux and the rest of the statistics by the twin, with what `split` has left of them. */
 function reconstructed(s: Scene) {
   const R = s.runs.length;
-  const errors = poison(s.errors.length);
+  const residuals = poison(s.residuals.length);
   const stats = poison(s.rows * R * STATS);
   s.layout.runs.forEach((place, r) => {
     if (!takesPart(s, r)) return;
     for (let b = 0; b < s.rows; b++) {
-      const mean = rowOf(s, s.bias, R);
-      const own = twin.decode(s.lists[b]?.[r] ?? [], s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, b), rowOf(s, s.bias, r), mean);
-      errors.set(own.e, (place.mainSlot * s.rows + b) * s.width);
-      if (place.arch === 'gated') errors.set(own.aux, (place.auxSlot * s.rows + b) * s.width);
+      const mean = rowOf(s, s.bDec, R);
+      const own = twin.decode(s.lists[b]?.[r] ?? [], s.runs[r] as twin.TwinRun, s.wDec, rowOf(s, s.x, b), rowOf(s, s.bDec, r), mean);
+      residuals.set(own.e, (place.mainSlot * s.rows + b) * s.width);
+      if (place.arch === 'gated') residuals.set(own.aux, (place.auxSlot * s.rows + b) * s.width);
       for (const i of [0, 1, 4, 5, 6]) stats[(b * R + r) * STATS + i] = own.stats[i] as number;
     }
   });
-  return { errors, stats };
+  return { residuals, stats };
 }
 
 describe('decode and rowStats: errors, and the statistics that come from them', () =>
@@ -117,20 +117,20 @@ describe('decode and rowStats: errors, and the statistics that come from them', 
     const { quads } = s.layout;
     const R = s.runs.length;
     const { acts, gates } = activations(s);
-    const shared = { x: s.x, bias: s.bias, active_set: active(s) };
-    const { errors } = await dispatchDense('decode', {
+    const shared = { x: s.x, b_dec: s.bDec, active_set: active(s) };
+    const { residuals } = await dispatchDense('decode', {
       params: { rows: s.rows, first_row: 0, quads, stride: stride(s), runs: R, slot_rows: s.rows },
       runs: table(s),
       inputs: { ...shared, w_dec: s.wDec, acts, gates },
-      outputs: { errors: poison(s.errors.length) },
+      outputs: { residuals: poison(s.residuals.length) },
       grid: [groups(quads, 8), groups(s.rows, DENSE_TILE), R],
     });
     const expected = reconstructed(s);
-    closeOrUntouched(errors, expected.errors, 'errors');
+    closeOrUntouched(residuals, expected.residuals, 'errors');
     const { stats } = await dispatchDense('rowStats', {
       params: { rows: s.rows, first_row: 0, quads, runs: R, slot_rows: s.rows },
       runs: table(s),
-      inputs: { ...shared, errors },
+      inputs: { ...shared, residuals },
       outputs: { stats: poison(s.rows * R * STATS) },
       grid: [s.rows, R],
       constants: s.constants,
@@ -144,31 +144,31 @@ describe('decode and rowStats: errors, and the statistics that come from them', 
     });
   }, CASES));
 
-describe('pull, latentSums and rowGradient: the gradients', () =>
+describe('backward, gradLatents and gradRows: the gradients', () =>
   each(async (s) => {
     const { quads, latents } = s.layout;
     const R = s.runs.length;
     const tiles = groups(s.rows, DENSE_TILE);
     const { acts } = activations(s);
     const shared = { active_set: active(s) };
-    const pulled = await dispatchDense('pull', {
+    const reached = await dispatchDense('backward', {
       params: { rows: s.rows, quads, stride: stride(s), slot_rows: s.rows, first_row: 0, latents },
       runs: table(s),
-      inputs: { ...shared, ut: ut(s), latents: records(s), errors: s.errors, w_dec: s.wDec },
-      outputs: { pulls: poison(latents * 4 * stride(s)), partials: poison(tiles * latents * 8) },
+      inputs: { ...shared, pre_acts: preActs(s), latent_params: latentParams(s), residuals: s.residuals, w_dec: s.wDec },
+      outputs: { grad_u: poison(latents * 4 * stride(s)), tile_sums: poison(tiles * latents * 8) },
       grid: [widest(s), tiles, R],
     });
     const fires = Float32Array.from({ length: latents }, (_, i) => 3 * i);
-    const { sums, records: counted } = await dispatchDense('latentSums', {
+    const { latent_grads, latent_params: counted } = await dispatchDense('gradLatents', {
       params: { tiles, latents, accumulate: 0, scale: 1 / s.rows },
       runs: table(s),
-      inputs: { ...shared, partials: pulled.partials },
-      outputs: { sums: poison(4 * latents), records: records(s, { fires }) },
+      inputs: { ...shared, tile_sums: reached.tile_sums },
+      outputs: { latent_grads: poison(4 * latents), latent_params: latentParams(s, { fires }) },
       grid: fold(groups(latents, 64)),
     });
     const gradient = async (ENCODER: number, coefficients: Float32Array, vectors: Float32Array, scale: number) =>
       (
-        await dispatchDense('rowGradient', {
+        await dispatchDense('gradRows', {
           params: { rows: s.rows, first_row: 0, quads, stride: stride(s), slot_rows: s.rows, accumulate: 0, scale },
           runs: table(s),
           inputs: { ...shared, coefficients, vectors },
@@ -177,9 +177,9 @@ describe('pull, latentSums and rowGradient: the gradients', () =>
           constants: { ENCODER },
         })
       ).gradient;
-    const gEnc = await gradient(1, pulled.pulls, s.x, 1 / s.rows);
-    const gDec = await gradient(0, acts, s.errors, 2 / s.rows);
-    const expected = { gEnc: poison(gEnc.length), gDec: poison(gDec.length), sums: poison(4 * latents) };
+    const gEnc = await gradient(1, reached.grad_u, s.x, 1 / s.rows);
+    const gDec = await gradient(0, acts, s.residuals, 2 / s.rows);
+    const expected = { gEnc: poison(gEnc.length), gDec: poison(gDec.length), latent_grads: poison(4 * latents) };
     s.runs.forEach((run, r) => {
       const { e, aux } = errorsOf(s, r);
       for (let i = run.first; i < run.first + run.width; i++) {
@@ -188,32 +188,32 @@ describe('pull, latentSums and rowGradient: the gradients', () =>
         if (!takesPart(s, r)) continue;
         expected.gEnc.set(g.enc, i * s.width);
         expected.gDec.set(g.dec, i * s.width);
-        expected.sums.set(g.sums, 4 * i);
+        expected.latent_grads.set(g.sums, 4 * i);
       }
       // Sums of padding are nobody's.
-      if (takesPart(s, r)) sums.fill(Number.NaN, 4 * (run.first + run.width), 4 * (s.layout.runs[r + 1]?.first ?? latents));
+      if (takesPart(s, r)) latent_grads.fill(Number.NaN, 4 * (run.first + run.width), 4 * (s.layout.runs[r + 1]?.first ?? latents));
     });
     closeOrUntouched(gEnc, expected.gEnc, 'gradient of W_enc');
     closeOrUntouched(gDec, expected.gDec, 'gradient of W_dec');
-    closeOrUntouched(sums, expected.sums, 'gradients of the scalars and of u');
+    closeOrUntouched(latent_grads, expected.latent_grads, 'gradients of the scalars and of u');
   }, CASES));
 
-describe('biasGradient', () =>
+describe('gradBDecEncoder', () =>
   each(async (s) => {
     const { latents, quads } = s.layout;
     const R = s.runs.length;
     const own = randoms(latents, 9);
-    const sums = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? (own[(j - 3) / 4] as number) : nan));
+    const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? (own[(j - 3) / 4] as number) : nan));
     const before = randoms(R * s.width, 10);
-    const { g_bias } = await dispatchDense('biasGradient', {
+    const { grad_b_dec } = await dispatchDense('gradBDecEncoder', {
       params: { quads },
       runs: table(s),
-      inputs: { enc: s.wEnc, sums, active_set: active(s) },
-      outputs: { g_bias: before },
+      inputs: { w_enc: s.wEnc, latent_grads, active_set: active(s) },
+      outputs: { grad_b_dec: before },
       grid: [groups(quads, 16), R],
     });
     s.runs.forEach((run, r) => {
-      const [actual, kept] = [rowOf(s, g_bias, r), rowOf(s, before, r)];
+      const [actual, kept] = [rowOf(s, grad_b_dec, r), rowOf(s, before, r)];
       if (!takesPart(s, r)) expect(actual).toEqual(kept);
       else
         close(
@@ -243,16 +243,16 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
       const plane = (make: typeof randoms, seed: number) => padRows(make(latents * d, seed), d);
       const before = joined(isDecoder ? s.wDec : s.wEnc, plane(positive, 11), ...(momentum ? [plane(randoms, 12)] : []));
       const gradient = plane(randoms, 13);
-      const sums = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? 0.1 * (j / 4 + 1) : nan));
+      const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? 0.1 * (j / 4 + 1) : nan));
       const { w: after } = await dispatchDense('adamRows', {
         params: { latents, quads, runs: s.runs.length },
         runs: adamTable(s, momentum),
-        inputs: { records: records(s), sums, bias: s.bias, gradient, active_set: active(s) },
+        inputs: { latent_params: latentParams(s), latent_grads, b_dec: s.bDec, gradient, active_set: active(s) },
         outputs: { w: before },
         grid: fold(latents),
         constants: { ...s.constants, DECODER: isDecoder ? 1 : 0, MOMENTUM: momentum ? 1 : 0 },
       });
-      const mean = rowOf(s, s.bias, s.runs.length);
+      const mean = rowOf(s, s.bDec, s.runs.length);
       const changed = new Set<number>();
       s.runs.forEach((run, r) => {
         if (!takesPart(s, r)) return;
@@ -263,7 +263,7 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
           const g = rowOf(s, gradient, i);
           const used = isDecoder
             ? twin.decoderGradient(g, w)
-            : twin.encoderGradient(g, sums[4 * i + 3] as number, rowOf(s, s.bias, r), mean);
+            : twin.encoderGradient(g, latent_grads[4 * i + 3] as number, rowOf(s, s.bDec, r), mean);
           const next = twin.adam(w, used, at(before, 1), momentum ? at(before, 2) : new Float64Array(s.width), optimiser(r, momentum));
           close(at(after, 0), isDecoder ? twin.unitRow(next.value) : next.value, `w of latent ${i}`);
           close(at(after, 1), next.v, `v of latent ${i}`);
@@ -284,13 +284,13 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
 describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
   each(async (s) => {
     const n = s.layout.latents;
-    const before = records(s, { v: positive(4 * n, 14), fires: randoms(n, 20), m: momentum ? randoms(4 * n, 15) : undefined });
-    const sums = randoms(4 * n, 16);
-    const { records: after } = await dispatchDense('adamLatents', {
+    const before = latentParams(s, { v: positive(4 * n, 14), fires: randoms(n, 20), m: momentum ? randoms(4 * n, 15) : undefined });
+    const latent_grads = randoms(4 * n, 16);
+    const { latent_params: after } = await dispatchDense('adamLatents', {
       params: { latents: n },
       runs: adamTable(s, momentum),
-      inputs: { sums, active_set: active(s) },
-      outputs: { records: before },
+      inputs: { latent_grads, active_set: active(s) },
+      outputs: { latent_params: before },
       grid: fold(groups(n, 64)),
       constants: { MOMENTUM: momentum ? 1 : 0 },
     });
@@ -301,7 +301,7 @@ describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
         const three = (p: number) => before.subarray(4 * (p * n + i), 4 * (p * n + i) + 3);
         const next = twin.adam(
           three(0),
-          sums.subarray(4 * i, 4 * i + 3),
+          latent_grads.subarray(4 * i, 4 * i + 3),
           three(1),
           momentum ? three(3) : new Float64Array(3),
           optimiser(r, momentum),
@@ -311,7 +311,7 @@ describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
         if (momentum) expected.set(next.m, 4 * (3 * n + i));
       }
     });
-    // Padding's bias is the lowest f32, so that a bound from the largest value would mean nothing.
+    // Padding's bias is large, so that a bound from the largest value would mean nothing.
     const wrong = expected.findIndex((value, j) => !(Math.abs((after[j] as number) - value) <= 1e-5 * Math.min(1, Math.abs(value) + 1e-2)));
     expect([wrong, after[wrong], before[wrong]], 'first value that is not the twin’s').toEqual([-1, undefined, undefined]);
     for (let i = 0; i < n; i++)
@@ -326,28 +326,28 @@ describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
 it('row blocks: a block that begins at a row goes on from the sums of those before', async () => {
   const s = scene(SHAPES[4] as SceneSpec);
   const { latents, quads } = s.layout;
-  const sums = randoms(4 * latents, 21);
-  const partials = randoms(latents * 8, 22);
-  const out = await dispatchDense('latentSums', {
+  const latent_grads = randoms(4 * latents, 21);
+  const tile_sums = randoms(latents * 8, 22);
+  const out = await dispatchDense('gradLatents', {
     params: { tiles: 1, latents, accumulate: 1, scale: 0.5 },
     runs: table(s),
-    inputs: { partials, active_set: active(s) },
-    outputs: { sums, records: records(s) },
+    inputs: { tile_sums, active_set: active(s) },
+    outputs: { latent_grads, latent_params: latentParams(s) },
     grid: fold(groups(latents, 64)),
   });
   const first = s.runs[0] as twin.TwinRun;
   for (let j = 4 * first.first; j < 4 * (first.first + first.width); j++) {
-    const expected = 0.5 * ((sums[j] as number) + (partials[8 * Math.floor(j / 4) + (j % 4)] as number));
-    expect(Math.abs((out.sums[j] as number) - expected)).toBeLessThan(1e-6);
+    const expected = 0.5 * ((latent_grads[j] as number) + (tile_sums[8 * Math.floor(j / 4) + (j % 4)] as number));
+    expect(Math.abs((out.latent_grads[j] as number) - expected)).toBeLessThan(1e-6);
   }
-  expect(out.sums.subarray(4 * (s.layout.runs[1] as { first: number }).first)).toEqual(
-    sums.subarray(4 * (s.layout.runs[1] as { first: number }).first),
+  expect(out.latent_grads.subarray(4 * (s.layout.runs[1] as { first: number }).first)).toEqual(
+    latent_grads.subarray(4 * (s.layout.runs[1] as { first: number }).first),
   );
 
   // One row of the batch, from row 64 on.
   const coefficients = randoms(latents * 4, 23);
   const before = randoms(latents * s.width, 24);
-  const { gradient } = await dispatchDense('rowGradient', {
+  const { gradient } = await dispatchDense('gradRows', {
     params: { rows: 1, first_row: 64, quads, stride: 1, slot_rows: s.rows, accumulate: 1, scale: 0.25 },
     runs: table(s),
     inputs: { coefficients, vectors: s.x, active_set: active(s) },

@@ -3,6 +3,7 @@ import { Arena, readBytes } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { Kernel } from '../../../src/gpu/kernel';
 import { type Grid, Plan } from '../../../src/gpu/plan';
+import type { Struct, Values } from '../../../src/gpu/struct';
 import { DENSE_PARAMS, type DenseKernelName, denseKernel } from '../../../src/sae/denseKernels';
 import { PARAMS, type SaeKernelName, saeKernel } from '../../../src/sae/kernels';
 import { testGpu } from '../../gpu';
@@ -56,8 +57,8 @@ export async function dispatch<K extends SaeKernelName, O extends string>(
   name: K,
   { params, constants, ...buffers }: Call<ParamsOf<(typeof PARAMS)[K]>, O>,
 ): Promise<Record<O, Float32Array>> {
-  const pack = PARAMS[name].pack as (value: typeof params) => ArrayBuffer;
-  return execute(await saeKernel(await testGpu(), name, constants), pack(params), buffers);
+  const packed = (PARAMS[name] as Struct).pack(params as Values);
+  return execute(await saeKernel(await testGpu(), name, constants), packed, buffers);
 }
 
 /** The same for a kernel of the dense form. */
@@ -65,8 +66,8 @@ export async function dispatchDense<K extends DenseKernelName, O extends string>
   name: K,
   { params, constants, ...buffers }: Call<ParamsOf<(typeof DENSE_PARAMS)[K]>, O>,
 ): Promise<Record<O, Float32Array>> {
-  const pack = DENSE_PARAMS[name].pack as (value: typeof params) => ArrayBuffer;
-  return execute(await denseKernel(await testGpu(), name, constants), pack(params), buffers);
+  const packed = (DENSE_PARAMS[name] as Struct).pack(params as Values);
+  return execute(await denseKernel(await testGpu(), name, constants), packed, buffers);
 }
 
 /** Values read back as f32, as the words they are. */

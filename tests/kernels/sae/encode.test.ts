@@ -12,7 +12,7 @@ import * as twin from '../../reference/saeKernels';
 import { subgroupGpu } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
 import { dispatch, execute, words } from './dispatch';
-import { counts, PATTERNS, records, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
+import { counts, latentParams, PATTERNS, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
 
 const POISON = 0xdeadbeef;
 
@@ -38,7 +38,7 @@ async function encoded(s: Scene, options: Encoded = {}) {
     kernel,
     params,
     {
-      inputs: { x: half ?? s.x, enc: s.wEnc, records: records(s) },
+      inputs: { x: half ?? s.x, w_enc: s.wEnc, latent_params: latentParams(s) },
       outputs: { active_set: new Uint32Array(keep ? withKept(s).length : s.active.length).fill(POISON) },
       runs: table(s),
       grid: matmulGrid(variant, rows, to - from),
@@ -52,7 +52,7 @@ async function encoded(s: Scene, options: Encoded = {}) {
 function expected(s: Scene, rows = s.rows, from = 0, to = s.layout.latents): Uint32Array {
   const { latents, rowGroups } = s.layout;
   const columns = latents / 4;
-  const clean = twin.activeSet(s.u.subarray(0, rows * latents), s.latents, rowGroups);
+  const clean = twin.activeSet(s.u.subarray(0, rows * latents), s.latents, s.runs, rowGroups);
   const out = new Uint32Array(MAX_RUNS + clean.length).fill(POISON);
   for (let row = 0; row < groups(rows, 4); row++) {
     for (let column = from / 4; column < to / 4; column++) {

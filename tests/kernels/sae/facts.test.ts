@@ -33,7 +33,7 @@ describe('the paper’s facts', () => {
     const zero = new Float32Array(2 * 4);
     for (let step = 0; step < schedule.steps; step++) {
       await s.trainer.step(s.slots(step));
-      write(s.gpu, s.trainer.context.shared.bias, 0, zero); // b_dec of both runs
+      write(s.gpu, s.trainer.context.shared.b_dec, 0, zero); // b_dec of both runs
     }
     const logs = await (await s.trainer.step(s.slots(0), true)).log;
     const results = await Promise.all([0, 1].map(async (r) => forward(twinOf(await s.trainer.weights(r)), Float64Array.of(1))));
@@ -185,9 +185,9 @@ describe('a step', () => {
     const s = await sweep([{ arch: 'gated', width: 7, seed: 1 }]);
     await expect(s.trainer.step(new Uint32Array(3))).rejects.toThrow('3 rows for a batch of 37');
     for (let step = 0; step < 3; step++) await s.trainer.step(s.slots(step));
-    const records = await readFloats(s.gpu, s.trainer.context.only.buffers.records);
-    expect([...records.subarray(4 * 7, 4 * 8)], 'a gate that never opens').toEqual([-3.4028234663852886e38, 0, 0, 0]);
-    for (const name of ['enc', 'dec'] as const) {
+    const params = await readFloats(s.gpu, s.trainer.context.only.buffers.latent_params);
+    expect([...params.subarray(4 * 7, 4 * 8)], 'run 0’s, and nothing else').toEqual([0, 0, 0, 0]);
+    for (const name of ['w_enc', 'w_dec'] as const) {
       const w = await readFloats(s.gpu, s.trainer.context.only.buffers[name]);
       // W and v of 7 latents and one that is padding.
       expect(w.length).toBe(2 * 8 * 16);

@@ -8,7 +8,7 @@ import { poison, randoms } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, each, groups, halfBound, isLive, table, untouched } from './checks';
 import { dispatch, words } from './dispatch';
-import { PATTERNS, records, rowOf, type Scene, SHAPES, scene, slot } from './scene';
+import { latentParams, PATTERNS, rowOf, type Scene, SHAPES, scene, slot } from './scene';
 
 /** The batch with HALF: f32 of the packed f16, bit for bit, and those the expected values rounded, either way; f16's subnormals may be 0. */
 function checkHalf(x: Float32Array, packed: Float32Array, expected: Float64Array) {
@@ -27,7 +27,7 @@ describe.each([0, 1])('gather, HALF %s', (HALF) =>
     const capacity = s.rows + 3;
     const pool = padRows(randoms(capacity * s.layout.d, 1), s.layout.d);
     const slots = Uint32Array.from({ length: s.rows }, (_, i) => (i * 7 + 2) % capacity);
-    const mean = rowOf(s, s.bias, s.runs.length);
+    const mean = rowOf(s, s.bDec, s.runs.length);
     const n = s.rows * s.width;
     const { x, x_half } = await dispatch('gather', {
       params: { rows: s.rows, quads: s.layout.quads, scale: 0.3 },
@@ -48,7 +48,7 @@ describe.each([0, 1])('center, HALF %s', (HALF) =>
   each(async (s) => {
     const { d, quads } = s.layout;
     const raw = randoms((s.rows + 2) * d, 2);
-    const mean = rowOf(s, s.bias, s.runs.length);
+    const mean = rowOf(s, s.bDec, s.runs.length);
     const n = s.rows * s.width;
     const { x, x_half } = await dispatch('center', {
       params: { rows: s.rows, quads, d, first: 2, scale: 0.3 },
@@ -69,21 +69,21 @@ describe('correction', () =>
   each(async (s) => {
     const { latents, quads } = s.layout;
     s.c.fill(Number.NaN);
-    const before = records(s, { v: randoms(4 * latents, 3), fires: randoms(latents, 4), m: randoms(4 * latents, 5) });
+    const before = latentParams(s, { v: randoms(4 * latents, 3), fires: randoms(latents, 4), m: randoms(4 * latents, 5) });
     const out = await dispatch('correction', {
       params: { latents, quads, runs: s.runs.length },
-      inputs: { enc: s.wEnc, bias: s.bias },
-      outputs: { records: before },
+      inputs: { w_enc: s.wEnc, b_dec: s.bDec },
+      outputs: { latent_params: before },
       grid: fold(groups(latents, 64)),
     });
     const at = (i: number) => 4 * (latents + i) + 3;
     close(
-      Array.from({ length: latents }, (_, i) => out.records[at(i)] as number),
-      twin.correction(s.wEnc, s.bias, s.latents, s.width),
+      Array.from({ length: latents }, (_, i) => out.latent_params[at(i)] as number),
+      twin.correction(s.wEnc, s.bDec, s.latents, s.width),
       'c',
     );
-    for (let i = 0; i < latents; i++) out.records[at(i)] = Number.NaN;
-    expect(out.records, 'all else').toEqual(before);
+    for (let i = 0; i < latents; i++) out.latent_params[at(i)] = Number.NaN;
+    expect(out.latent_params, 'all else').toEqual(before);
   }));
 
 describe('reduceStats', () => {
@@ -141,7 +141,7 @@ describe('fireCount', () => {
     const u = s.u.subarray(0, rows * latents);
     // Of fewer rows than the buffer has, the encoder leaves the words behind them as they were.
     const active = new Uint32Array(s.active.length).fill(0xffffffff);
-    const clean = twin.activeSet(u, s.latents, rowGroups);
+    const clean = twin.activeSet(u, s.latents, s.runs, rowGroups);
     const half = clean.length / 2;
     for (let i = 0; i < half; i++) {
       if (Math.floor(i / (latents / 4)) < groups(rows, 4)) active[MAX_RUNS + i] = clean[i] as number;
@@ -150,7 +150,7 @@ describe('fireCount', () => {
     const { fires } = await dispatch('fireCount', {
       params: { rows, quads, latents, row_groups: rowGroups, offset: OFFSET },
       runs: table(s),
-      inputs: { active_set: active, x: s.x, enc: s.wEnc, records: records(s) },
+      inputs: { active_set: active, x: s.x, w_enc: s.wEnc, latent_params: latentParams(s) },
       outputs: { fires: before },
       grid: fold(latents),
     });
@@ -186,13 +186,13 @@ describe('restore', () =>
     const at = slots - 1;
     const { raw_hat } = await dispatch('restore', {
       params: { rows: s.rows, quads, d, slot_rows: s.rows, slot: at, first: 2, mean_row: R, unscale: 1 / 0.3 },
-      inputs: { errors: s.errors, x: s.x, bias: s.bias },
+      inputs: { residuals: s.residuals, x: s.x, b_dec: s.bDec },
       outputs: { raw_hat: poison((s.rows + 3) * d) },
       grid: fold(groups(s.rows * d, 64)),
     });
     close(
       raw_hat.subarray(2 * d, (2 + s.rows) * d),
-      twin.restore(slot(s, s.errors, at), s.x, rowOf(s, s.bias, R), 0.3, s.rows, d, s.width),
+      twin.restore(slot(s, s.residuals, at), s.x, rowOf(s, s.bDec, R), 0.3, s.rows, d, s.width),
       'rows',
     );
     untouched(raw_hat.subarray(0, 2 * d), 'rows before');

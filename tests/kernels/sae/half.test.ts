@@ -19,7 +19,7 @@ const SPECS: RunSpec[] = [
 async function roundedRows({ gpu, trainer, d }: Sweep, exact: Float64Array): Promise<Float64Array> {
   const rows = exact.length / d;
   const { quads } = trainer.layout;
-  const packed = new Uint8Array(await readBytes(gpu, trainer.context.shared.xHalf, 0, rows * quads * 8));
+  const packed = new Uint8Array(await readBytes(gpu, trainer.context.shared.x_half, 0, rows * quads * 8));
   const x = new Float32Array(rows * quads * 4);
   decodeFloats(packed, 'f16', x);
   const out = Float64Array.from(

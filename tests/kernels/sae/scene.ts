@@ -34,8 +34,7 @@ export function runTable(
       eps,
       main_slot: place.mainSlot,
       aux_slot: place.auxSlot,
-      spare0: 0,
-      spare1: 0,
+      options: [0, 0, 0, 0],
     });
   });
   return table;
@@ -65,8 +64,8 @@ export interface Scene {
   wEnc: Float32Array;
   wDec: Float32Array;
   /** `[R + 1, width]`: b_dec of each run, then the mean. */
-  bias: Float32Array;
-  /** Plane 0 of the records. */
+  bDec: Float32Array;
+  /** Plane 0 of `latent_params`. */
   latents: Float32Array;
   /** The correction c, `[latents]`. */
   c: Float32Array;
@@ -76,7 +75,7 @@ export interface Scene {
   active: Uint32Array;
   lists: TwinEntry[][][];
   /** `[slots, rows, width]`. */
-  errors: Float32Array;
+  residuals: Float32Array;
   constants: { WIDTH: number };
 }
 
@@ -87,7 +86,7 @@ function clearOf(values: readonly number[], start: number, margin: number): numb
   return offset;
 }
 
-/** Everything random: decoder rows of any norm, b_dec, the mean, c and r_mag nonzero; u about 1 in size; padding as `uploadPadding` leaves it but for its rows. */
+/** Everything random: decoder rows of any norm, b_dec, the mean, c and r_mag nonzero; u about 1 in size; padding that only its place keeps off. */
 export function scene({ d, rows, runs: packed, workgroup, shift = 0, bright }: SceneSpec, seed = d * 1000 + rows): Scene {
   const base = layoutOf(d, rows, packed, { maxStorageBufferBindingSize: 2 ** 27, flopsPerMs: 1e9 });
   const wg = workgroup ?? base.workgroup;
@@ -118,7 +117,8 @@ export function scene({ d, rows, runs: packed, workgroup, shift = 0, bright }: S
     for (let i = run.first; i < next; i++) {
       latents[4 * i + 3] = r;
       if (i >= run.first + run.width) {
-        latents.set([-3.4028234663852886e38, 0, 0], 4 * i);
+        // It would be on for every row.
+        latents.set([100, 0, 0], 4 * i);
         continue;
       }
       const own = Array.from({ length: rows }, (_, b) => u[b * F + i] as number);
@@ -131,7 +131,7 @@ export function scene({ d, rows, runs: packed, workgroup, shift = 0, bright }: S
     }
   });
   const active = new Uint32Array(MAX_RUNS + (layout.rowGroups * F) / 2);
-  active.set(activeSet(u, latents, layout.rowGroups), MAX_RUNS);
+  active.set(activeSet(u, latents, runs, layout.rowGroups), MAX_RUNS);
   return {
     layout,
     width,
@@ -140,13 +140,13 @@ export function scene({ d, rows, runs: packed, workgroup, shift = 0, bright }: S
     x,
     wEnc,
     wDec: matrix(F, 2),
-    bias: matrix(runs.length + 1, 1),
+    bDec: matrix(runs.length + 1, 1),
     latents,
     c,
     u,
     active,
     lists: Array.from({ length: rows }, (_, b) => runs.map((run) => activeList(u, latents, run, b))),
-    errors: matrix(layout.slots * rows, 2),
+    residuals: matrix(layout.slots * rows, 2),
     constants: { WIDTH: wg },
   };
 }
@@ -178,8 +178,8 @@ export function withKept(s: Scene, active = s.active): Uint32Array {
   return out;
 }
 
-/** The records: the scene's, these second moments, firing counts and first moments (plane 3 is there with the last alone). */
-export function records(s: Scene, state: { v?: Float32Array; fires?: Float32Array; m?: Float32Array } = {}): Float32Array {
+/** `latent_params`: the scene's, these second moments, firing counts and first moments (plane 3 is there with the last alone). */
+export function latentParams(s: Scene, state: { v?: Float32Array; fires?: Float32Array; m?: Float32Array } = {}): Float32Array {
   const F = s.layout.latents;
   const out = new Float32Array(F * 4 * (state.m ? 4 : 3));
   out.set(s.latents);
@@ -193,7 +193,7 @@ export function records(s: Scene, state: { v?: Float32Array; fires?: Float32Arra
 
 export const joined = (...planes: Float32Array[]): Float32Array => Float32Array.from(planes.flatMap((plane) => [...plane]));
 
-/** The rows of one slot of `errors`, `[rows, width]`. */
+/** The rows of one slot of `residuals`, `[rows, width]`. */
 export const slot = (s: Scene, errors: Float32Array, index: number): Float32Array =>
   errors.subarray(index * s.rows * s.width, (index + 1) * s.rows * s.width);
 

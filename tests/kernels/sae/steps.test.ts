@@ -18,15 +18,15 @@ const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;
 async function momentsOf({ gpu, trainer }: Sweep, r: number, arch: string): Promise<TwinGradients> {
   const { layout, context } = trainer;
   const { first, width } = layout.runs[r] as { first: number; width: number };
-  const { enc, dec, records } = context.only.buffers;
+  const { w_enc, w_dec, latent_params } = context.only.buffers;
   const { d, latents } = layout;
   const stride = layout.quads * 4;
   const plane = 2 * latents * stride;
   const [mEnc, mDec, scalars, gBias] = await Promise.all([
-    readFloats(gpu, enc, plane + first * stride, width * stride),
-    readFloats(gpu, dec, plane + first * stride, width * stride),
-    readFloats(gpu, records, (3 * latents + first) * 4, width * 4),
-    readFloats(gpu, context.shared.gBias, r * stride, stride),
+    readFloats(gpu, w_enc, plane + first * stride, width * stride),
+    readFloats(gpu, w_dec, plane + first * stride, width * stride),
+    readFloats(gpu, latent_params, (3 * latents + first) * 4, width * 4),
+    readFloats(gpu, context.shared.grad_b_dec, r * stride, stride),
   ]);
   const column = (c: number) => Float64Array.from({ length: width }, (_, i) => scalars[4 * i + c] as number);
   return {

@@ -3,6 +3,7 @@ import { write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { TwinParams } from '../../../src/reference/sae';
 import { type ArchitectureId, architecture } from '../../../src/sae/architectures';
+import type { OptionValues } from '../../../src/sae/architectures/options';
 import { initialWeights } from '../../../src/sae/init';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf, type StepForm } from '../../../src/sae/layout';
@@ -22,6 +23,7 @@ export interface RunSpec {
   schedule?: Partial<Schedule>;
   /** Instead of random ones. */
   weights?: SaeWeights;
+  options?: OptionValues;
 }
 
 export interface Sweep {
@@ -90,10 +92,11 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
     layout: layoutOf(d, batch, specs, limits, { momentum, form }),
-    runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights }) => ({
+    runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights, options: own }) => ({
       schedule: { ...SCHEDULE, ...schedule },
       optimiser: { beta1, beta2: 0.999, eps: 1e-8 },
       weights: weights ?? someWeights(arch, d, width, seed, shift),
+      options: own,
     })),
     pool,
     scale,
@@ -165,11 +168,11 @@ export const weightsOf = (trainer: SweepTrainer): Promise<SaeWeights[]> =>
 export function copyState(gpu: Gpu, from: SweepTrainer, to: SweepTrainer): void {
   const encoder = gpu.device.createCommandEncoder();
   const copy = (a: GPUBuffer, b: GPUBuffer) => encoder.copyBufferToBuffer(a, 0, b, 0, a.size);
-  for (const name of ['bias', 'vBias', 'mBias'] as const) copy(from.context.shared[name], to.context.shared[name]);
+  for (const name of ['b_dec', 'b_dec_v', 'b_dec_m'] as const) copy(from.context.shared[name], to.context.shared[name]);
   from.context.segments.forEach(({ buffers }, s) => {
     const others = to.context.segments[s]?.buffers;
     if (!others) throw new Error('another layout');
-    for (const name of ['enc', 'dec', 'records'] as const) copy(buffers[name], others[name]);
+    for (const name of ['w_enc', 'w_dec', 'latent_params'] as const) copy(buffers[name], others[name]);
   });
   gpu.queue.submit([encoder.finish()]);
 }
@@ -184,11 +187,25 @@ export const tensorsOf = (w: SaeWeights): [string, Float32Array][] => [
 
 /** Fills with NaN what a step writes before it reads it: every work buffer, and the active set but for the flags. */
 export function poisonWork(gpu: Gpu, { context: { shared, segments } }: SweepTrainer): void {
-  const { x, xHalf, gBias, errors, stats, totals, ut, acts, pulls, partials, gEnc, gDec, sums } = shared;
-  for (const buffer of [x, xHalf, gBias, errors, stats, totals, ut, acts, pulls, partials, gEnc, gDec, sums])
+  const { x, x_half, grad_b_dec, residuals, stats, totals, pre_acts, acts, grad_u, tile_sums, grad_enc, grad_dec, latent_grads } = shared;
+  for (const buffer of [
+    x,
+    x_half,
+    grad_b_dec,
+    residuals,
+    stats,
+    totals,
+    pre_acts,
+    acts,
+    grad_u,
+    tile_sums,
+    grad_enc,
+    grad_dec,
+    latent_grads,
+  ])
     write(gpu, buffer, 0, poison(buffer.size / 4));
   for (const { buffers } of segments) {
     write(gpu, buffers.shares, 0, poison(buffers.shares.size / 4));
-    write(gpu, buffers.active, 4 * MAX_RUNS, poison(buffers.active.size / 4 - MAX_RUNS));
+    write(gpu, buffers.active_set, 4 * MAX_RUNS, poison(buffers.active_set.size / 4 - MAX_RUNS));
   }
 }

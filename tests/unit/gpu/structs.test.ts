@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { IngestParams } from '../../../src/data/pool/pool';
 import { declaredBindings } from '../../../src/gpu/kernel';
 import { MATMUL_VARIANTS } from '../../../src/gpu/matmul';
-import { type Scalar, type Struct, struct } from '../../../src/gpu/struct';
+import { type Struct, struct } from '../../../src/gpu/struct';
 import { LM_SHADERS } from '../../../src/lm/kernels';
 import { DENSE_PARAMS, type DenseKernelName, denseKernelText } from '../../../src/sae/denseKernels';
 import { denseEncodeSource, ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
@@ -27,13 +27,15 @@ function members(code: string, name: string): [string, string][] {
       return [match[1] as string, match[2] as string];
     });
 }
-const fields = (type: Struct<Record<string, Scalar>>) => Object.entries(type.fields);
+const fields = (type: Struct) => Object.entries(type.fields);
 const constant = (code: string, name: string) => Number(new RegExp(`const ${name}\\s*=\\s*(\\d+)u?;`).exec(code)?.[1]);
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+const fileOf = (name: string) => snake(name.endsWith('Subgroup') ? `processor/${name.replace('Subgroup', '')}` : name);
+
 describe('Params', () => {
   it.each(Object.entries(PARAMS))('sae %s', (name, type) => {
-    expect(fields(type)).toEqual(members(wgsl(`sae/${snake(name)}`), 'Params'));
+    expect(fields(type)).toEqual(members(wgsl(`sae/${fileOf(name)}`), 'Params'));
   });
 
   it.each(Object.entries(DENSE_PARAMS))('sae, dense form: %s', (name, type) => {
@@ -61,8 +63,10 @@ describe('Params', () => {
       readdirSync(`shaders/${folder}`)
         .filter((file) => file.endsWith('.wgsl'))
         .map((file) => file.replace('.wgsl', ''));
-    const shared = ['common', 'encode', 'encode_x16', 'encode_x32', 'latent', 'registers', 'row'];
-    expect([...Object.keys(PARAMS).map(snake), ...shared].sort()).toEqual(files('sae').sort());
+    const shared = ['adam', 'common', 'encode', 'encode_x16', 'encode_x32', 'latent', 'row'];
+    const own = Object.keys(PARAMS).filter((name) => !name.endsWith('Subgroup'));
+    expect([...own.map(snake), ...shared].sort()).toEqual(files('sae').sort());
+    expect(files('sae/processor').sort()).toEqual(['decode', 'latent_update', 'registers']);
     expect([...Object.keys(DENSE_PARAMS).map(snake), 'encode'].sort()).toEqual(files('sae/dense').sort());
     expect(Object.keys(LM_SHADERS).sort()).toEqual(files('lm').sort());
     expect(files('data')).toEqual(['ingest']);
@@ -70,9 +74,9 @@ describe('Params', () => {
 });
 
 describe('the sweep’s shared declarations', () => {
-  it('RUN is Run, 64 bytes, the table of MAX_RUNS within a uniform binding', () => {
+  it('RUN is Run, 80 bytes, the table of MAX_RUNS within a uniform binding', () => {
     expect(fields(RUN)).toEqual(members(wgsl('sae/common'), 'Run'));
-    expect(RUN.size).toBe(64);
+    expect(RUN.size).toBe(80);
     expect(MAX_RUNS * RUN.size).toBeLessThanOrEqual(65536);
   });
 
@@ -80,9 +84,10 @@ describe('the sweep’s shared declarations', () => {
     const common = wgsl('sae/common');
     expect({ MAX_RUNS, STATS }).toEqual({ MAX_RUNS: constant(common, 'MAX_RUNS'), STATS: constant(common, 'STATS') });
     // A workgroup of the kernels that update latents, and what it leaves in `shares`.
-    for (const name of ['latent', 'bias_shares']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
+    for (const name of ['latent', 'grad_b_dec_encoder']) expect(constant(wgsl(`sae/${name}`), 'GROUP'), name).toBe(LATENT_GROUP);
     // All form u in the same order, so that they agree on f to the bit.
-    for (const name of ['decode', 'latent_update', 'fire_count', 'registers']) expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
+    for (const name of ['decode', 'latent_update', 'fire_count', 'processor/registers'])
+      expect(constant(wgsl(`sae/${name}`), 'LANES'), name).toBe(8);
   });
 
   const texts: [string, string][] = [

@@ -190,7 +190,7 @@ describe('the dense form', () => {
     expect(dense(13, 101, [gated(8)], 1e-3)).toEqual({ blockRows: 32, stride: 8 });
     const wide = layoutOf(64, 4096, [gated(30_000)], limits);
     expect(wide.dense?.blockRows).toBeLessThan(4096);
-    for (const name of ['ut', 'acts', 'pulls', 'partials'] as const)
+    for (const name of ['pre_acts', 'acts', 'grad_u', 'tile_sums'] as const)
       expect(sharedBytes(wide)[name], name).toBeLessThanOrEqual(64 * 2 ** 20);
   });
 });

@@ -136,9 +136,9 @@ describe('memory', () => {
     };
     const [without, with_] = [sizes(false), sizes(true)];
     const grown = Object.keys(with_).filter((name) => with_[name as keyof typeof with_] !== without[name as keyof typeof without]);
-    expect(grown.sort()).toEqual(['dec', 'enc', 'mBias', 'records']);
-    expect(with_.enc).toBe((without.enc * 3) / 2);
-    expect(with_.records).toBe((without.records * 4) / 3);
+    expect(grown.sort()).toEqual(['b_dec_m', 'latent_params', 'w_dec', 'w_enc']);
+    expect(with_.w_enc).toBe((without.w_enc * 3) / 2);
+    expect(with_.latent_params).toBe((without.latent_params * 4) / 3);
   });
 });
 

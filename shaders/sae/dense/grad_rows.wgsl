@@ -13,7 +13,7 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   stride : u32,     // vec4s a row of coefficients: ceil(block rows/4)
-  slot_rows : u32,  // rows of one slot of `errors`
+  slot_rows : u32,  // rows of one slot of `residuals`
   accumulate : u32, // 0: the first block of a step, overwrite
   scale : f32,      // 1 before the last block, where it is 2/B or 1/B
 }
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> coefficients : array<vec4<f32>>;   // [latents, stride]: f, or with ENCODER g_u
-@group(0) @binding(3) var<storage, read> vectors : array<vec4<f32>>;        // errors [slots, B, Q], or x [B, Q]
+@group(0) @binding(3) var<storage, read> vectors : array<vec4<f32>>;        // residuals [slots, B, Q], or x [B, Q]
 @group(0) @binding(5) var<storage, read> active_set : Active;
 @group(0) @binding(4) var<storage, read_write> gradient : array<vec4<f32>>; // [latents, Q]
 
@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let run = runs.run[id.z];
   let q = id.x;
   let k = id.y * 4u;
-  if (run.live == 0u || active_set.dense[id.z] == 0u || q >= params.quads || k >= run.width) {
+  if (!takes_part(run, active_set.form[id.z], DENSE) || q >= params.quads || k >= run.width) {
     return;
   }
   let last = run.width - 1u;

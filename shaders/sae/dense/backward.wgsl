@@ -1,6 +1,6 @@
 // Dense form, how the loss reaches each latent: the products e W_decᵀ and (where there is an auxiliary loss) e_aux W_decᵀ of a run, and from
 // them g_u = dL/du of every latent and row, zero off the active set, `[latents, stride]`; and the sums over 32 rows of the
-// gradients of the latents' scalars, of g_u, and of the rows on which a latent fired (`latent_sums` adds those up).
+// gradients of the latents' scalars, of g_u, and of the rows on which a latent fired (`grad_latents` adds those up).
 //
 // Register tile: one invocation owns 4 rows x 4 latents, one named vec4 accumulator a row and path (each W_dec row read once for
 // both paths), K = D in steps of one vec4; an 8 x 8 workgroup owns 32 x 32. Grid (ceil(widest run/32), ceil(rows/32), R); tiles
@@ -11,36 +11,36 @@
 struct Params {
   rows : u32,
   quads : u32,      // Q
-  stride : u32,     // vec4s a row of ut and pulls: ceil(block rows/4)
-  slot_rows : u32,  // rows of one slot of `errors`
+  stride : u32,     // vec4s a row of pre_acts and grad_u: ceil(block rows/4)
+  slot_rows : u32,  // rows of one slot of `residuals`
   first_row : u32,  // of this block in the batch
   latents : u32,
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> ut : array<vec4<f32>>;          // [latents, stride]
-@group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
-@group(0) @binding(4) var<storage, read> errors : array<vec4<f32>>;      // [slots, B, Q]
+@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;          // [latents, stride]
+@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;        // [latents]
+@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;      // [slots, B, Q]
 @group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;       // [latents, Q]
-@group(0) @binding(6) var<storage, read_write> pulls : array<vec4<f32>>; // [latents, stride]
+@group(0) @binding(6) var<storage, read_write> grad_u : array<vec4<f32>>; // [latents, stride]
 @group(0) @binding(8) var<storage, read> active_set : Active;
 // [row tiles, latents, 2]: gradient of the latent's scalars (xyz) and of u (w), sums over the tile's rows; then x = rows on
-// which the latent fired (f > 0).
-@group(0) @binding(7) var<storage, read_write> partials : array<vec4<f32>>;
+// which the latent fired (f != 0).
+@group(0) @binding(7) var<storage, read_write> tile_sums : array<vec4<f32>>;
 
 var<workgroup> sums : array<vec4<f32>, 256>; // [32 latents, 8 row quads]
 var<workgroup> fires : array<f32, 256>;
 
 // One row: adds to the sums, returns g_u.
-fn pull_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside : bool, sum : ptr<function, vec4<f32>>, fired : ptr<function, f32>) -> f32 {
-  if (!inside || !touched(run.arch, u, latent)) {
+fn backward_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside : bool, sum : ptr<function, vec4<f32>>, fired : ptr<function, f32>) -> f32 {
+  if (!inside || !touched(run, u, latent)) {
     return 0.0;
   }
-  let f = activate(run.arch, u, latent).f;
-  let p = backward(u, latent, f, we, wa, run);
+  let f = activate(run, u, latent).f;
+  let p = backward(run, u, latent, f, we, wa);
   *sum += vec4(p.vectors, p.u);
-  *fired += select(0.0, 1.0, f > 0.0);
+  *fired += select(0.0, 1.0, f != 0.0);
   return p.u;
 }
 
@@ -52,14 +52,14 @@ fn finish(run : Run, k : u32, local : u32, quad : u32, lane : u32, we : vec4<f32
   if (k < run.width && row < params.rows) {
     let i = run.first + k;
     let at = i * params.stride + quad;
-    let latent = latents[i];
-    let u = ut[at];
+    let latent = latent_params[i];
+    let u = pre_acts[at];
     let inside = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
-    pulls[at] = vec4(
-      pull_row(run, u.x, latent, we.x, wa.x, inside.x, &sum, &fired),
-      pull_row(run, u.y, latent, we.y, wa.y, inside.y, &sum, &fired),
-      pull_row(run, u.z, latent, we.z, wa.z, inside.z, &sum, &fired),
-      pull_row(run, u.w, latent, we.w, wa.w, inside.w, &sum, &fired),
+    grad_u[at] = vec4(
+      backward_row(run, u.x, latent, we.x, wa.x, inside.x, &sum, &fired),
+      backward_row(run, u.y, latent, we.y, wa.y, inside.y, &sum, &fired),
+      backward_row(run, u.z, latent, we.z, wa.z, inside.z, &sum, &fired),
+      backward_row(run, u.w, latent, we.w, wa.w, inside.w, &sum, &fired),
     );
   }
   sums[local * 8u + lane] = sum;
@@ -69,7 +69,7 @@ fn finish(run : Run, k : u32, local : u32, quad : u32, lane : u32, we : vec4<f32
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>, @builtin(local_invocation_index) index : u32) {
   let run = runs.run[group.z];
-  if (run.live == 0u || active_set.dense[group.z] == 0u || group.x * 32u >= run.width) {
+  if (!takes_part(run, active_set.form[group.z], DENSE) || group.x * 32u >= run.width) {
     return;
   }
   let quad = group.y * 8u + t.y;
@@ -101,21 +101,21 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
         let r1 = w_dec[w1 + q];
         let r2 = w_dec[w2 + q];
         let r3 = w_dec[w3 + q];
-        let a = errors[main_ + row0 + q];
+        let a = residuals[main_ + row0 + q];
         acc0 += vec4(dot(a, r0), dot(a, r1), dot(a, r2), dot(a, r3));
-        let b = errors[main_ + row1 + q];
+        let b = residuals[main_ + row1 + q];
         acc1 += vec4(dot(b, r0), dot(b, r1), dot(b, r2), dot(b, r3));
-        let c = errors[main_ + row2 + q];
+        let c = residuals[main_ + row2 + q];
         acc2 += vec4(dot(c, r0), dot(c, r1), dot(c, r2), dot(c, r3));
-        let d = errors[main_ + row3 + q];
+        let d = residuals[main_ + row3 + q];
         acc3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
-        let e = errors[second + row0 + q];
+        let e = residuals[second + row0 + q];
         aux0 += vec4(dot(e, r0), dot(e, r1), dot(e, r2), dot(e, r3));
-        let f = errors[second + row1 + q];
+        let f = residuals[second + row1 + q];
         aux1 += vec4(dot(f, r0), dot(f, r1), dot(f, r2), dot(f, r3));
-        let g = errors[second + row2 + q];
+        let g = residuals[second + row2 + q];
         aux2 += vec4(dot(g, r0), dot(g, r1), dot(g, r2), dot(g, r3));
-        let h = errors[second + row3 + q];
+        let h = residuals[second + row3 + q];
         aux3 += vec4(dot(h, r0), dot(h, r1), dot(h, r2), dot(h, r3));
       }
     } else {
@@ -124,13 +124,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
         let r1 = w_dec[w1 + q];
         let r2 = w_dec[w2 + q];
         let r3 = w_dec[w3 + q];
-        let a = errors[main_ + row0 + q];
+        let a = residuals[main_ + row0 + q];
         acc0 += vec4(dot(a, r0), dot(a, r1), dot(a, r2), dot(a, r3));
-        let b = errors[main_ + row1 + q];
+        let b = residuals[main_ + row1 + q];
         acc1 += vec4(dot(b, r0), dot(b, r1), dot(b, r2), dot(b, r3));
-        let c = errors[main_ + row2 + q];
+        let c = residuals[main_ + row2 + q];
         acc2 += vec4(dot(c, r0), dot(c, r1), dot(c, r2), dot(c, r3));
-        let d = errors[main_ + row3 + q];
+        let d = residuals[main_ + row3 + q];
         acc3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
       }
     }
@@ -149,7 +149,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
       fired += fires[index * 8u + lane];
     }
     let at = 2u * (group.y * params.latents + run.first + mine);
-    partials[at] = sum;
-    partials[at + 1u] = vec4(fired, 0.0, 0.0, 0.0);
+    tile_sums[at] = sum;
+    tile_sums[at + 1u] = vec4(fired, 0.0, 0.0, 0.0);
   }
 }

@@ -1,23 +1,22 @@
-// Dense form, gate/magnitude split: pre-activations -> f (what is decoded) and gate (what the L1 term and the auxiliary decoder
-// see) of every latent and row, zero off the active set, as matrices by latents: acts and gates `[latents, stride]`. Also
-// the row's L1 term and its number of latents with f > 0 (entries 2 and 3 of STATS).
+// Dense form, pre-activations -> f (what is decoded) and gate (what the auxiliary decoder sees) of every latent and row, zero off the active
+// set, as matrices by latents: acts and gates `[latents, stride]`. Also the row's sum of penalties and its number of latents with f != 0.
 //
 // One workgroup of 4 row quads x 64 latent lanes a (16 rows, run); grid (ceil(rows/16), R). An invocation takes four rows of one
 // latent at a time; lanes are added up in a fixed order. Rows beyond the block are written as 0 up to the next multiple of 4
-// and not at all behind that. A run without an auxiliary loss (gate = f) leaves `gates` as
+// and not at all behind that. A run without an auxiliary loss leaves `gates` as
 // it was; a run that is not live or takes the sparse form is skipped.
 
 struct Params {
   rows : u32,
-  stride : u32,     // vec4s a row of ut, acts and gates: ceil(block rows/4)
+  stride : u32,     // vec4s a row of pre_acts, acts and gates: ceil(block rows/4)
   runs : u32,       // R
   first_row : u32,  // of this block in the batch
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> ut : array<vec4<f32>>;          // [latents, stride]
-@group(0) @binding(3) var<storage, read> latents : array<Latent>;        // [latents]
+@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;          // [latents, stride]
+@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;        // [latents]
 @group(0) @binding(4) var<storage, read_write> acts : array<vec4<f32>>;  // [latents, stride]
 @group(0) @binding(5) var<storage, read_write> gates : array<vec4<f32>>; // [latents, stride]
 @group(0) @binding(7) var<storage, read> active_set : Active;
@@ -29,7 +28,7 @@ var<workgroup> counts : array<vec4<f32>, 256>;
 @compute @workgroup_size(4, 64)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
   let run = runs.run[group.y];
-  if (run.live == 0u || active_set.dense[group.y] == 0u) {
+  if (!takes_part(run, active_set.form[group.y], DENSE)) {
     return;
   }
   let aux = has_aux(run.arch);
@@ -42,18 +41,17 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
     for (var k = t.y; k < run.width; k += 64u) {
       let i = run.first + k;
       let at = i * params.stride + quad;
-      let latent = latents[i];
-      let u = ut[at];
-      let a = activate(run.arch, u.x, latent);
-      let b = activate(run.arch, u.y, latent);
-      let c = activate(run.arch, u.z, latent);
-      let d = activate(run.arch, u.w, latent);
+      let latent = latent_params[i];
+      let u = pre_acts[at];
+      let a = activate(run, u.x, latent);
+      let b = activate(run, u.y, latent);
+      let c = activate(run, u.z, latent);
+      let d = activate(run, u.w, latent);
       let f = select(vec4(0.0), vec4(a.f, b.f, c.f, d.f), inside);
-      let gate = select(vec4(0.0), vec4(a.gate, b.gate, c.gate, d.gate), inside);
       acts[at] = f;
-      if (aux) { gates[at] = gate; }
-      sum += gate;
-      count += select(vec4(0.0), vec4(1.0), f > vec4(0.0));
+      if (aux) { gates[at] = select(vec4(0.0), vec4(a.gate, b.gate, c.gate, d.gate), inside); }
+      sum += select(vec4(0.0), vec4(a.penalty, b.penalty, c.penalty, d.penalty), inside);
+      count += select(vec4(0.0), vec4(1.0), f != vec4(0.0));
     }
   }
   sums[t.y * 4u + t.x] = sum;
@@ -63,14 +61,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   let lane = t.y * 4u + t.x;
   let mine = group.x * 16u + lane;
   if (lane < 16u && mine < params.rows) {
-    var l1 = 0.0;
+    var penalty = 0.0;
     var l0 = 0.0;
     for (var other = 0u; other < 64u; other++) {
-      l1 += sums[other * 4u + lane / 4u][lane % 4u];
+      penalty += sums[other * 4u + lane / 4u][lane % 4u];
       l0 += counts[other * 4u + lane / 4u][lane % 4u];
     }
     let s = ((params.first_row + mine) * params.runs + group.y) * STATS;
-    stats[s + 2u] = l1;
-    stats[s + 3u] = l0;
+    stats[s + STAT_PENALTY] = penalty;
+    stats[s + STAT_L0] = l0;
   }
 }

@@ -1,12 +1,12 @@
-// What decode.wgsl does, for processors (registers.wgsl): a workgroup is one subgroup, whose lanes walk the bits of the row together and keep
+// What ../decode.wgsl does, for processors (registers.wgsl): a workgroup is one subgroup, whose lanes walk the bits of the row together and keep
 // the list each for itself, so nothing waits at a barrier. W_enc of an active latent is loaded only where the encoder did not keep u.
 //
 // One workgroup a (row, run); grid (rows of the dispatch, R). The list holds CAPACITY latents at a time; a longer row goes on from what the
-// pass before left in `errors`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each
+// pass before left in `residuals`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each
 // level of nesting copies them once more. Hence a list first, then its entries.
 
 struct Params {
-  rows : u32,       // rows of one slot of `errors`, and of `stats`
+  rows : u32,       // rows of one slot of `residuals`, and of `stats`
   quads : u32,      // Q
   latents : u32,    // of the segment
   row_groups : u32, // ceil(rows of the buffer/4)
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   let row = params.from_row + group.x;
   let r = group.y;
   let run = runs.run[r];
-  if (run.live == 0u || active_set.dense[r] != 0u) {
+  if (!takes_part(run, active_set.form[r], SPARSE)) {
     return;
   }
   let end = params.quads - 1u;
@@ -35,11 +35,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   let walk = Walk(base, (run.width + 3u) / 4u, row % 4u, 0x1111u, 2u);
   let kept = params.row_groups * (params.latents / 2u) + base;
   let s = (row * params.runs + r) * STATS;
-  var l1 = 0.0;
+  var penalty = 0.0;
   var l0 = 0.0;
   if (params.first == 0u) {
-    l1 = stats[s + 2u];
-    l0 = stats[s + 3u];
+    penalty = stats[s + STAT_PENALTY];
+    l0 = stats[s + STAT_L0];
   }
   var all : Sums;
   var count = 0u;
@@ -54,7 +54,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
       var products = vec4(0.0);
       for (var q = select(0u, params.quads, is_known); q < params.quads; q += LANES) {
         if (q + t < params.quads) {
-          products += x[row * params.quads + q + t] * enc[i * params.quads + q + t];
+          products += x[row * params.quads + q + t] * w_enc[i * params.quads + q + t];
         }
       }
       // One lane loads for all.
@@ -62,18 +62,18 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
       var correction = 0.0;
       var scalars = vec4(0.0);
       if (t == 0u) {
-        scalars = records[i];
-        correction = records[params.latents + i].w;
+        scalars = latent_params[i];
+        correction = latent_params[params.latents + i].w;
         if (is_known) {
           u = bitcast<f32>(active_set.words[kept + latent / 4u]);
         }
       }
       let sums = over_lanes(vec4(dot(products, vec4(1.0)), correction, u, 0.0));
-      let act = activate(run.arch, select(sums.x - sums.y, sums.z, is_known), subgroupBroadcast(scalars, 0u));
+      let act = activate(run, select(sums.x - sums.y, sums.z, is_known), subgroupBroadcast(scalars, 0u));
       fs[k] = act.f;
       gates[k] = act.gate;
-      l1 += act.gate;
-      l0 += select(0.0, 1.0, act.f > 0.0);
+      penalty += act.penalty;
+      l0 += select(0.0, 1.0, act.f != 0.0);
     }
     let is_first = params.first != 0u && window == 0u;
     let is_last = params.last != 0u && window + CAPACITY >= count;
@@ -100,21 +100,21 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
         let at = (run.first + (listed[k] & ~FIRST)) * params.quads;
         let f = fs[k];
         let gate = gates[k];
-        let w0 = dec[at + min(q, end)];
+        let w0 = w_dec[at + min(q, end)];
         m0 += f * w0;
         a0 += gate * w0;
         if (q + LANES <= end) {
-          let w1 = dec[at + q + LANES];
+          let w1 = w_dec[at + q + LANES];
           m1 += f * w1;
           a1 += gate * w1;
         }
         if (q + 2u * LANES <= end) {
-          let w2 = dec[at + q + 2u * LANES];
+          let w2 = w_dec[at + q + 2u * LANES];
           m2 += f * w2;
           a2 += gate * w2;
         }
         if (q + 3u * LANES <= end) {
-          let w3 = dec[at + q + 3u * LANES];
+          let w3 = w_dec[at + q + 3u * LANES];
           m3 += f * w3;
           a3 += gate * w3;
         }
@@ -130,12 +130,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   let sums = over_lanes(vec4(all.e, all.aux, all.hat, all.cross));
   let self_ = over_lanes(vec4(all.self_, 0.0, 0.0, 0.0)).x;
   if (t == 0u) {
-    stats[s] = sums.x;
-    stats[s + 1u] = sums.y;
-    stats[s + 2u] = l1;
-    stats[s + 3u] = l0;
-    stats[s + 4u] = sums.z;
-    stats[s + 5u] = sums.w;
-    stats[s + 6u] = self_;
+    stats[s + STAT_ERROR] = sums.x;
+    stats[s + STAT_AUX] = sums.y;
+    stats[s + STAT_PENALTY] = penalty;
+    stats[s + STAT_L0] = l0;
+    stats[s + STAT_HAT] = sums.z;
+    stats[s + STAT_CROSS] = sums.w;
+    stats[s + STAT_X] = self_;
   }
 }

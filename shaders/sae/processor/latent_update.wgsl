@@ -1,4 +1,4 @@
-// What latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded once,
+// What ../latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded once,
 // and of each row on which it is active x, e and e_aux once, which serve the dot products and then the gradients. All 8 lanes walk the bits of
 // the latent's column together and keep the list each for itself, CAPACITY rows at a time, so nothing waits at a barrier. The sums over rows
 // run in the order of the batch.
@@ -26,12 +26,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     return;
   }
   let begin = g * GROUP;
-  let r = u32(records[begin].w); // the same for all eight, padding included
+  let r = u32(latent_params[begin].w); // the same for all eight, padding included
   let run = runs.run[r];
-  if (run.live == 0u || active_set.dense[r] != 0u) {
+  if (!takes_part(run, active_set.form[r], SPARSE)) {
     return;
   }
   let aux = has_aux(run.arch);
+  let is_unit = has_unit_decoder(run.arch);
   let main_ = run.main_slot * params.rows;
   let second = run.aux_slot * params.rows;
   let last = min(begin + GROUP, run.first + run.width);
@@ -43,15 +44,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   var share = Row();
   for (var i = begin; i < last; i++) {
     let row0 = i * params.quads;
-    let latent = records[i];
-    let correction = records[params.latents + i].w;
+    let latent = latent_params[i];
+    let correction = latent_params[params.latents + i].w;
     var enc_row = Row();
     var dec_row = Row();
     for (var c = 0u; c < columns; c++) {
       let q = c * LANES + t;
       if (q < params.quads) {
-        enc_row = with_column(enc_row, c, enc[row0 + q]);
-        dec_row = with_column(dec_row, c, dec[row0 + q]);
+        enc_row = with_column(enc_row, c, w_enc[row0 + q]);
+        dec_row = with_column(dec_row, c, w_dec[row0 + q]);
       }
     }
     var g_enc = Row();
@@ -78,12 +79,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
           let q = c * LANES + t;
           if (q < params.quads) {
             let value = x[at + q];
-            let e = errors[e_at + q];
+            let e = residuals[e_at + q];
             let direction = column(dec_row, c);
             u4 += value * column(enc_row, c);
             we4 += e * direction;
             if (aux) {
-              wa4 += errors[aux_at + q] * direction;
+              wa4 += residuals[aux_at + q] * direction;
             }
             x_row = with_column(x_row, c, value);
             e_row = with_column(e_row, c, e);
@@ -91,11 +92,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         }
         let dots = over_lanes(vec4(dot(u4, vec4(1.0)), dot(we4, vec4(1.0)), dot(wa4, vec4(1.0)), 0.0));
         let u = dots.x - correction;
-        let f = activate(run.arch, u, latent).f;
-        let p = backward(u, latent, f, dots.y, dots.z, run);
+        let f = activate(run, u, latent).f;
+        let p = backward(run, u, latent, f, dots.y, dots.z);
         let scaled = vec4(p.vectors, p.u) * params.per_row;
         total += scaled;
-        fires += select(0.0, 1.0, f > 0.0);
+        fires += select(0.0, 1.0, f != 0.0);
         g_enc = plus(g_enc, scaled.w, x_row);
         g_dec = plus(g_dec, 2.0 * f * params.per_row, e_row);
       }
@@ -108,7 +109,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       dots += vec4(dot(w, column(g_dec, c)), dot(w, w), 0.0, 0.0);
     }
     let both = over_lanes(dots);
-    let along = both.x / both.y;
+    let along = select(0.0, both.x / both.y, is_unit);
     var square = 0.0;
     for (var c = 0u; c < columns; c++) {
       let q = c * LANES + t;
@@ -120,11 +121,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
         dec_row = with_column(dec_row, c, value);
       }
     }
-    let length = sqrt(over_lanes(vec4(square, 0.0, 0.0, 0.0)).x);
+    let length = select(1.0, sqrt(over_lanes(vec4(square, 0.0, 0.0, 0.0)).x), is_unit);
     for (var c = 0u; c < columns; c++) {
       let q = c * LANES + t;
       if (q < params.quads) {
-        dec[row0 + q] = column(dec_row, c) / length;
+        w_dec[row0 + q] = column(dec_row, c) / length;
       }
     }
     if (t == 0u) {

@@ -1,4 +1,4 @@
-// First half of b_dec's gradient, from the decoder: g_bias[r] = (2/B) sum_b e_b. (The second half: bias_shares.wgsl.)
+// First half of b_dec's gradient, from the decoder: grad_b_dec[r] = (2/B) sum_b e_b. (The second half: grad_b_dec_encoder.wgsl.)
 // One workgroup of 16 columns x LANES invocations, which share 16 row lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a
 // group of 32 consecutive rows, the groups are added in order.
 // The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
@@ -11,8 +11,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> errors : array<vec4<f32>>;       // [slots, B, Q]
-@group(0) @binding(3) var<storage, read_write> g_bias : array<vec4<f32>>; // [R, Q]
+@group(0) @binding(2) var<storage, read> residuals : array<vec4<f32>>;       // [slots, B, Q]
+@group(0) @binding(3) var<storage, read_write> grad_b_dec : array<vec4<f32>>; // [R, Q]
 
 override LANES : u32 = 16u;
 const GROUP = 32u;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
       var sum = vec4(0.0);
       let first = base + lane * GROUP;
       for (var row = first; row < min(first + GROUP, params.rows) && q < params.quads; row++) {
-        sum += errors[(run.main_slot * params.rows + row) * params.quads + q];
+        sum += residuals[(run.main_slot * params.rows + row) * params.quads + q];
       }
       lanes[lane * 16u + t.x] = sum;
     }
@@ -46,6 +46,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
     workgroupBarrier();
   }
   if (t.y == 0u && q < params.quads) {
-    g_bias[at] = total;
+    grad_b_dec[at] = total;
   }
 }
