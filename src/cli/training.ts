@@ -3,13 +3,13 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { saeOrigin } from '../interop/saelens';
-import { Experiment, hasEnded, type Run } from '../lab/experiment';
-import { RateMeter, type TimeShares } from '../lab/rate';
+import { Experiment, type Run } from '../lab/experiment';
+import type { TimeShares } from '../lab/rate';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
 import type { SweepConfig } from '../lab/settings';
-import { waits } from '../lab/training';
+import { Stepping } from '../lab/stepping';
 import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
@@ -178,42 +178,26 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
 
 /** Steps until every run has ended, evaluating each at its end; notes where the time went. Returns rows per second of training. */
 export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Promise<number> {
-  const { experiment, runs, engine, workspace } = setup;
+  const { experiment, engine, workspace } = setup;
   if (!experiment.measurable)
     say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
   setup.memory = { allocated: experiment.gpuBytes, ...experiment.formulaBytes };
-  const rate = new RateMeter();
-  let trainedMs = 0;
-  let step = 0;
+  const steps = new Stepping(experiment, () => engine.gpu.check());
+  const evaluate = (done: readonly Run[]) =>
+    steps.evaluate(done, (fraction) => progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`));
+  const { rate } = steps;
   let recent = '';
-  while (experiment.training) {
-    const start = performance.now();
-    const before = waits(experiment);
-    const last = runs.some((run) => !hasEnded(run) && run.step + 1 === run.spec.schedule.steps);
-    await experiment.step(step % logEvery === 0 || last);
-    step++;
-    const done = experiment.finished();
-    const stepped = performance.now();
-    if (done.length > 0) await experiment.settle();
-    const end = performance.now();
-    trainedMs += end - start;
-    const after = waits(experiment);
-    rate.step(experiment.options.batch, after.dataMs - before.dataMs, after.gpuMs - before.gpuMs + end - stepped);
-    engine.gpu.check();
+  for (let step = 1; experiment.training; step++) {
+    await steps.step((step - 1) % logEvery === 0);
     if (rate.measure()) recent = `  ${describeTime({ data: rate.dataShare, gpu: rate.gpuShare, evaluation: rate.evalShare })}`;
-    progress(`step ${step}  ${(experiment.rowsTrained / Math.max(1, trainedMs / 1000)).toFixed(0)} rows/s${recent}`);
-    if (done.length === 0) continue;
-    await experiment.evaluate(done, (fraction) =>
-      progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`),
-    );
-    rate.evaluation(performance.now() - end);
-    for (const run of done) experiment.end(run, 'done');
+    progress(`step ${step}  ${steps.rowsPerSecond.toFixed(0)} rows/s${recent}`);
+    await steps.finish(evaluate);
   }
   setup.time = rate.overall();
   const { badRows } = experiment.feeder.stats;
   if (badRows > 0) say(`${badRows} rows with NaN or Inf were met and left out of training`);
   sayDropped(workspace);
-  return experiment.rowsTrained / (trainedMs / 1000);
+  return steps.rowsPerSecond;
 }
 
 /** What the data were, as it appears in JSON results: their fingerprint, and what was left out of them. */

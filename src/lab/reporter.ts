@@ -1,4 +1,5 @@
 /** Events on their way to the page, thinned: logs and run lists at most ten times a second, density histograms formed here. */
+import { architecture, optionWords } from '../sae/architectures';
 import type { StepLog } from '../sae/trainer';
 import type { Experiment, Run } from './experiment';
 import { type Identified, identityOf, type Origin } from './origin';
@@ -36,10 +37,13 @@ export interface SharedFacts extends Identified, Pick<Origin, 'data' | 'activati
 
 export function summarise(run: Run, extra: SharedFacts): RunSummary {
   const { id, spec, state, step, message, metrics, evaluatedAt } = run;
+  const entry = architecture(spec.arch);
+  const { knob } = entry;
   const summary: RunSummary = {
     id,
-    name: `${spec.arch} ${spec.width} λ ${spec.schedule.lambda}`,
+    name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options)].join(' '),
     arch: spec.arch,
+    ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
     dIn: extra.dIn,
     dSae: spec.width,
     lambda: spec.schedule.lambda,

@@ -3,7 +3,7 @@ import { type Experiment, hasEnded, type Run } from './experiment';
 import type { Origin } from './origin';
 import type { RunSummary } from './protocol';
 import { summarise } from './reporter';
-import { savedRun } from './saveRun';
+import { runFolder, savedRun } from './saveRun';
 
 interface PastRun {
   run: Run;
@@ -64,7 +64,6 @@ export class RunBook {
     if (!run || !origin) throw new Error(`There is no run ${id}.`);
     const kept = earlier ? run.snapshot : await experiment?.weights(run);
     if (!kept) throw new Error(`No weights of ${id} are kept: it ended before its first evaluation.`);
-    const { arch, width, schedule, seed } = run.spec;
-    return { folder: `${arch}_${width}_lambda${schedule.lambda}_seed${seed}_${id}`, files: savedRun(run, kept, origin) };
+    return { folder: runFolder(run), files: savedRun(run, kept, origin) };
   }
 }

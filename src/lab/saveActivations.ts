@@ -1,12 +1,11 @@
 /** Harvest to disk from the page, a shard of whole windows at a time: memory is bounded by one shard, whatever the text's length. */
 
-import { encodeF16 } from '../data/formats/floats';
 import { layoutSafetensors } from '../data/formats/safetensors/write';
-import { blockToFloats } from '../data/rows/block';
 import type { Gpu } from '../gpu/device';
 import { HarvestSource } from '../lm/harvest';
 import type { LanguageModel } from '../lm/model';
 import type { Sequences } from './evaluation';
+import { harvestRows, shardMetadata } from './harvesting';
 import type { HarvestedShard, ShardRequest } from './protocol';
 
 const SHARD_BYTES = 32 * 2 ** 20;
@@ -45,18 +44,15 @@ export async function harvestShard(
       { name: 'activations', dtype: dtype === 'f16' ? 'F16' : 'F32', shape: [rows, d] },
       { name: 'tokens', dtype: 'I32', shape: [rows] },
     ],
-    { hook_name: hook, model_name: modelLabel, context_size: String(T) },
+    shardMetadata(hook, modelLabel, T),
   );
   const file = new Uint8Array(size);
   file.set(header);
   file.set(new Uint8Array(Int32Array.from(tokens.subarray(start, start + rows)).buffer), offsets.get('tokens'));
-  const stride = Math.max(T, Math.floor(model.maxTokens / T) * T);
-  for (let at = 0; at < rows; at += stride) {
-    const values = blockToFloats(await source.read(start + at, Math.min(stride, rows - at)));
-    const stored = dtype === 'f16' ? encodeF16(values) : values;
-    const place = (offsets.get('activations') as number) + at * d * bytesPerValue;
-    file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), place);
-    onProgress((start + Math.min(rows, at + stride)) / total);
+  for await (const { at, count, values } of harvestRows(source, { start, rows }, dtype, { T, maxTokens: model.maxTokens })) {
+    const place = (offsets.get('activations') as number) + (at - start) * d * bytesPerValue;
+    file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), place);
+    onProgress((at + count) / total);
   }
   const name = `${modelLabel}_${hook}`.replace(/[^\w.-]+/g, '_');
   return {

@@ -1,9 +1,17 @@
 /** A run as the folder that SAELens loads, with the lab's own facts in its metadata. */
 import { type NamedBytes, saelensFolder } from '../interop/saelensSave';
 import type { Metrics } from '../metrics/types';
+import { architecture, optionWords } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
 import type { Origin } from './origin';
 import type { RunSpec } from './runSpecs';
+
+/** Folder of a run's files: `r1_gated_256_lambda0.1_seed0`, with options that differ from their defaults. */
+export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {
+  const entry = architecture(spec.arch);
+  const words = optionWords(entry, spec.options).map((word) => word.replace(/[^\w.-]+/g, '-'));
+  return [id, spec.arch, spec.width, `${entry.knob.id}${spec.schedule.lambda}`, ...words, `seed${spec.seed}`].join('_');
+}
 
 /** @param weights for raw activations, after `step` steps. */
 export function savedRun(
@@ -18,6 +26,7 @@ export function savedRun(
     ...(contextSize === undefined ? {} : { contextSize }),
     lab: {
       lambda: spec.schedule.lambda,
+      ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
       lr: spec.schedule.lr,
       steps: step,
       seed: spec.seed,

@@ -5,8 +5,9 @@
 import { DataError } from '../data/bytes/types';
 import { type Experiment, hasEnded, type Run } from './experiment';
 import type { Phase } from './protocol';
-import { RateMeter } from './rate';
+import type { RateMeter } from './rate';
 import type { Reporter } from './reporter';
+import { Stepping } from './stepping';
 import { breathe, type Turns } from './turns';
 
 /** First evaluation of new runs, seconds after their start: the chart should not stay empty. */
@@ -15,12 +16,6 @@ const FIRST_EVALUATION_S = 0.5;
 const EVALUATION_SHARE = 0.35;
 
 class Cancelled extends Error {}
-
-/** What its steps have waited for so far. */
-export const waits = ({ feeder, gpuWaitedMs }: Experiment): { dataMs: number; gpuMs: number } => ({
-  dataMs: feeder.stats.waitedMs,
-  gpuMs: gpuWaitedMs,
-});
 
 /** What the loop needs of the session. */
 export interface TrainingHost {
@@ -37,7 +32,7 @@ export interface TrainingHost {
 }
 
 export class Training {
-  readonly rate = new RateMeter();
+  private readonly steps: Stepping;
   paused = false;
   private looping = false;
   private closed = false;
@@ -50,7 +45,13 @@ export class Training {
     private readonly host: TrainingHost,
     /** Seconds between evaluations. */
     public evalEvery: number,
-  ) {}
+  ) {
+    this.steps = new Stepping(experiment, () => host.check());
+  }
+
+  get rate(): RateMeter {
+    return this.steps.rate;
+  }
 
   /** Runs were added: the loop begins, or goes on with them. Beside runs that are paused they wait too. */
   joined(runs: readonly Run[]): void {
@@ -62,7 +63,7 @@ export class Training {
   }
 
   resume(): void {
-    if (!this.experiment.training && this.experiment.finished().length === 0) return;
+    if (!this.steps.isOpen) return;
     this.paused = false;
     this.host.setPhase('training', 'training');
     if (!this.looping) void this.loop();
@@ -88,7 +89,7 @@ export class Training {
   /** Exactly one step of every run. @throws Error unless paused with something to train. */
   async singleStep(): Promise<void> {
     if (!this.paused || !this.experiment.training) throw new Error('Pause the runs before stepping.');
-    await this.experiment.step(true);
+    await this.steps.step(true);
     await this.experiment.settle();
     await this.finish();
     this.host.changed(true);
@@ -115,7 +116,7 @@ export class Training {
     this.looping = true;
     this.rate.restart();
     try {
-      while (!this.paused && !this.closed && (this.experiment.training || this.experiment.finished().length > 0)) {
+      while (!this.paused && !this.closed && this.steps.isOpen) {
         await this.host.turns.take(() => this.advance());
         await breathe();
       }
@@ -131,13 +132,7 @@ export class Training {
   private async advance(): Promise<void> {
     const { experiment } = this;
     if (this.paused || this.closed) return;
-    if (experiment.training) {
-      const before = waits(experiment);
-      await experiment.step(true);
-      this.host.check();
-      const after = waits(experiment);
-      this.rate.step(experiment.options.batch, after.dataMs - before.dataMs, after.gpuMs - before.gpuMs);
-    }
+    if (experiment.training) await this.steps.step(true);
     const finished = await this.finish();
     if (!finished && performance.now() >= this.nextEvaluation) {
       await this.evaluate(
@@ -150,17 +145,12 @@ export class Training {
     await this.releaseIfOver();
   }
 
-  /** Runs that have done their steps are evaluated for the last time and end. @returns whether there were any. */
-  private async finish(): Promise<boolean> {
-    const done = this.experiment.finished();
-    if (done.length === 0) return false;
-    await this.evaluate(done, false);
-    for (const run of done) this.experiment.end(run, 'done');
-    return true;
+  private finish(): Promise<boolean> {
+    return this.steps.finish((runs) => this.evaluate(runs, false));
   }
 
   private async releaseIfOver(): Promise<void> {
-    if (this.experiment.training || this.experiment.finished().length > 0) return;
+    if (this.steps.isOpen) return;
     await this.experiment.release();
     this.paused = false;
     this.host.setPhase('finished', 'all runs have ended');
@@ -174,7 +164,7 @@ export class Training {
     this.cancelEvaluation = false;
     host.setPhase('training', note, 0);
     try {
-      await experiment.evaluate(runs, (fraction) => {
+      await this.steps.evaluate(runs, (fraction) => {
         if (cancellable && this.cancelEvaluation) throw new Cancelled();
         host.setPhase('training', note, fraction);
       });
@@ -184,7 +174,6 @@ export class Training {
       if (!(error instanceof Cancelled)) throw error;
     }
     const spent = performance.now() - start;
-    this.rate.evaluation(spent);
     this.nextEvaluation = performance.now() + Math.max(this.evalEvery * 1000, spent * (1 / EVALUATION_SHARE - 1));
     if (!this.paused) host.setPhase('training', 'training');
     else host.setPhase('paused', 'paused');

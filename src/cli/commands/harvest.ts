@@ -2,9 +2,8 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeF16 } from '../../data/formats/floats';
 import { ShardWriter } from '../../data/formats/safetensors/nodeShardWriter';
-import { blockToFloats } from '../../data/rows/block';
+import { harvestRows, shardMetadata } from '../../lab/harvesting';
 import { HarvestSource } from '../../lm/harvest';
 import { readOptions, UsageError } from '../args';
 import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
@@ -49,8 +48,7 @@ export async function harvest(args: string[]): Promise<number> {
   await mkdir(out, { recursive: true });
   const { rows: total, d } = source.facts;
   const shards: { path: string; rows: number }[] = [];
-  // A read is whole forward passes, whatever the shard size.
-  const stride = Math.max(T, Math.floor(workspace.model.maxTokens / T) * T);
+  const { maxTokens } = workspace.model;
   for (let start = 0; start < total; start += perShard) {
     const rows = Math.min(perShard, total - start);
     const path = join(out, `shard_${String(shards.length).padStart(5, '0')}.safetensors`);
@@ -59,15 +57,11 @@ export async function harvest(args: string[]): Promise<number> {
       d,
       dtype: dtype === 'f16' ? 'F16' : 'F32',
       withTokens: true,
-      metadata: { hook_name: hook, model_name: workspace.modelLabel ?? '', context_size: String(T) },
+      metadata: shardMetadata(hook, workspace.modelLabel ?? '', T),
     });
-    for (let at = start; at < start + rows; ) {
-      const count = Math.min(stride - (at % stride), start + rows - at);
-      const block = await source.read(at, count);
-      const values = blockToFloats(block);
-      await writer.append(dtype === 'f16' ? encodeF16(values) : values, block.tokens);
-      at += count;
-      progress(`${at} of ${total} rows`);
+    for await (const { at, count, values, tokens: own } of harvestRows(source, { start, rows }, dtype, { T, maxTokens })) {
+      await writer.append(values, own);
+      progress(`${at + count} of ${total} rows`);
     }
     await writer.finish();
     shards.push({ path, rows });

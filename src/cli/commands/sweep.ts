@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Run } from '../../lab/experiment';
 import type { RunSummary } from '../../lab/protocol';
 import { summarise } from '../../lab/reporter';
+import { runFolder } from '../../lab/saveRun';
 import { type Comparison, compare, comparedWords, leftOutWords } from '../../metrics/comparison';
 import { paretoDetail, paretoSentence } from '../../metrics/paretoWords';
 import { QUALITIES, type Quality } from '../../metrics/quality';
@@ -25,8 +26,7 @@ export async function sweep(args: string[]): Promise<number> {
   const logEvery = options.count('log-every', 10, 1);
   const logs = new Map<string, LogFile>();
   const setup = await prepareTraining(options, openEngine, (run, values) => logs.get(run.id)?.write(values));
-  const folder = (run: Run) =>
-    join(out, `${run.id}_${run.spec.arch}_${run.spec.width}_lambda${run.spec.schedule.lambda}_seed${run.spec.seed}`);
+  const folder = (run: Run) => join(out, runFolder(run));
   await mkdir(out, { recursive: true });
   for (const run of setup.runs) logs.set(run.id, await LogFile.create(folder(run)));
   const rowsPerSecond = await trainToTheEnd(setup, logEvery);
