@@ -32,11 +32,11 @@ export class Struct<F extends string = string> {
   }
 
   /** Bytes of one value. @throws Error when a member has no value, or a value no member. */
-  pack(values: Values<F>): ArrayBuffer {
+  readonly pack = (values: Values<F>): ArrayBuffer => {
     const data = new ArrayBuffer(this.size);
     this.packInto(data, 0, values);
     return data;
-  }
+  };
 
   /** Writes one value at a byte offset of an existing buffer (arrays of structs). */
   packInto(target: ArrayBuffer, offset: number, values: Values<F>): void {
