@@ -9,7 +9,7 @@ import type { TensorReader } from '../lm/checkpoint';
 import type { LmConfig } from '../lm/config';
 import { parseConfig } from '../lm/families';
 import { LanguageModel } from '../lm/model';
-import { loadTokeniser, type Tokeniser } from '../lm/tokenise';
+import { loadTokeniser, type Tokeniser } from '../lm/tokeniser';
 import { checkWeights } from '../lm/weights';
 import { idOf } from './origin';
 
@@ -46,6 +46,7 @@ async function openModel(files: ModelFiles): Promise<OpenedModel> {
   const merged = adapter && withAdapter(base, await openAdapter(adapter), config);
   notes.push(...(merged?.notes ?? []));
   const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
+  notes.push(...(tokeniser?.notes ?? []));
   const label = folder.split('/').at(-1) || config.label;
   return { label, config, tensors: merged?.tensors ?? base, notes, ...(tokeniser ? { tokeniser } : {}) };
 }

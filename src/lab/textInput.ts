@@ -3,7 +3,8 @@ import { readText } from '../data/bytes/byteSource';
 import { type ByteSource, DataError } from '../data/bytes/types';
 import { readTokens } from '../data/dropped/tokensFile';
 import type { LmConfig } from '../lm/config';
-import { type Tokeniser, textToWindows } from '../lm/tokenise';
+import type { Tokeniser } from '../lm/tokeniser';
+import { textToWindows } from '../lm/windows';
 import type { Sequences } from './evaluation';
 
 /** Sequences of the text, in order, and what they are called. */

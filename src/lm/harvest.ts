@@ -4,7 +4,7 @@ import type { RowBlock, RowFacts, RowSource } from '../data/rows/types';
 import { readBytes } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { LanguageModel } from './model';
-import type { Windows } from './tokenise';
+import type { Windows } from './windows';
 
 /**
  * Row w·T + t is the hook's value at token t of window w. Rows are computed when read, several windows a forward pass.

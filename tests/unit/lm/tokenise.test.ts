@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/data/bytes/types';
-import { loadTokeniser, type Tokeniser, textToWindows } from '../../../src/lm/tokenise';
+import { loadTokeniser, type Tokeniser } from '../../../src/lm/tokeniser';
+import { textToWindows } from '../../../src/lm/windows';
 import { readJson } from '../../kernels/lm/safetensors';
 
 const files = () =>
@@ -18,6 +19,7 @@ const letters = (more: Partial<Tokeniser> = {}): Tokeniser => ({
   bos: 1,
   separators: ['<|endoftext|>', '</s>'],
   cut: 'keep-space',
+  notes: [],
   ...more,
 });
 
@@ -35,6 +37,59 @@ describe('loadTokeniser', () => {
     expect(loadTokeniser(json, { ...config, bos_token: null }).bos).toBe(0);
     expect(loadTokeniser(json, {}, { eosTokenId: 3 }).bos).toBe(3);
     expect(loadTokeniser(json).bos).toBeUndefined();
+  });
+
+  it('says what the files contradict, and what was assumed', () => {
+    const [json, config] = files();
+    const notes = (...args: Parameters<typeof loadTokeniser>) => loadTokeniser(...args).notes;
+    expect(notes(json, config, { bosTokenId: 0 })).toEqual([]);
+    expect(notes(json, config, { bosTokenId: 7 })).toEqual([
+      'tokenizer_config.json begins texts with <|endoftext|> (id 0), config.json with id 7 (bos_token_id). Documents begin with 0.',
+    ]);
+    expect(notes(json, { ...config, bos_token: '<s>' }, { bosTokenId: 0 })).toEqual([
+      'tokenizer_config.json names the beginning of text <s>, which is not in the vocabulary of tokenizer.json.',
+    ]);
+    expect(notes(json, {})).toEqual(['No file names a beginning or end of text: documents follow each other with nothing in between.']);
+    expect(notes(json, {}, { eosTokenId: 3 })).toEqual(['No file names a beginning of text: documents begin with the end of text, id 3.']);
+    const template = {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: 'M', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    };
+    const post_processor = { ...template, pair: [], special_tokens: { M: { id: 'M', ids: [45], tokens: ['M'] } } };
+    expect(notes({ ...json, post_processor }, config)).toEqual([
+      'tokenizer.json puts M in front of a text (post_processor); here documents begin with id 0.',
+    ]);
+    const normalizer = { type: 'Sequence', normalizers: [{ type: 'Precompiled', precompiled_charsmap: '' }] };
+    expect(notes({ ...json, normalizer }, config)[0]).toContain('only approximated here');
+  });
+
+  // tests/fixtures/lm/tokenizers/unigram.json: a Unigram model trained on the demo's stories, with 256 byte tokens, and the ids that Rust's
+  // tokenizers 0.23 (Python) gives for words, other scripts, emoji and white space.
+  it.each(['fallback', 'plain', 'incomplete'] as const)('spells what is not in the vocabulary as Rust does: %s', (kind) => {
+    const { tokenizer, texts, ids } = readJson('tests/fixtures/lm/tokenizers/unigram.json') as {
+      tokenizer: { model: { byte_fallback: boolean; vocab: [string, number][] } };
+      texts: string[];
+      ids: Record<string, number[][]>;
+    };
+    if (kind === 'plain') tokenizer.model.byte_fallback = false;
+    if (kind === 'incomplete') for (const entry of tokenizer.model.vocab) if (entry[0] === '<0xF0>') entry[0] = '<0xF0>?';
+    const { encode } = loadTokeniser(tokenizer);
+    expect(texts.map(encode)).toEqual(ids[kind]);
+  });
+
+  it('refuses a BPE model that falls back on bytes and has not all of them', () => {
+    const model = { type: 'BPE', byte_fallback: true, unk_token: '<unk>', vocab: { '<unk>': 0, a: 1, '<0x41>': 2 }, merges: [] };
+    const tokenizer = {
+      version: '1.0',
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: null,
+      post_processor: null,
+      decoder: null,
+      model,
+    };
+    expect(() => loadTokeniser(tokenizer)).toThrow('tokenizer.json: falls back on bytes (byte_fallback) and has no token <0x00>');
+    expect(loadTokeniser({ ...tokenizer, model: { ...model, byte_fallback: false } }).encode('a')).toEqual([1]);
   });
 
   it('refuses what is no tokenizer', () => {
@@ -74,7 +129,7 @@ describe('textToWindows', () => {
 
     // SentencePiece's way: a space is put in front of whatever is encoded, and belongs to the word after it.
     const encode = (text: string) => ` ${text}`.split(/(?= )/).map((word) => word.length);
-    const drop = await textToWindows(document, { encode, vocab: 256, bos: 0, separators: ['</s>'], cut: 'drop-space' }, 16);
+    const drop = await textToWindows(document, { encode, vocab: 256, bos: 0, separators: ['</s>'], cut: 'drop-space', notes: [] }, 16);
     expect([...drop.tokens]).toEqual([0, ...encode(document.trim())].slice(0, drop.tokens.length));
 
     const stop = new AbortController();
