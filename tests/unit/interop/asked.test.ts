@@ -56,6 +56,7 @@ describe('tokens', () => {
       bos: 0,
       separators: ['<|endoftext|>'],
       cut: 'never' as const,
+      notes: [],
     };
     const config = { context: 64, vocab: 30 } as LmConfig;
     const words = async (prependBos: boolean) => [
