@@ -1,6 +1,6 @@
 /** Rows of command-line options: what they are called, take and do. Parsing, `--help` and the tables of docs/cli.md are made of them. */
 
-import { armFields, defaultText, type Setting, settings } from '../lab/settings';
+import { armFields, defaultText, optionOf, type Setting, settings } from '../lab/settings';
 import { architectureIds, architectures } from '../sae/architectures';
 
 /** `list`: `--data a b c`, or repeated. `flag`: takes no value. */
@@ -41,9 +41,6 @@ const row = (setting: Setting, isList: boolean): OptionRow => ({
       : []),
   ].join(' '),
 });
-
-/** The option of a setting on the command line; undefined where it has none. */
-export const optionOf = (setting: Setting): string | undefined => (setting.cli === false ? undefined : (setting.cli?.flag ?? setting.flag));
 
 /** All settings that the command line knows. @param isList several values of those that may have several. */
 export const settingRows = (isList: boolean): OptionRows =>

@@ -4,6 +4,7 @@ import {
   type ArmForm,
   armFields,
   defaultForm,
+  optionOf,
   parseSettings,
   readArchitectures,
   readArm,
@@ -13,7 +14,6 @@ import {
 import { architecture, architectureIds } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
-import { optionOf } from './options';
 
 /** @throws UsageError naming the option and what is wrong with it. */
 export function sweepConfig(options: Options, d: number): SweepConfig {

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { saeOrigin } from '../interop/saelens';
 import { Experiment, type Run } from '../lab/experiment';
 import type { TimeShares } from '../lab/rate';
+import { recipeOf } from '../lab/recipe';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
-import type { SweepConfig } from '../lab/settings';
+import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
 import type { Workspace } from '../lab/workspace';
 import type { StepLog } from '../sae/trainer';
@@ -70,7 +71,19 @@ const LIMIT_ROWS: OptionRows = {
     default: '65536',
     help: 'Most tokens of one evaluation with a model; when given, as many are held out of a text.',
   },
+  'holdout-tokens': {
+    kind: 'text',
+    value: 'N',
+    default: '`--eval-tokens` where given, else 0',
+    help: 'Tokens of a text held out at least, even where `--holdout` gives fewer.',
+  },
   'train-tokens': { kind: 'text', value: 'N', default: 'all', help: 'Most tokens harvested for training.' },
+  'skip-batches': {
+    kind: 'text',
+    value: 'N',
+    default: '0',
+    help: 'Begins after the first N batches, where a run began that joined a sweep later.',
+  },
   out: { kind: 'text', value: 'DIR', required: true, help: 'Where results go.' },
   json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
 };
@@ -131,13 +144,26 @@ export async function prepareTraining(
   const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs));
   if (!cost.ok) throw new Error(cost.problems.join('\n'));
   const seed = config.seeds[0] as number;
+  const init = options.text('init');
+  const prepared = await workspace.prepare(seed, config.holdout);
+  // As they were given: files know only their names below that.
+  const paths = {
+    data,
+    ...(model !== undefined && { model }),
+    ...(text !== undefined && { text }),
+    ...(tokens !== undefined && { tokens }),
+  };
+  const { inputs } = prepared.origin;
   const experiment = await Experiment.create(
     engine.gpu,
-    await workspace.prepare(seed, config.holdout),
+    {
+      ...prepared,
+      origin: { ...prepared.origin, ...(inputs && { inputs: { ...inputs, ...paths } }), ...(init !== undefined && { init }) },
+    },
     { ...experimentOptions(config, seed), shuffle, flopsPerMs: engine.flopsPerMs },
     { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
   );
-  const init = options.text('init');
+  await experiment.skip(options.count('skip-batches', 0, 0));
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
   return { engine, workspace, config, experiment, runs, adjusted };
@@ -154,6 +180,7 @@ export function limitsOf(options: Options): {
     ...(options.text('eval-tokens') === undefined
       ? {}
       : { evalTokens: options.count('eval-tokens', 0, 1), holdOutTokens: options.count('eval-tokens', 0, 1) }),
+    ...(options.text('holdout-tokens') === undefined ? {} : { holdOutTokens: options.count('holdout-tokens', 0, 0) }),
     ...(options.text('train-tokens') === undefined ? {} : { trainTokens: options.count('train-tokens', 0, 1) }),
   };
 }
@@ -219,6 +246,7 @@ export function runFacts(
   rowsPerSecond: number,
 ): Record<string, unknown> {
   const { arch, options, width, seed, schedule } = run.spec;
+  const recipe = recipeOf(run, experiment.origin);
   return {
     arch,
     ...(Object.keys(options).length > 0 && { options }),
@@ -243,6 +271,8 @@ export function runFacts(
     ...(experiment.feeder.stats.badRows > 0 ? { bad_rows: experiment.feeder.stats.badRows } : {}),
     ...dataFacts(workspace),
     ...adjusted,
+    settings: runSettings(recipe),
+    command: commandLine(recipe, run.id),
     ...run.metrics,
   };
 }

@@ -6,7 +6,7 @@ import { BlobSource } from '../data/bytes/byteSource';
 import type { ByteSource } from '../data/bytes/types';
 import { type Architecture, architecture, REFERENCE, SUBJECT } from '../sae/architectures';
 import { type ArmForm, countRuns, defaultConfig, type SweepConfig } from './settings';
-import type { WorkspaceOptions } from './workspace';
+import type { WorkspaceOptions } from './workspaceOptions';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'stories.txt'];
 export const DEMO_MODEL = 'gelu-1l-tiny';

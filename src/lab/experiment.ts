@@ -29,7 +29,7 @@ export interface ExperimentData {
   split: Split;
   evaluation: EvaluationSource;
   /** Facts for saved runs: what the rows are called, and the hook and model they come from where known. */
-  origin: Omit<Origin, 'batch' | 'normalize' | 'xDtype' | 'activationScale'>;
+  origin: Omit<Origin, 'batch' | 'normalize' | 'xDtype' | 'activationScale' | 'dataSeed' | 'shuffle'>;
 }
 
 export interface ExperimentOptions {
@@ -55,6 +55,8 @@ export interface Run {
   step: number;
   metrics?: Metrics;
   evaluatedAt?: number;
+  /** Batches that its experiment had taken before this run began. */
+  batchesBefore: number;
   /** Last weights that reached the host, for raw activations, and their step. */
   snapshot?: { weights: SaeWeights; step: number };
 }
@@ -100,6 +102,8 @@ export class Experiment {
   private nextRun: number;
   /** Rows per run trained so far, for rates. */
   rowsTrained = 0;
+  /** Batches taken so far. */
+  private batches = 0;
   private stepsWaitedMs = 0;
 
   private constructor(
@@ -146,7 +150,7 @@ export class Experiment {
     const { batch, flopsPerMs, bDecInit } = this.options;
     const limits = layoutLimits(this.gpu, flopsPerMs);
     const bDec = bDecInit === 'mean' ? this.mean : new Float32Array(this.data.d);
-    const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0 }));
+    const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0, batchesBefore: this.batches }));
     const made: Group[] = [];
     try {
       const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width }));
@@ -175,6 +179,12 @@ export class Experiment {
     return added;
   }
 
+  /** Takes batches that no run trains on: a run that is added then begins where one began that joined later. */
+  async skip(batches: number): Promise<void> {
+    for (let i = 0; i < batches; i++) await this.feeder.next();
+    this.batches += batches;
+  }
+
   private get halfX(): boolean {
     return this.options.xDtype === 'f16';
   }
@@ -185,8 +195,8 @@ export class Experiment {
   }
 
   get origin(): Origin {
-    const { batch, normalize, xDtype } = this.options;
-    return { ...this.data.origin, batch, normalize, xDtype, activationScale: this.scale };
+    const { batch, normalize, xDtype, seed, shuffle } = this.options;
+    return { ...this.data.origin, batch, normalize, xDtype, dataSeed: seed, shuffle, activationScale: this.scale };
   }
 
   get training(): boolean {
@@ -214,6 +224,7 @@ export class Experiment {
   /** One step of every live run on the next batch. With `log`, the listener hears of it when the GPU is there. */
   async step(log: boolean): Promise<void> {
     const slots = await this.feeder.next();
+    this.batches++;
     for (const group of this.groups) {
       if (!group.trainer.anyLive) continue;
       const { log: pending } = await group.trainer.step(slots, log);

@@ -1,10 +1,12 @@
 /** Where a run's activations came from. */
 import { sha256 } from '../data/bytes/fingerprint';
+import type { Shuffle } from '../data/pool/sequencer';
 import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
 import type { EvaluationSource } from './evaluation';
 import type { Normalize } from './normalizations';
 import type { Picked, RunIdentity, ShardsInfo } from './protocol';
+import type { RunInputs } from './settings';
 
 /** Where a run's activations came from and how they were treated; what is unknown is absent. */
 export interface Origin {
@@ -20,6 +22,13 @@ export interface Origin {
   rowsId?: string;
   modelId?: string;
   evaluationId?: string;
+  /** What the rows were read from, for the line that trains a run again; absent where they come from no files. */
+  inputs?: RunInputs;
+  /** Seed of data order and held-out split, and whether rows are shuffled. */
+  dataSeed: number;
+  shuffle: Shuffle;
+  /** Weights that runs start from, when not random ones: their path. */
+  init?: string;
   batch: number;
   normalize: Normalize;
   /** What each batch was rounded to in training. */

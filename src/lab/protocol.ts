@@ -11,7 +11,7 @@ import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId, OptionValues } from '../sae/architectures';
 import type { Normalize } from './normalizations';
-import type { SweepConfig } from './settings';
+import type { Recipe, SweepConfig } from './settings';
 
 export type { FileReport } from '../data/dropped/report';
 export type { FilterRequest } from '../data/rows/filter';
@@ -168,6 +168,8 @@ export interface RunSummary {
   data: string;
   /** Runs are compared with each other only where all of this agrees (how far each has come: `step`, `steps`, `state`). */
   identity: RunIdentity;
+  /** All of its settings, and what it was trained on: what makes it again. */
+  recipe: Recipe;
   steps: number;
   step: number;
   state: RunState;

@@ -4,6 +4,7 @@ import type { StepLog } from '../sae/trainer';
 import type { Experiment, Run } from './experiment';
 import { type Identified, identityOf, type Origin } from './origin';
 import { type DensityHistogram, type LabEvent, LOG_COLUMNS, type RunSummary } from './protocol';
+import { recipeOf } from './recipe';
 
 export type Emit = (event: LabEvent, transfer?: ArrayBuffer[]) => void;
 
@@ -29,7 +30,7 @@ export function densityHistogram(fires: ArrayLike<number>, rows: number): Densit
 }
 
 /** What a run's summary takes from its experiment. */
-export interface SharedFacts extends Identified, Pick<Origin, 'data' | 'activationScale'> {
+export interface SharedFacts extends Identified, Origin {
   dIn: number;
   paused: boolean;
   rowsPerSecond?: number | undefined;
@@ -55,6 +56,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
     state: state === 'training' && extra.paused ? 'paused' : state,
     data: extra.data,
     identity: identityOf(extra),
+    recipe: recipeOf(run, extra),
   };
   if (message !== undefined) summary.message = message;
   if (metrics) {

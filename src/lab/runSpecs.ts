@@ -10,6 +10,8 @@ import type { Estimate } from './protocol';
 import { problems, type SweepConfig } from './settings';
 
 export interface RunSpec {
+  /** The sweep that is this run alone, with all settings that it had. */
+  config: SweepConfig;
   arch: ArchitectureId;
   options: OptionValues;
   width: number;
@@ -30,6 +32,7 @@ export function expand(config: SweepConfig): RunSpec[] {
     return arm.widths.flatMap((width) =>
       arm.knob.flatMap((lambda) =>
         seeds.map((seed) => ({
+          config: { ...config, arms: [{ ...arm, widths: [width], knob: [lambda], seeds: [seed] }] },
           arch: arm.arch,
           options: arm.options,
           width,

@@ -1,10 +1,12 @@
-/** A run as the folder that SAELens loads, with the lab's own facts in its metadata. */
+/** A run as the folder that SAELens loads, with the lab's own facts in its metadata: every setting, and the line that trains it again. */
 import { type NamedBytes, saelensFolder } from '../interop/saelensSave';
-import type { Metrics } from '../metrics/types';
 import { architecture, optionWords } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
+import type { Run } from './experiment';
 import type { Origin } from './origin';
+import { recipeOf } from './recipe';
 import type { RunSpec } from './runSpecs';
+import { commandLine, runSettings } from './settings';
 
 /** Folder of a run's files: `r1_gated_256_lambda0.1_seed0`, with options that differ from their defaults. */
 export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {
@@ -15,11 +17,13 @@ export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {
 
 /** @param weights for raw activations, after `step` steps. */
 export function savedRun(
-  { spec, metrics }: { spec: RunSpec; metrics?: Metrics | undefined },
+  run: Pick<Run, 'id' | 'spec' | 'metrics' | 'batchesBefore'>,
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
 ): NamedBytes[] {
   const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, xDtype, activationScale } = origin;
+  const { spec, metrics } = run;
+  const recipe = recipeOf(run, origin);
   return saelensFolder(weights, {
     ...(hookName === undefined ? {} : { hookName }),
     ...(modelName === undefined ? {} : { modelName }),
@@ -34,6 +38,8 @@ export function savedRun(
       normalize,
       x_dtype: xDtype,
       activation_scale: activationScale,
+      settings: runSettings(recipe),
+      command: commandLine(recipe, run.id),
       data,
       ...(fingerprint === undefined ? {} : { data_sha256: fingerprint }),
       ...(filter === undefined ? {} : { rows: filter }),

@@ -20,11 +20,13 @@ import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
 import type { Reading } from './fileTrouble';
 import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
+import { runInputs } from './inputs';
 import { type LoadedModel, loadLanguageModel } from './loadedModel';
 import { modelInfo, unusableModel } from './modelInfo';
 import { evaluationIdOf, idOf, type Origin, shardsInfo, shardsOrigin } from './origin';
 import { Picks } from './picks';
 import type { DataState, ModelInfo } from './protocol';
+import type { RunInputs } from './settings';
 import { type LoadedText, loadTokens, loadWords } from './textInput';
 import { DEFAULT_CONTEXT, DEFAULT_HOOK, DEFAULTS, type WorkspaceOptions } from './workspaceOptions';
 
@@ -245,7 +247,12 @@ export class Workspace {
       const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
       const rowsId = await idOf([await this.rows.fingerprint(), shards.map(({ tensor, storedDtype }) => [tensor, storedDtype])]);
       this.reading = { shards, standIns: this.standIns, split };
-      const origin = { ...shardsOrigin(shards, this.picks.picked), rowsId, ...(await this.originOf(evaluation, split)) };
+      const origin = {
+        ...shardsOrigin(shards, this.picks.picked),
+        rowsId,
+        inputs: this.inputs(evaluation),
+        ...(await this.originOf(evaluation, split)),
+      };
       return { sources, d, split, evaluation, origin };
     }
     this.reading = undefined;
@@ -264,8 +271,25 @@ export class Workspace {
     };
     const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
     const rowsId = await idOf([files, hook, train.T, heldOut.n, train.n]);
-    const origin = { data: `${hook} on ${label}`, rowsId, ...(await this.originOf(evaluation, split)) };
+    const inputs = this.inputs(evaluation);
+    const origin = { data: `${hook} on ${label}`, rowsId, inputs, ...(await this.originOf(evaluation, split)) };
     return { sources: [source], d, split, evaluation, origin };
+  }
+
+  /** What was given, as the command line is told. */
+  private inputs(evaluation: EvaluationSource): RunInputs {
+    const { text, tokensFile, picks, rows, isDemo, options: limits } = this;
+    const { shards, model: files, tokens } = this.inspection;
+    const isTokens = text !== undefined && (text.file === tokensFile || tokens.includes(text.file));
+    return runInputs({
+      shards,
+      picked: picks.picked,
+      filter: rows.asked,
+      model:
+        evaluation.kind === 'model' && files ? { files, hook: evaluation.hook, text: text && { file: text.file, isTokens } } : undefined,
+      limits,
+      isDemo,
+    });
   }
 
   private splitText(holdout: number): ReturnType<typeof splitSequences> {

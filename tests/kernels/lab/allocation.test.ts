@@ -1,9 +1,11 @@
 /** What the GPU cannot hold is told to whoever asked for it: runs in training keep their bits, and `check` has nothing to say. */
+
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Gpu } from '../../../src/gpu/device';
 import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
+import { defaultConfig } from '../../../src/lab/settings';
 import { randoms, testGpu } from '../../gpu';
 import { bitsOf } from '../sae/sweep';
 import { ArrayRows, blocksOf } from './helpers';
@@ -12,6 +14,7 @@ const D = 13;
 const STEPS = 6;
 const spec = (arch: RunSpec['arch'], width: number): RunSpec => ({
   arch,
+  config: defaultConfig(D),
   options: {},
   width,
   seed: 1,

@@ -1,10 +1,12 @@
 /** Experiments as the session and the command line drive them: runs that fail, rows that are bad, memory, work in flight. */
+
 import { describe, expect, it, vi } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type ExperimentOptions, hasEnded, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
+import { defaultConfig } from '../../../src/lab/settings';
 import { forward } from '../../../src/reference/sae';
 import { initialWeights } from '../../../src/sae/init';
 import { type StepLog, SweepTrainer } from '../../../src/sae/trainer';
@@ -16,6 +18,7 @@ const D = 13;
 const values = (rows: number, seed = 1) => randoms(rows * D, seed).map((v, j) => 3 * v + 2 * Math.cos(j % D));
 const spec = (arch: RunSpec['arch'], change: Partial<RunSpec['schedule']> = {}, width = 9, seed = 1): RunSpec => ({
   arch,
+  config: defaultConfig(D),
   options: {},
   width,
   seed,

@@ -1,5 +1,8 @@
 import type { RunSummary } from '../../../src/lab/protocol';
+import { defaultConfig } from '../../../src/lab/settings';
 import type { Metrics } from '../../../src/metrics/types';
+
+const CONFIG = defaultConfig(8);
 
 export function metrics(over: Partial<Metrics> = {}): Metrics {
   return { l0: 20, mse: 1, fvu: 0.2, r2: 0.8, gamma: 1, cosine: 0.9, alive: 0.99, alive_window_tokens: 65_536, tokens: 38_400, ...over };
@@ -18,6 +21,12 @@ export function run(over: Partial<RunSummary> = {}): RunSummary {
     activationScale: 0.5,
     data: 'acts',
     identity: { rows: 'acts', filter: '', evaluation: 'held out', normalize: 'mean-square' },
+    recipe: {
+      config: { ...CONFIG, arms: [{ arch: 'gated', options: {}, widths: [100], knob: [0.1], seeds: [1] }] },
+      inputs: { data: ['acts'], filter: {} },
+      shuffle: 'pool',
+      batchesBefore: 0,
+    },
     steps: 100,
     step: 100,
     state: 'done',

@@ -1,0 +1,140 @@
+/** A run as what makes it again: its settings as facts for files, and as the line that trains it on the command line. */
+import type { FilterRequest } from '../../data/rows/filter';
+import { armFields } from './arms';
+import { defaultText, type SweepConfig } from './parse';
+import { type Setting, settings } from './table';
+import { parseValue, textOf, type Value } from './values';
+
+/** What a run's rows were read from and measured on, as the command line is told. Paths are as they were dropped or given. */
+export interface RunInputs {
+  data: readonly string[];
+  tensor?: string;
+  wordsAreBf16?: boolean;
+  filter: FilterRequest;
+  model?: string;
+  hook?: string;
+  text?: string;
+  tokens?: string;
+  /** Limits on a text in tokens; absent where there is none. */
+  context?: number;
+  evalTokens?: number;
+  holdOutTokens?: number;
+  trainTokens?: number;
+}
+
+/** Everything that decides a run. */
+export interface Recipe {
+  /** The sweep that is this run alone: one arm with one width and one value of the knob, `seeds` of data order and split. */
+  config: SweepConfig;
+  inputs: RunInputs;
+  shuffle: 'pool' | 'none';
+  /** Batches that its sweep had taken before this run began. */
+  batchesBefore: number;
+  /** Weights that it started from, when not random ones. */
+  init?: string;
+}
+
+/** The option of a setting on the command line; undefined where it has none. */
+export const optionOf = (setting: Setting): string | undefined => (setting.cli === false ? undefined : (setting.cli?.flag ?? setting.flag));
+
+const sameValue = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Name in files: that of the link, with underscores. */
+const factName = (flag: string): string => flag.replaceAll('-', '_');
+
+/**
+ * Every hyper-parameter and schedule of a run by name, as it stands in results and `cfg.json`: the table's settings, the architecture's options, where
+ * its batches begin.
+ */
+export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): Record<string, number | string> {
+  const [arm] = config.arms;
+  const facts: Record<string, number | string> = {};
+  for (const setting of settings()) {
+    const value: Value | undefined = config[setting.key];
+    if (value === undefined || setting.key === 'evalEvery') continue;
+    facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number) : value;
+  }
+  if (!arm) return facts;
+  return {
+    arch: arm.arch,
+    d_sae: arm.widths[0] as number,
+    [armFields(arm.arch).find(({ place }) => place === 'knob')?.word ?? 'knob']: arm.knob[0] as number,
+    ...arm.options,
+    seed: (arm.seeds ?? config.seeds)[0] as number,
+    ...facts,
+    shuffle,
+    batches_before: batchesBefore,
+    ...(init !== undefined && { init }),
+  };
+}
+
+/** A word as a POSIX shell takes it. */
+export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** A path is never taken for an option. */
+const path = (text: string): string => (text.startsWith('-') ? `./${text}` : text);
+
+function filterWords({ masked, bos, tokens, maxNorm, maxNormMedians }: FilterRequest): string[] {
+  return [
+    ...(masked === undefined ? [] : [masked ? '--drop-masked' : '--keep-masked']),
+    ...(bos ? ['--drop-bos'] : []),
+    ...(tokens && tokens.length > 0 ? ['--drop-tokens', tokens.join(',')] : []),
+    ...(maxNorm === undefined ? [] : ['--max-norm', String(maxNorm)]),
+    ...(maxNormMedians === undefined ? [] : ['--max-norm', `${maxNormMedians}x`]),
+  ];
+}
+
+/** Settings that differ from the command line's own defaults. */
+function settingWords(config: SweepConfig): string[] {
+  return settings().flatMap((setting) => {
+    const option = optionOf(setting);
+    const value: Value | undefined = config[setting.key];
+    if (option === undefined || value === undefined) return [];
+    const isDefault = sameValue(parseValue(setting, defaultText(setting, 'cli'), 1), value);
+    return isDefault ? [] : [`--${option}`, textOf(value).replaceAll(', ', ',')];
+  });
+}
+
+/** One arm in full, whatever the defaults. */
+function armWord(config: SweepConfig): string {
+  const [arm] = config.arms;
+  if (!arm) throw new Error('a run without an arm');
+  const words = armFields(arm.arch).flatMap(({ place, key, word }) => {
+    const value = place === 'option' ? arm.options[key] : (arm as unknown as Record<string, Value | undefined>)[key];
+    if (value === undefined || (key === 'seeds' && sameValue(value, config.seeds))) return [];
+    return [`${word}=${textOf(value).replaceAll(', ', ',')}`];
+  });
+  return [arm.arch, ...words].join(' ');
+}
+
+/** Arguments of the command line that trains this run again, without quotes. @param out folder for the results. */
+export function trainArguments({ config, inputs, shuffle, batchesBefore, init }: Recipe, out: string): string[] {
+  const option = (name: string, value: string | number | undefined) => (value === undefined ? [] : [`--${name}`, String(value)]);
+  return [
+    'train',
+    ...(inputs.data.length > 0 ? ['--data', ...inputs.data.map(path)] : []),
+    ...option('tensor', inputs.tensor),
+    ...(inputs.wordsAreBf16 ? ['--words-are-bf16'] : []),
+    ...filterWords(inputs.filter),
+    ...option('model', inputs.model && path(inputs.model)),
+    ...option('hook', inputs.hook),
+    ...option('text', inputs.text && path(inputs.text)),
+    ...option('tokens', inputs.tokens && path(inputs.tokens)),
+    ...option('context', inputs.context),
+    ...option('eval-tokens', inputs.evalTokens),
+    ...option('holdout-tokens', inputs.holdOutTokens),
+    ...option('train-tokens', inputs.trainTokens),
+    '--arm',
+    armWord(config),
+    ...settingWords(config),
+    ...(shuffle === 'pool' ? [] : ['--shuffle', shuffle]),
+    ...(batchesBefore === 0 ? [] : ['--skip-batches', String(batchesBefore)]),
+    ...option('init', init && path(init)),
+    '--out',
+    path(out),
+  ];
+}
+
+/** The same as a line for a POSIX shell. */
+export const commandLine = (recipe: Recipe, out: string): string =>
+  `npm run lab -- ${trainArguments(recipe, out).map(shellWord).join(' ')}`;

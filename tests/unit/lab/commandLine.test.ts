@@ -1,0 +1,121 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { runInputs } from '../../../src/lab/inputs';
+import { commandLine, defaultConfig, type Recipe, runSettings, shellWord, trainArguments } from '../../../src/lab/settings';
+
+const config = (change = {}) => ({
+  ...defaultConfig(8, change),
+  arms: [{ arch: 'gated' as const, options: {}, widths: [64], knob: [0.1], seeds: [1] }],
+});
+const recipe = (over: Partial<Recipe> = {}): Recipe => ({
+  config: config(),
+  inputs: { data: ['acts'], filter: {} },
+  shuffle: 'pool',
+  batchesBefore: 0,
+  ...over,
+});
+
+describe('a run as a command line', () => {
+  it('names what differs from the command line’s own defaults, and only that', () => {
+    expect(commandLine(recipe(), 'r1')).toBe(
+      "npm run lab -- train --data acts --arm 'gated width=64 lambda=0.1' --seed 1 --steps 2500 --batch 1024 --lr 0.001 --lr-warmup 100" +
+        ' --lr-decay 0.2 --lambda-warmup 250 --normalize mean-square --holdout 0.05 --out r1',
+    );
+    const plain = config({ steps: '10000', batch: '4096', lr: '3e-4', seeds: '0', lrWarmup: '0', lrDecay: '0', lambdaWarmup: '0' });
+    const words = trainArguments(recipe({ config: { ...plain, normalize: 'none', holdout: 0.02 } }), 'r1');
+    expect(words).toEqual(['train', '--data', 'acts', '--arm', 'gated width=64 lambda=0.1 seeds=1', '--out', 'r1']);
+  });
+  it('says filters, tensors, a model, a text, a later start and weights to begin with', () => {
+    const words = trainArguments(
+      recipe({
+        inputs: {
+          data: ['-odd', 'b'],
+          tensor: 'layer 6',
+          wordsAreBf16: true,
+          filter: { masked: false, bos: true, tokens: [0, 2], maxNormMedians: 10 },
+          model: 'm',
+          hook: 'blocks.0.hook_mlp_out',
+          tokens: 't.npy',
+          context: 64,
+          evalTokens: 512,
+          holdOutTokens: 0,
+          trainTokens: 4096,
+        },
+        shuffle: 'none',
+        batchesBefore: 20,
+        init: 'w',
+      }),
+      'out',
+    ).join(' ');
+    expect(words).toContain(
+      '--data ./-odd b --tensor layer 6 --words-are-bf16 --keep-masked --drop-bos --drop-tokens 0,2 --max-norm 10x --model m' +
+        ' --hook blocks.0.hook_mlp_out --tokens t.npy --context 64 --eval-tokens 512 --holdout-tokens 0 --train-tokens 4096 --arm',
+    );
+    expect(words).toMatch(/--shuffle none --skip-batches 20 --init w --out out$/);
+  });
+  it('is quoted for a shell', () => {
+    const odd = [
+      'plain/path-1.npy',
+      "it's",
+      'a b',
+      '$HOME',
+      '`x`',
+      '"q"',
+      'ü',
+      '',
+      'a;b',
+      '*',
+      '\\',
+      'line\nbreak',
+      '~x',
+      '#1',
+      '!x',
+      '{a,b}',
+    ];
+    const text = execFileSync('/bin/sh', ['-c', `for word in ${odd.map(shellWord).join(' ')}; do printf '%s\\0' "$word"; done`]);
+    expect(text.toString().split('\0').slice(0, -1)).toEqual(odd);
+    expect(shellWord('plain/path-1.npy')).toBe('plain/path-1.npy');
+  });
+  it('every setting of the table is a fact of the run', () => {
+    expect(runSettings(recipe({ batchesBefore: 3 }))).toEqual({
+      ...{
+        arch: 'gated',
+        d_sae: 64,
+        lambda: 0.1,
+        seed: 1,
+        data_seed: 1,
+        steps: 2500,
+        batch: 1024,
+        lr: 1e-3,
+        lr_warmup: 100,
+        lr_decay: 0.2,
+      },
+      ...{ lambda_warmup: 250, beta1: 0, normalize: 'mean-square', x_dtype: 'f32', b_dec_init: 'mean', holdout: 0.05 },
+      ...{ shuffle: 'pool', batches_before: 3 },
+    });
+  });
+});
+
+describe('what a run’s data were given as', () => {
+  const shard = (path: string) => ({ files: [{ path, size: 1 }] as never });
+  const given = { picked: undefined, filter: {}, limits: {}, isDemo: false };
+  it('files one by one, many by their folders', () => {
+    expect(runInputs({ ...given, shards: [shard('a/1.npy'), shard('a/2.npy')] }).data).toEqual(['a/1.npy', 'a/2.npy']);
+    const many = Array.from({ length: 30 }, (_, i) => shard(`${i % 2 ? 'a' : 'b/c'}/${i}.npy`));
+    expect(runInputs({ ...given, shards: many }).data).toEqual(['b/c', 'a']);
+  });
+  it('a model with its text, and the limits that were on them', () => {
+    const files = { folder: 'gelu-1l-tiny' } as never;
+    const model = { files, hook: 'h', text: { file: { path: 'gelu-1l-tiny/stories.txt' } as never, isTokens: false } };
+    const limits = { evalTokens: 512, trainTokens: 8192 };
+    // The page holds out by the fraction alone; the command line's own least is as many as are measured.
+    expect(runInputs({ ...given, shards: [], model, limits, isDemo: true })).toEqual({
+      ...{ data: [], filter: {}, model: 'public/demo', hook: 'h', text: 'public/demo/stories.txt' },
+      ...{ evalTokens: 512, holdOutTokens: 0, trainTokens: 8192 },
+    });
+    const cli = { evalTokens: 512, holdOutTokens: 512, trainTokens: Number.POSITIVE_INFINITY };
+    expect(runInputs({ ...given, shards: [], model, limits: cli })).toEqual({
+      ...{ data: [], filter: {}, model: 'gelu-1l-tiny', hook: 'h', text: 'gelu-1l-tiny/stories.txt', evalTokens: 512 },
+    });
+  });
+});
