@@ -92,10 +92,11 @@ function patternsOf(fields: Fields, key: string): [RegExp, number][] {
 const TENSOR =
   /^(?:base_model\.model\.)?(.+?)(?:\.modules_to_save(?:\.default)?)?(?:\.base_layer)?\.(?:(lora_A|lora_B)(?:\.default)?\.)?(weight|bias)$/;
 
-/** What becomes of one tensor of the base. */
+/** What becomes of one tensor of the base: names of the adapter's tensors. */
 interface Change {
-  /** Name of the tensor in the adapter that takes its place. */
+  /** Takes its place. */
   whole?: string;
+  /** Are added to it, times `scale`. */
   a?: string;
   b?: string;
   scale?: number;
@@ -106,82 +107,112 @@ interface Change {
  * @throws DataError naming the setting, or the adapter's tensor, that cannot be applied.
  */
 export function withAdapter(base: TensorReader, adapter: Adapter, config: LmConfig): { tensors: TensorReader; notes: string[] } {
-  const notes: string[] = [];
-  const settings = parseAdapter(adapter, (note) => notes.push(note));
-  const layout = familyOf(config).tensors(config);
-  const { tensors } = adapter;
-  const path = tensors.label ?? 'adapter_model.safetensors';
-  const known = new Set(base.names());
-  const head = `${layout.head}.weight`;
-  const embed = [layout.root, ''].map((root) => `${root}${layout.embed}.weight`).find((name) => known.has(name)) as string;
-  const changes = new Map<string, Change>();
-  for (const name of tensors.names()) {
-    const [, module, factor, kind] = TENSOR.exec(name) ?? [];
-    const target =
-      module &&
-      [module, layout.root + module, withoutRoot(module, layout)].map((m) => `${m}.${kind}`).find((t) => known.has(t) || t === head);
-    if (!target || (factor && kind === 'bias'))
-      throw new DataError(
-        path,
-        `has the tensor ${name}, which is of no linear layer of the model beside it: this adapter cannot be applied`,
-      );
-    const change = changes.get(target) ?? {};
-    if (factor === 'lora_A') change.a = name;
-    else if (factor === 'lora_B') change.b = name;
-    else change.whole = name;
-    changes.set(target, change);
-  }
-  if (changes.get(embed)?.a !== undefined)
-    throw new DataError(path, `adapts the embedding, ${embed}, which is not supported. Merge it in Python`);
-  const matrices = [...changes].filter(([, { a, b }]) => a !== undefined || b !== undefined);
-  for (const [target, change] of matrices) change.scale = scaleOf(target, change);
-  if (changes.has(embed) && config.tied && !known.has(head) && !changes.has(head))
-    throw new DataError(
-      path,
-      `replaces ${embed}, to which the head is tied, and has no ${head}: which head was meant is not known. Merge it in Python`,
-    );
-
-  function scaleOf(target: string, { a, b, whole }: Change): number {
-    if (a === undefined || b === undefined) throw new DataError(path, `has ${a ?? b} without its other half: it is incomplete`);
-    const [[rank, ins], [outs, rankOfB]] = [tensors.shape(a), tensors.shape(b)] as [[number, number], [number, number]];
-    const [rows, cols] = whole === undefined ? shape(target) : tensors.shape(whole);
-    const fits = isConv1d(target, layout) ? rows === ins && cols === outs : rows === outs && cols === ins;
-    if (rank !== rankOfB || !fits)
-      throw new DataError(
-        path,
-        `${a} [${tensors.shape(a).join(', ')}] and ${b} [${tensors.shape(b).join(', ')}] do not fit ${target} [${rows}, ${cols}]`,
-      );
-    return settings.scale(target.replace(/\.weight$/, ''), rank as number);
-  }
-  /** The tied head has the embedding's shape. */
-  function shape(name: string): number[] {
-    return base.shape(known.has(name) ? name : embed);
-  }
-
-  const whole = [...changes.values()].filter((change) => change.whole !== undefined).length;
-  notes.unshift(
-    `The LoRA adapter ${path} (${settings.words}) was merged into ${matrices.length} matrices` +
-      `${whole > 0 ? `, and ${whole} tensors replaced` : ''}${settings.base === undefined ? '' : `; it was trained on ${settings.base}`}.`,
-  );
-  return {
-    notes,
-    tensors: {
-      label: `${base.label ?? 'model.safetensors'} with ${path}`,
-      names: () => [...new Set([...known, ...changes.keys()])],
-      shape: (name) => (changes.get(name)?.whole === undefined ? shape(name) : tensors.shape(changes.get(name)?.whole as string)),
-      async read(name) {
-        const change = changes.get(name);
-        if (!change) return base.read(name);
-        const weight = change.whole === undefined ? await base.read(known.has(name) ? name : embed) : await tensors.read(change.whole);
-        if (change.a === undefined || change.b === undefined) return weight;
-        const [a, b] = [await tensors.read(change.a), await tensors.read(change.b)];
-        return merge(weight, a, b, tensors.shape(change.a)[0] as number, change.scale as number, isConv1d(name, layout));
-      },
-    },
-  };
+  const unread: string[] = [];
+  const settings = parseAdapter(adapter, (note) => unread.push(note));
+  const tensors = new Merged(base, adapter.tensors, familyOf(config).tensors(config), settings, config.tied);
+  return { tensors, notes: [tensors.describe(settings), ...unread] };
 }
 
-const withoutRoot = (module: string, { root }: ModelTensors): string => (module.startsWith(root) ? module.slice(root.length) : module);
+class Merged implements TensorReader {
+  readonly label: string;
+  private readonly path: string;
+  private readonly known: ReadonlySet<string>;
+  private readonly changes = new Map<string, Change>();
+  private readonly head: string;
+  private readonly embed: string;
+
+  constructor(
+    private readonly base: TensorReader,
+    private readonly adapter: TensorReader,
+    private readonly layout: ModelTensors,
+    settings: Settings,
+    tied: boolean,
+  ) {
+    this.path = adapter.label ?? 'adapter_model.safetensors';
+    this.label = `${base.label ?? 'model.safetensors'} with ${this.path}`;
+    this.known = new Set(base.names());
+    this.head = `${layout.head}.weight`;
+    const embed = `${layout.embed}.weight`;
+    this.embed = this.known.has(layout.root + embed) ? layout.root + embed : embed;
+    for (const name of adapter.names()) this.assign(name);
+    this.checkEmbedding(tied);
+    for (const [target, change] of this.changes)
+      if (change.a !== undefined || change.b !== undefined) change.scale = this.scaleOf(target, change, settings);
+  }
+
+  names(): string[] {
+    return [...new Set([...this.known, ...this.changes.keys()])];
+  }
+
+  shape(name: string): number[] {
+    const whole = this.changes.get(name)?.whole;
+    return whole === undefined ? this.base.shape(this.source(name)) : this.adapter.shape(whole);
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    const { whole, a, b, scale } = this.changes.get(name) ?? {};
+    const weight = whole === undefined ? await this.base.read(this.source(name)) : await this.adapter.read(whole);
+    if (a === undefined || b === undefined || scale === undefined) return weight;
+    const rank = this.adapter.shape(a)[0] as number;
+    return merge(weight, await this.adapter.read(a), await this.adapter.read(b), rank, scale, isConv1d(name, this.layout));
+  }
+
+  /** What was merged, in a sentence. */
+  describe({ words, base }: Settings): string {
+    const count = (what: string, key: 'a' | 'whole') => {
+      const n = [...this.changes.values()].filter((change) => change[key] !== undefined).length;
+      return `${n} ${n === 1 ? what.replace(/matrices$/, 'matrix').replace(/tensors$/, 'tensor') : what}`;
+    };
+    const replaced = [...this.changes.values()].some(({ whole }) => whole !== undefined)
+      ? `, and ${count('tensors', 'whole')} replaced`
+      : '';
+    const trained = base === undefined ? '' : `; it was trained on ${base}`;
+    return `The LoRA adapter ${this.path} (${words}) was merged into ${count('matrices', 'a')}${replaced}${trained}.`;
+  }
+
+  /** The base's tensor behind a name: a tied head is the embedding. */
+  private source(name: string): string {
+    return name === this.head && !this.known.has(name) ? this.embed : name;
+  }
+
+  private assign(name: string): void {
+    const { layout, known, head } = this;
+    const [, module = '', factor, kind] = TENSOR.exec(name) ?? [];
+    const bare = module.startsWith(layout.root) ? module.slice(layout.root.length) : module;
+    const target = [module, layout.root + module, bare].map((m) => `${m}.${kind}`).find((full) => known.has(full) || full === head);
+    if (target === undefined || (factor !== undefined && kind === 'bias'))
+      throw new DataError(
+        this.path,
+        `has the tensor ${name}, which is of no linear layer of the model beside it: this adapter cannot be applied`,
+      );
+    const change = this.changes.get(target) ?? {};
+    change[factor === 'lora_A' ? 'a' : factor === 'lora_B' ? 'b' : 'whole'] = name;
+    this.changes.set(target, change);
+  }
+
+  private checkEmbedding(tied: boolean): void {
+    const { changes, embed, head } = this;
+    if (changes.get(embed)?.a !== undefined)
+      throw new DataError(this.path, `adapts the embedding, ${embed}, which is not supported. Merge it in Python`);
+    if (changes.has(embed) && tied && !this.known.has(head) && !changes.has(head))
+      throw new DataError(
+        this.path,
+        `replaces ${embed}, to which the head is tied, and has no ${head}: which head was meant is not known. Merge it in Python`,
+      );
+  }
+
+  private scaleOf(target: string, { a, b }: Change, settings: Settings): number {
+    if (a === undefined || b === undefined) throw new DataError(this.path, `has ${a ?? b} without its other half: it is incomplete`);
+    const [shapeA, shapeB, shape] = [this.adapter.shape(a), this.adapter.shape(b), this.shape(target)];
+    const [outs, ins] = isConv1d(target, this.layout) ? [shape[1], shape[0]] : shape;
+    if (shapeA[0] !== shapeB[1] || shapeA[1] !== ins || shapeB[0] !== outs)
+      throw new DataError(
+        this.path,
+        `${a} [${shapeA.join(', ')}] and ${b} [${shapeB.join(', ')}] do not fit ${target} [${shape.join(', ')}]`,
+      );
+    return settings.scale(target.replace(/\.weight$/, ''), shapeA[0] as number);
+  }
+}
 
 /** Whether a weight is stored [in, out]: what the layer is decides, not the config's fan_in_fan_out, which peft corrects itself. */
 function isConv1d(name: string, { block: { qkv, attnOut, mlpIn, mlpOut } }: ModelTensors): boolean {

@@ -73,7 +73,7 @@ export function resultsJson(runs: readonly RunSummary[], data: DataState, device
       filter: shards.filter,
       dropped: shards.dropped,
     },
-    model: model && { label: model.label, family: model.family, hook: model.hook },
+    model: model && { label: model.label, family: model.family, hook: model.hook, notes: model.notes },
     text: text && { label: text.label, heldOutSequences: text.heldOutSequences, sequenceLength: text.sequenceLength },
     runs: runs.map(({ rowsPerSecond: _, ...run }) => run),
   };

@@ -133,11 +133,13 @@ function ModelCard({ model }: { model: ModelInfo }) {
           </select>
         </label>
       )}
-      {model.notes?.map((note) => (
-        <p key={note} className="problem warn-text">
-          {note}
-        </p>
-      ))}
+      {model.notes && (
+        <ul className="problems warn-text" aria-label="About the model">
+          {model.notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      )}
       {model.problem && <p className="problem">{model.problem}</p>}
       {hook && tokens !== undefined && (
         <Suspense fallback={null}>

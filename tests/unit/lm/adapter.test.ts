@@ -41,7 +41,7 @@ const renamed =
 describe.each([
   // Conv1D layers, a head tied to the embedding, all biases, ranks and alphas of their own; then rank-stabilised, with a head saved whole.
   ['gpt2', /rank 4, alpha 8\) was merged into 9 matrices, and \d+ tensors replaced; it was trained on tiny gpt2\.$/],
-  ['llama', /rank 4, alpha 6, scaled by the root of the rank\) was merged into 10 matrices, and 1 tensors replaced/],
+  ['llama', /rank 4, alpha 6, scaled by the root of the rank\) was merged into 10 matrices, and 1 tensor replaced/],
 ])('an adapter of %s', (name, words) => {
   it('gives the losses that peft gives', async () => {
     const { config, folder, merge } = open(name);
