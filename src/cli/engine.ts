@@ -59,7 +59,8 @@ export const READING_OPTIONS: OptionRows = {
 export const FILTER_OPTIONS: OptionRows = {
   'drop-masked': { kind: 'flag', default: 'where there is a mask', help: "Leaves out rows that the file's mask says are padding." },
   'keep-masked': { kind: 'flag', help: 'Keeps them.' },
-  'drop-bos': { kind: 'flag', help: 'Leaves out first positions of sequences.' },
+  'drop-bos': { kind: 'flag', help: 'Leaves out first positions of sequences: the first row that is no padding.' },
+  'drop-zero': { kind: 'flag', help: 'Leaves out rows of nothing but zeros.' },
   'drop-tokens': { kind: 'text', value: 'ID,ID', help: 'Leaves out rows of these token ids.' },
   'max-norm': { kind: 'text', value: 'X|Kx', help: 'Leaves out rows with a norm above X, or above K times the median.' },
 };
@@ -85,6 +86,7 @@ export function filterOf(options: Options): FilterRequest {
     ...(drop && { masked: true }),
     ...(keep && { masked: false }),
     ...(options.flag('drop-bos') && { bos: true }),
+    ...(options.flag('drop-zero') && { zero: true }),
     ...(tokens && { tokens }),
     ...(norm !== undefined && (medians ? { maxNormMedians: Number(value) } : { maxNorm: Number(value) })),
   };

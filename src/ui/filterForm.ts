@@ -27,16 +27,26 @@ export const tokensText = ({ tokens }: FilterRequest): string => tokens?.join(',
 export const maxNormText = ({ maxNorm, maxNormMedians }: FilterRequest): string =>
   maxNormMedians !== undefined ? `${maxNormMedians}x` : maxNorm !== undefined ? String(maxNorm) : '';
 
+/** Where rows of zeros are: from which row on, or the first. */
+export const zerosText = ({ label, first, from }: NonNullable<Profile['zeroPlace']>): string =>
+  from === undefined ? `the first at row ${first} of ${label}` : `from row ${from} of ${label} on`;
+
 export interface Proposal {
-  id: 'bos' | 'tokens' | 'norm';
+  id: 'zero' | 'bos' | 'tokens' | 'norm';
   /** What would be left out, and why. */
   text: string;
   change: Partial<FilterRequest>;
 }
 
 /** What a profile proposes and is not asked for yet. */
-export function proposalsOf({ proposal, outliers }: Profile, asked: FilterRequest): Proposal[] {
+export function proposalsOf({ proposal, outliers, zeroRows, sampledRows }: Profile, asked: FilterRequest): Proposal[] {
   const out: Proposal[] = [];
+  if (proposal.zero && !asked.zero)
+    out.push({
+      id: 'zero',
+      text: `Drop rows of zeros: ${zeroRows} of ${sampledRows} sampled ones are`,
+      change: { zero: true },
+    });
   const first = outliers.positions.find(({ at }) => at === 0);
   if (proposal.bos && !asked.bos)
     out.push({

@@ -89,6 +89,8 @@ const profileJson = (profile: Profile): Record<string, unknown> => {
     dtype,
     bad_rows: badRows,
     masked_rows: maskedRows,
+    zero_rows: profile.zeroRows,
+    ...(profile.zeroPlace?.from !== undefined && { zero_rows_from: profile.zeroPlace.from }),
     mean_norm: meanNorm,
     root_mean_square_norm: rootMeanSquareNorm,
     norm_percentiles: normPercentiles,

@@ -1,30 +1,33 @@
 /**
- * Rows left out on request: padding, first positions, special tokens, outliers. A filter stands in front of a source, so that training,
+ * Rows left out on request: padding, first positions, special tokens, outliers, rows of zeros. A filter stands in front of a source, so that training,
  * moments and held-out rows all obey it; the split and the order of blocks are still of all rows, and a read of a range yields fewer.
  */
 
 import { DataError } from '../bytes/types';
 import { ROW_DTYPE_BYTES } from '../formats/floats';
-import { blockToFloats } from './block';
+import { blockToFloats, zeroRows } from './block';
+import { type Places, placesOf } from './positions';
 import type { DropCounts, RowBlock, RowFacts, RowSource } from './types';
 
 /** What to leave out. Plain data. */
 export interface RowFilter {
   /** Rows whose mask is 0. */
   masked: boolean;
-  /** First positions of sequences. */
+  /** First positions of sequences: the first that is no padding. */
   bos: boolean;
   /** Rows of these token ids. */
   tokens: number[];
   /** Rows with a greater norm, in units of the file. */
   maxNorm?: number;
+  /** Rows of nothing but zeros: no model writes them, an array that was made larger than what filled it has them. */
+  zero: boolean;
 }
 
-export const NO_FILTER: RowFilter = { masked: false, bos: false, tokens: [] };
-export const isActive = ({ masked, bos, tokens, maxNorm }: RowFilter): boolean =>
-  masked || bos || tokens.length > 0 || maxNorm !== undefined;
+export const NO_FILTER: RowFilter = { masked: false, bos: false, tokens: [], zero: false };
+export const isActive = ({ masked, bos, tokens, maxNorm, zero }: RowFilter): boolean =>
+  masked || bos || zero || tokens.length > 0 || maxNorm !== undefined;
 
-export const noDrops = (): DropCounts => ({ masked: 0, bos: 0, tokens: 0, norm: 0 });
+export const noDrops = (): DropCounts => ({ masked: 0, bos: 0, tokens: 0, norm: 0, zero: 0 });
 
 /** Sum over sources. */
 export function addDrops(into: DropCounts, counts: DropCounts): DropCounts {
@@ -32,7 +35,7 @@ export function addDrops(into: DropCounts, counts: DropCounts): DropCounts {
   return into;
 }
 
-const REASONS = ['masked', 'bos', 'tokens', 'norm'] as const;
+const REASONS = ['masked', 'bos', 'tokens', 'norm', 'zero'] as const;
 const KEPT = 0;
 
 /** A source without the rows that the filter leaves out. */
@@ -56,11 +59,11 @@ export class FilteredSource implements RowSource {
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {
     const { source, filter } = this;
-    const [block, mask] = await Promise.all([
+    const [block, places] = await Promise.all([
       source.read(start, rows, withTokens || this.tokens.size > 0),
-      filter.masked ? source.readMask?.(start, rows) : undefined,
+      filter.masked || filter.bos ? placesOf(source, start, rows) : undefined,
     ]);
-    const reasons = this.judge(block, mask);
+    const reasons = this.judge(block, places);
     const dropped = this.count(block, reasons);
     const kept = compact(block, reasons);
     if (!withTokens) delete kept.tokens;
@@ -68,18 +71,19 @@ export class FilteredSource implements RowSource {
   }
 
   /** For each row KEPT or 1 + the index of the first reason in REASONS. */
-  private judge(block: RowBlock, mask: Uint8Array | undefined): Uint8Array {
-    const { bos, maxNorm } = this.filter;
-    const { rows, start, tokens } = block;
-    const { sequence } = this.facts;
+  private judge(block: RowBlock, places: Places | undefined): Uint8Array {
+    const { masked, bos, maxNorm, zero } = this.filter;
+    const { rows, tokens } = block;
     const values = maxNorm === undefined ? undefined : blockToFloats(block);
+    const isZero = zero ? zeroRows(block) : undefined;
     const reasons = new Uint8Array(rows);
     for (let r = 0; r < rows; r++) {
-      if (mask?.[r] === 0) reasons[r] = 1;
-      else if (bos && sequence > 1 && (start + r) % sequence === 0) reasons[r] = 2;
+      if (masked && places?.mask?.[r] === 0) reasons[r] = 1;
+      else if (bos && places?.positions[r] === 0) reasons[r] = 2;
       else if (tokens && this.tokens.has(tokens[r] as number)) reasons[r] = 3;
       // NaN is not greater: rows with NaN are counted as bad, elsewhere.
       else if (values && maxNorm !== undefined && isOutlier(values, r, block.d, maxNorm)) reasons[r] = 4;
+      else if (isZero?.[r] === 1) reasons[r] = 5;
     }
     return reasons;
   }
@@ -157,8 +161,9 @@ export interface FilterRequest {
   bos?: boolean | undefined;
   tokens?: readonly number[] | undefined;
   maxNorm?: number | undefined;
-  /** The bound as so many times the median norm. */
+  /** The bound as so many times the median norm of the rows that are not zero. */
   maxNormMedians?: number | undefined;
+  zero?: boolean | undefined;
 }
 
 /**
@@ -171,7 +176,7 @@ export async function resolveFilter(
   request: FilterRequest,
   medianNorm: () => Promise<number>,
 ): Promise<RowFilter> {
-  const { bos = false, tokens = [] } = request;
+  const { bos = false, tokens = [], zero = false } = request;
   const all = sources.map(({ facts }) => facts);
   const hasMask = all.some((facts) => facts.hasMask);
   if (request.masked && !hasMask)
@@ -193,7 +198,7 @@ export async function resolveFilter(
     );
   const maxNorm = request.maxNormMedians === undefined ? request.maxNorm : request.maxNormMedians * (await medianNorm());
   if (maxNorm !== undefined && !(maxNorm > 0)) throw new RangeError(`the largest norm must be above 0, not ${maxNorm}`);
-  return { masked: request.masked ?? hasMask, bos, tokens: [...tokens], ...(maxNorm !== undefined && { maxNorm }) };
+  return { masked: request.masked ?? hasMask, bos, tokens: [...tokens], zero, ...(maxNorm !== undefined && { maxNorm }) };
 }
 
 /** The sources behind the filter; the same ones when it leaves nothing out. */
@@ -205,23 +210,25 @@ export const droppedOf = (sources: readonly RowSource[]): DropCounts =>
   sources.reduce((sum, source) => (source instanceof FilteredSource ? addDrops(sum, source.dropped) : sum), noDrops());
 
 /** The filter in words; empty when it leaves nothing out. */
-export function describeFilter({ masked, bos, tokens, maxNorm }: RowFilter): string {
+export function describeFilter({ masked, bos, tokens, maxNorm, zero }: RowFilter): string {
   const parts = [
     masked ? 'masked rows' : '',
     bos ? 'first positions' : '',
     tokens.length > 0 ? `tokens ${tokens.join(', ')}` : '',
     maxNorm === undefined ? '' : `rows with a norm above ${Number(maxNorm.toPrecision(6))}`,
+    zero ? 'rows of zeros' : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `without ${parts.join(', ')}`;
 }
 
 /** Counts in words: "12 masked, 3 with special tokens"; empty when none. */
-export function describeDrops({ masked, bos, tokens, norm }: DropCounts): string {
+export function describeDrops({ masked, bos, tokens, norm, zero }: DropCounts): string {
   const parts: [number, string][] = [
     [masked, 'masked'],
     [bos, 'at first positions'],
     [tokens, 'with special tokens'],
     [norm, 'with a norm above the bound'],
+    [zero, 'of zeros'],
   ];
   return parts
     .filter(([n]) => n > 0)

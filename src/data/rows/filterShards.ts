@@ -113,11 +113,9 @@ export class RowsInUse {
 }
 
 function medianNorm(sources: readonly RowSource[], profile: Profiles['total']): number {
-  if (profile) return profile.normPercentiles.p50;
-  throw new DataError(
-    sources[0]?.facts.label ?? 'data',
-    'no sampled row is finite, so there is no median norm. Write the activations again.',
-  );
+  if (profile && profile.normPercentiles.p50 > 0) return profile.normPercentiles.p50;
+  const what = profile ? 'all sampled rows are zeros' : 'no sampled row is finite';
+  throw new DataError(sources[0]?.facts.label ?? 'data', `${what}, so there is no median norm. Write the activations again.`);
 }
 
 /** A failed attempt may be made again. */

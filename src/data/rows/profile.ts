@@ -2,7 +2,8 @@
  * What the activations are like, from a sample of rows spaced over all files, in bounded reading: norms, outliers and where they sit, dead
  * columns, bad rows, and what could be done about it. Nothing here changes anything; a proposal is applied only when someone asks for it.
  */
-import { blockToFloats } from './block';
+import { blockToFloats, zeroRows } from './block';
+import { type Places, placesOf } from './positions';
 import type { RowBlock, RowSource } from './types';
 
 /** Bytes of rows (as f32) read in all, and rows. */
@@ -31,10 +32,17 @@ export interface Profile {
   /** Rows with NaN or Inf, and rows whose mask is 0: left out of what follows. */
   badRows: number;
   maskedRows: number;
+  /**
+   * Rows of nothing but zeros: how many of the sampled ones, the first of them, and the row from which on all sampled rows of that source are.
+   * They count in the mean and in E‖x‖, as they do in training unless they are dropped; percentiles, outliers and constant columns are of the
+   * others.
+   */
+  zeroRows: number;
+  zeroPlace?: { label: string; first: number; from?: number };
   /** E‖x‖, and sqrt(E‖x‖²). */
   meanNorm: number;
   rootMeanSquareNorm: number;
-  /** Norms below which so many percent of the rows lie. */
+  /** Norms below which so many percent of the rows lie, zeros aside. */
   normPercentiles: { p1: number; p5: number; p50: number; p95: number; p99: number };
   /** ‖E x‖, and its share of E‖x‖: near 1, all rows point the same way. */
   meanVectorNorm: number;
@@ -55,6 +63,7 @@ export interface Profile {
   /** What could be asked for. */
   proposal: {
     bos: boolean;
+    zero: boolean;
     tokens: number[];
     /** When outliers are left after these. */
     maxNormMedians?: number;
@@ -74,6 +83,9 @@ export class ProfileSample {
   private squares = 0;
   private bad = 0;
   private masked = 0;
+  private zero = 0;
+  /** Of the first source with rows of zeros. */
+  zeroPlace: Profile['zeroPlace'];
 
   constructor(private readonly d: number) {
     this.sums = new Float64Array(d);
@@ -81,13 +93,15 @@ export class ProfileSample {
     this.high = new Float32Array(d).fill(Number.NEGATIVE_INFINITY);
   }
 
-  /** @param sequence rows per sequence; 1 when positions are not known. */
-  add(block: RowBlock, sequence: number, mask?: Uint8Array): void {
+  /** @returns 1 for each row of zeros that counts. */
+  add(block: RowBlock, { mask, positions }: Places): Uint8Array {
     const { d } = this;
     const values = blockToFloats(block);
+    const isZero = zeroRows(block);
     for (let r = 0; r < block.rows; r++) {
       if (mask?.[r] === 0) {
         this.masked++;
+        isZero[r] = 0;
         continue;
       }
       const row = values.subarray(r * d, (r + 1) * d);
@@ -97,9 +111,13 @@ export class ProfileSample {
         this.bad++;
         continue;
       }
+      if (isZero[r] === 1) {
+        this.zero++;
+        continue;
+      }
       this.squares += squares;
       this.norms.push(Math.sqrt(squares));
-      this.positions.push(sequence > 1 ? (block.start + r) % sequence : -1);
+      this.positions.push(positions[r] as number);
       this.tokens.push(block.tokens ? (block.tokens[r] as number) : -1);
       for (let c = 0; c < d; c++) {
         const value = row[c] as number;
@@ -108,20 +126,21 @@ export class ProfileSample {
         if (value > (this.high[c] as number)) this.high[c] = value;
       }
     }
+    return isZero;
   }
 
   /** Undefined when not one sampled row is finite and not padding. */
   profile(rows: number, dtype: string): Profile | undefined {
     const { d, norms } = this;
-    const n = norms.length;
+    const n = norms.length + this.zero;
     if (n === 0) return undefined;
     const meanNorm = norms.reduce((sum, norm) => sum + norm, 0) / n;
     const meanVectorNorm = Math.sqrt(this.sums.reduce((sum, value) => sum + (value / n) ** 2, 0));
     const percentiles = percentilesOf(norms);
-    const constant = n < 2 ? [] : [...this.low.keys()].filter((c) => this.low[c] === this.high[c]);
+    const constant = norms.length < 2 ? [] : [...this.low.keys()].filter((c) => this.low[c] === this.high[c]);
     const bound = OUTLIER_MEDIANS * percentiles.p50;
     const isOutlier = norms.map((norm) => norm > bound);
-    const filter = this.propose(isOutlier);
+    const filter = { ...this.propose(isOutlier), zero: this.zero > 0 };
     return {
       rows,
       sampledRows: n + this.bad + this.masked,
@@ -129,6 +148,8 @@ export class ProfileSample {
       dtype,
       badRows: this.bad,
       maskedRows: this.masked,
+      zeroRows: this.zero,
+      ...(this.zeroPlace && { zeroPlace: this.zeroPlace }),
       meanNorm,
       rootMeanSquareNorm: Math.sqrt(this.squares / n),
       normPercentiles: percentiles,
@@ -147,7 +168,7 @@ export class ProfileSample {
     };
   }
 
-  private leftBy({ bos, tokens, maxNormMedians }: Omit<Profile['proposal'], 'scale'>, bound: number): Profile['left'] {
+  private leftBy({ bos, tokens, maxNormMedians }: Omit<Profile['proposal'], 'scale' | 'zero'>, bound: number): Profile['left'] {
     const isLeft = (norm: number, i: number) =>
       !(bos && this.positions[i] === 0) && !tokens.includes(this.tokens[i] as number) && !(maxNormMedians !== undefined && norm > bound);
     const norms = this.norms.filter(isLeft);
@@ -183,10 +204,10 @@ function places(at: readonly number[], isOutlier: readonly boolean[]): OutlierPl
   return [...counts.values()].filter(({ outliers }) => outliers > 0).sort((a, b) => b.outliers - a.outliers || a.at - b.at);
 }
 
-/** Nearest rank. */
+/** Nearest rank; 0 where there are none. */
 function percentilesOf(norms: readonly number[]): Profile['normPercentiles'] {
   const sorted = Float64Array.from(norms).sort();
-  const at = (percent: number) => sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] as number;
+  const at = (percent: number) => sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? 0;
   return { p1: at(1), p5: at(5), p50: at(50), p95: at(95), p99: at(99) };
 }
 
@@ -206,6 +227,43 @@ export function spacedPieces(rows: number, sequence: number, budget: number): { 
     const at = count === 1 ? (rows - size) / 2 : (i * (rows - size)) / (count - 1);
     return { start: Math.floor(at / unit) * unit, rows: size };
   });
+}
+
+/** Where the rows of zeros of a source are, from pieces in ascending order. */
+class Zeros {
+  private first: number | undefined;
+  /** The last sampled row that is something else, and the first of zeros behind it. */
+  private other = -1;
+  private behind: number | undefined;
+
+  constructor(private readonly source: RowSource) {}
+
+  add(start: number, isZero: Uint8Array): void {
+    for (const [r, zero] of isZero.entries()) {
+      const row = start + r;
+      if (zero === 1) {
+        this.first ??= row;
+        this.behind ??= row;
+      } else {
+        this.other = row;
+        this.behind = undefined;
+      }
+    }
+  }
+
+  /** An array that was made larger than what filled it ends in zeros: where they begin is looked up, a row at a time. */
+  async place(): Promise<Profile['zeroPlace']> {
+    const { source, first, behind } = this;
+    if (first === undefined) return undefined;
+    if (behind === undefined) return { label: source.facts.label, first };
+    let [low, from] = [this.other, behind];
+    while (from - low > 1) {
+      const middle = (low + from) >> 1;
+      if (zeroRows(await source.read(middle, 1, false))[0] === 1) from = middle;
+      else low = middle;
+    }
+    return { label: source.facts.label, first: Math.min(first, from), from };
+  }
 }
 
 export interface Profiles {
@@ -230,19 +288,19 @@ export async function profileSources(
   const each: Profiles['each'] = [];
   let before = 0;
   for (const source of sources) {
-    const { rows: count, sequence, hasMask, dtype } = source.facts;
+    const { rows: count, sequence, dtype } = source.facts;
     const own = new ProfileSample(d);
+    const zeros = new Zeros(source);
     const share = Math.floor((budget * (before + count)) / rows) - Math.floor((budget * before) / rows);
     before += count;
     const pieces = share > 0 || sources.length <= budget ? spacedPieces(count, sequence, Math.max(1, share)) : [];
     for (const piece of pieces) {
-      const [block, mask] = await Promise.all([
-        source.read(piece.start, piece.rows, true),
-        hasMask ? source.readMask?.(piece.start, piece.rows) : undefined,
-      ]);
-      own.add(block, sequence, mask);
-      total.add(block, sequence, mask);
+      const [block, places] = await Promise.all([source.read(piece.start, piece.rows, true), placesOf(source, piece.start, piece.rows)]);
+      zeros.add(piece.start, own.add(block, places));
+      total.add(block, places);
     }
+    own.zeroPlace = await zeros.place();
+    total.zeroPlace ??= own.zeroPlace;
     each.push(own.profile(count, dtype));
   }
   return { total: total.profile(rows, [...new Set(sources.map(({ facts }) => facts.dtype))].join(', ')), each };

@@ -16,6 +16,7 @@ export function describeProfile(profile: Profile): string[] {
   const { rows, sampledRows, d, badRows, maskedRows, constantColumns } = profile;
   const isAll = sampledRows >= rows;
   const good = sampledRows - badRows - maskedRows;
+  const { zeroRows, zeroPlace } = profile;
   const lines = [
     `${isAll ? `all ${rows}` : `a sample of ${sampledRows} of ${rows}`} rows of width ${d}${isAll ? '' : ', spaced evenly'}`,
     `norm: mean ${number(profile.meanNorm)}, percentiles 1: ${number(p.p1)}, 5: ${number(p.p5)}, 50: ${number(p.p50)}, 95: ${number(p.p95)}, 99: ${number(p.p99)}`,
@@ -23,6 +24,8 @@ export function describeProfile(profile: Profile): string[] {
   ];
   if (maskedRows > 0) lines.push(`${maskedRows} sampled rows are masked (padding), left out of these figures`);
   if (badRows > 0) lines.push(`${badRows} sampled rows hold NaN or Inf; such rows are left out of training and counted`);
+  if (zeroRows > 0)
+    lines.push(`${zeroRows} sampled rows are all zeros, ${describeZeros(zeroPlace)}: the end of an array that was not filled?`);
   if (constantColumns > 0)
     lines.push(
       `${constantColumns} of ${d} columns are constant: ${profile.constantColumnList.join(', ')}${constantColumns > profile.constantColumnList.length ? ', …' : ''}`,
@@ -44,9 +47,18 @@ export function describeProfile(profile: Profile): string[] {
   return lines;
 }
 
+/** Where rows of zeros are: from which row on, or the first. */
+export const describeZeros = (place: Profile['zeroPlace']): string =>
+  place === undefined
+    ? ''
+    : place.from === undefined
+      ? `the first at row ${place.first} of ${place.label}`
+      : `row ${place.from} of ${place.label} and all sampled ones behind it`;
+
 /** The proposal as options of the command line; empty when nothing is proposed. */
-export function filterOptions({ proposal: { bos, tokens, maxNormMedians } }: Profile): string {
+export function filterOptions({ proposal: { bos, tokens, maxNormMedians, zero } }: Profile): string {
   return [
+    zero ? '--drop-zero' : '',
     bos ? '--drop-bos' : '',
     tokens.length > 0 ? `--drop-tokens ${tokens.join(',')}` : '',
     maxNormMedians === undefined ? '' : `--max-norm ${maxNormMedians}x`,

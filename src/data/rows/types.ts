@@ -21,12 +21,14 @@ export interface RowBlock {
 export interface DropCounts {
   /** Padding: the mask is 0 there. */
   masked: number;
-  /** First positions of sequences. */
+  /** First positions of sequences: the first that is no padding. */
   bos: number;
   /** Special tokens. */
   tokens: number;
   /** A norm above the bound. */
   norm: number;
+  /** All values are zero. */
+  zero: number;
 }
 
 /** Everything about a source but how to read it. Plain data; whoever wraps a source hands its facts on. */

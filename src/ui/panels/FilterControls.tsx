@@ -40,6 +40,9 @@ export function FilterControls() {
         <Check disabled={!hasSequences} checked={request.bos === true} onChange={(bos) => ask({ bos: bos || undefined })}>
           First positions <span className="muted">{hasSequences ? 'BOS' : 'needs [batch, sequence, d]'}</span>
         </Check>
+        <Check checked={request.zero === true} onChange={(zero) => ask({ zero: zero || undefined })}>
+          Rows of zeros <span className="muted">never filled</span>
+        </Check>
         <Typed
           label="Token ids"
           unit={hasTokens ? '0, 2' : 'needs tokens'}

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import type { Profile } from '../../lab/protocol';
 import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
-import { proposalsOf } from '../filterForm';
+import { proposalsOf, zerosText } from '../filterForm';
 import { count, general, percent } from '../format';
 import { scaleProposal, withScale } from '../scaleForm';
 import { useLab } from '../store';
@@ -45,7 +45,7 @@ export function ProfileCard({ revision }: { revision: number }) {
 }
 
 function Figures({ profile }: { profile: Profile }) {
-  const { normPercentiles: p, outliers, badRows, maskedRows, constantColumns, constantColumnList, d } = profile;
+  const { normPercentiles: p, outliers, badRows, maskedRows, constantColumns, constantColumnList, d, zeroRows, zeroPlace } = profile;
   const percentiles = [
     ['1 %', p.p1],
     ['5 %', p.p5],
@@ -103,6 +103,15 @@ function Figures({ profile }: { profile: Profile }) {
           {count(badRows)} {badRows === 1 ? 'row' : 'rows'}
           {badRows > 0 && ', always left out'}
         </dd>
+        {zeroRows > 0 && (
+          <>
+            <dt>All zeros</dt>
+            <dd className="warn-text">
+              {count(zeroRows)} {zeroRows === 1 ? 'row' : 'rows'}
+              {zeroPlace && <span className="muted">, {zerosText(zeroPlace)}</span>}
+            </dd>
+          </>
+        )}
         {maskedRows > 0 && (
           <>
             <dt>Padding</dt>

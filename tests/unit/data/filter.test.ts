@@ -40,7 +40,7 @@ const scene = (path = 'x.safetensors') =>
       ]),
     ),
   );
-const all: RowFilter = { masked: true, bos: true, tokens: [2], maxNorm: 1000 };
+const all: RowFilter = { masked: true, bos: true, tokens: [2], maxNorm: 1000, zero: false };
 /** Rows that `all` keeps. */
 const kept = Array.from({ length: 20 }, (_, i) => i).filter((i) => i % 5 !== 4 && i % 5 !== 0 && i % 7 !== 2 && i !== 11);
 const values = async (source: FilteredSource, start = 0, rows = 20) => [...blockToFloats(await source.read(start, rows))];
@@ -98,7 +98,7 @@ describe('a filter', () => {
     }
     await take(0, 20);
     // 2, 9 and 16 have token 2, but 9 is masked; 11 is too large.
-    expect(source.dropped).toEqual({ masked: 4, bos: 4, tokens: 2, norm: 1 });
+    expect(source.dropped).toEqual({ masked: 4, bos: 4, tokens: 2, norm: 1, zero: 0 });
     expect(fromBlocks).toEqual(source.dropped);
     expect(droppedOf([source, await scene()])).toEqual(source.dropped);
     expect((await source.read(0, 20)).dropped).toBeUndefined();
@@ -137,7 +137,9 @@ describe('a filter', () => {
 
   it('is said in words', () => {
     expect(describeFilter(all)).toBe('without masked rows, first positions, tokens 2, rows with a norm above 1000');
-    expect(describeDrops({ masked: 4, bos: 0, tokens: 2, norm: 1 })).toBe('4 masked, 2 with special tokens, 1 with a norm above the bound');
+    expect(describeDrops({ masked: 4, bos: 0, tokens: 2, norm: 1, zero: 0 })).toBe(
+      '4 masked, 2 with special tokens, 1 with a norm above the bound',
+    );
   });
 });
 
@@ -146,7 +148,7 @@ describe('a request', () => {
   const flat = new NumberedRows('flat', 10);
 
   it('drops masked rows where there is a mask, and nothing else unasked', async () => {
-    expect(await resolveFilter([await scene(), flat], {}, median)).toEqual({ masked: true, bos: false, tokens: [] });
+    expect(await resolveFilter([await scene(), flat], {}, median)).toEqual({ masked: true, bos: false, tokens: [], zero: false });
     expect(await resolveFilter([await scene()], { masked: false }, median)).toEqual(NO_FILTER);
     expect(await resolveFilter([flat], {}, median)).toEqual(NO_FILTER);
   });
@@ -182,8 +184,8 @@ describe('the rows in use', () => {
     inUse.ask({ masked: false, maxNormMedians: 50 });
     expect(inUse.facts()).toMatchObject({ fingerprint: expect.any(String) });
     expect((await inUse.shardRows())[0]).toBeInstanceOf(FilteredSource);
-    // The median of the rows that are no padding: 0 to 18 without each fifth, and 1100.
-    expect(inUse.facts().filter).toBe('without rows with a norm above 400');
+    // The median of the rows that are neither padding nor zero: 1 to 18 without each fifth, and 1100, is 10.
+    expect(inUse.facts().filter).toBe('without rows with a norm above 500');
     inUse.replace([]);
     expect(inUse.facts()).toEqual({});
   });

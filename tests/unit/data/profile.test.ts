@@ -54,7 +54,7 @@ describe('a profile', () => {
       expect(profile.normPercentiles[name]).toBeCloseTo(norms[Math.ceil((percent / 100) * rows) - 1] as number, 9);
     expect([profile.constantColumns, profile.constantColumnList]).toEqual([1, [3]]);
     expect(profile.outliers.rows).toBe(0);
-    expect(profile.proposal).toEqual({ bos: false, tokens: [], scale: Math.sqrt(D) / profile.meanNorm });
+    expect(profile.proposal).toEqual({ bos: false, zero: false, tokens: [], scale: Math.sqrt(D) / profile.meanNorm });
     // Scaled as proposed, the mean norm is sqrt(d).
     expect(profile.proposal.scale * profile.meanNorm).toBeCloseTo(Math.sqrt(D), 12);
   });

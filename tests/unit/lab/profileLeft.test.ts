@@ -10,7 +10,7 @@ function sample(): ProfileSample {
   const values = Float32Array.from({ length: ROWS * D }, (_, i) => (Math.floor(i / D) % SEQUENCE === 0 ? 100 : 1) * (i % D === 0 ? 3 : 4));
   const block: RowBlock = { start: 0, rows: ROWS, d: D, dtype: 'f32', bytes: new Uint8Array(values.buffer) };
   const out = new ProfileSample(D);
-  out.add(block, SEQUENCE);
+  out.add(block, { positions: Int32Array.from({ length: ROWS }, (_, r) => r % SEQUENCE) });
   return out;
 }
 

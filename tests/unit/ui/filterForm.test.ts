@@ -28,6 +28,7 @@ const profile = (over: Partial<Profile> = {}): Profile => ({
   dtype: 'f32',
   badRows: 0,
   maskedRows: 0,
+  zeroRows: 0,
   meanNorm: 3,
   rootMeanSquareNorm: 4,
   normPercentiles: { p1: 1, p5: 1, p50: 2, p95: 3, p99: 40 },
@@ -37,7 +38,7 @@ const profile = (over: Partial<Profile> = {}): Profile => ({
   constantColumnList: [],
   outliers: { bound: 20, rows: 12, positions: [{ at: 0, outliers: 9, rows: 10 }], tokens: [] },
   left: { rows: 88, meanNorm: 2, rootMeanSquareNorm: 2 },
-  proposal: { bos: true, tokens: [], maxNormMedians: 10, scale: 1 },
+  proposal: { bos: true, zero: false, tokens: [], maxNormMedians: 10, scale: 1 },
   ...over,
 });
 
@@ -51,9 +52,9 @@ describe('what a profile proposes', () => {
   it('is not proposed again once it was asked for, and adds to what was', () => {
     expect(proposalsOf(profile(), { bos: true }).map(({ id }) => id)).toEqual(['norm']);
     expect(proposalsOf(profile(), { bos: true, maxNorm: 50 })).toEqual([]);
-    const tokens = profile({ proposal: { bos: false, tokens: [2, 5], scale: 1 } });
+    const tokens = profile({ proposal: { bos: false, zero: false, tokens: [2, 5], scale: 1 } });
     expect(proposalsOf(tokens, { tokens: [2] })[0]?.change).toEqual({ tokens: [2, 5] });
-    expect(proposalsOf(profile({ proposal: { bos: false, tokens: [], scale: 1 } }), {})).toEqual([]);
+    expect(proposalsOf(profile({ proposal: { bos: false, zero: false, tokens: [], scale: 1 } }), {})).toEqual([]);
   });
 });
 
