@@ -1,9 +1,9 @@
 /** Which of the given files are one saved SAE: weights, and what lies in the same folder. */
 import { type ByteSource, DataError } from '../data/bytes/types';
 import { CONVERT, SAELENS, saeFormatOf, type WeightsFile } from '../data/dropped/saeFiles';
+import { extension } from '../data/formats/foreign';
 import { openFile } from '../data/formats/open';
 import { readHeader, type SafetensorsFile } from '../data/formats/safetensors/header';
-import { extension } from '../data/formats/sniff';
 import { naturalCompare } from '../util/naturalSort';
 import { baseName, folderOf } from '../util/paths';
 

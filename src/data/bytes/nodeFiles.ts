@@ -69,9 +69,12 @@ export async function listFiles(paths: string[]): Promise<FileSource[]> {
   return sources;
 }
 
+/** Hidden files that say what a folder is: zarr. */
+const TELLING = /^\.z(array|group)$/;
+
 async function walk(folder: string, label: string, into: FileSource[]): Promise<void> {
   const entries = await readdir(folder);
-  for (const name of entries.filter((entry) => !entry.startsWith('.')).sort(naturalCompare)) {
+  for (const name of entries.filter((entry) => !entry.startsWith('.') || TELLING.test(entry)).sort(naturalCompare)) {
     const file = join(folder, name);
     const info = await stat(file).catch(() => undefined); // dangling links
     if (info?.isDirectory()) await walk(file, `${label}/${name}`, into);

@@ -9,12 +9,13 @@ import { mapLimited } from '../../util/mapLimited';
 import { naturalCompare } from '../../util/naturalSort';
 import { baseName, folderOf } from '../../util/paths';
 import type { ByteSource } from '../bytes/types';
+import { extension } from '../formats/foreign';
 import { TOKEN_NAMES } from '../formats/integers';
 import { isModelWeights } from '../formats/modelWeights';
 import { WordsQuestion } from '../formats/npy/dtype';
 import type { Opened } from '../formats/open';
 import { looksLikeSidecar } from '../formats/raw/raw';
-import { extension, type Sniffed, sniff, withoutPath } from '../formats/sniff';
+import { type Sniffed, sniff, withoutPath } from '../formats/sniff';
 import { AmbiguousTensorError, activationCandidates, ShardSource } from '../rows/shard';
 import { accept, type Entry, refuse } from './entry';
 import { isModelConfig, type ModelFiles, modelOf } from './modelFolder';
@@ -22,6 +23,7 @@ import { CONCURRENCY, openUnits, type Unit } from './openUnits';
 import type { FileReport } from './report';
 import { CONVERT, isSaelensCfg, SAELENS, saeFormatOf } from './saeFiles';
 import { findTokens } from './tokensFile';
+import { takeZarr } from './zarr';
 
 export interface Inspection {
   /** One report a file (or folder that one reader takes), in natural order of the paths. */
@@ -46,7 +48,8 @@ export interface InspectOptions {
 /** Recognises files. Reads headers only (JSON whole). */
 export async function inspectFiles(sources: readonly ByteSource[], options: InspectOptions = {}): Promise<Inspection> {
   const sorted = [...sources].sort((a, b) => naturalCompare(a.path, b.path));
-  const entries = await mapLimited(sorted, CONCURRENCY, examine);
+  const examined = await mapLimited(sorted, CONCURRENCY, examine);
+  const { reports: zarr, rest: entries } = takeZarr(examined);
   const result: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
   const rest = takeSaes(entries, result);
   const { model, rest: others } = modelOf(rest);
@@ -58,7 +61,7 @@ export async function inspectFiles(sources: readonly ByteSource[], options: Insp
   agreeOnWidth(result, units);
   const settled = new Set<Entry>(others);
   const before = entries.filter((entry) => !settled.has(entry)).map((entry) => entry.report);
-  result.reports = [...before, ...units.map((unit) => unit.report)].sort((a, b) => naturalCompare(a.path, b.path));
+  result.reports = [...zarr, ...before, ...units.map((unit) => unit.report)].sort((a, b) => naturalCompare(a.path, b.path));
   return result;
 }
 

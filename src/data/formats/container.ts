@@ -48,6 +48,8 @@ export interface ArrayEntry {
   readonly dtype: StoredDtype;
   /** C order. A list of prompts of different lengths appears as one array `[all rows, d]`. */
   readonly shape: readonly number[];
+  /** The format itself says that the middle one of three axes counts positions of a sequence. */
+  readonly isSequences?: boolean;
   /**
    * `count` values from value `from`, in C order of `shape`, little-endian. Reads no more of the file than these values need
    * (plus, where the layout demands it, the rest of a compressed or strided slice).

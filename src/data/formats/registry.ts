@@ -11,6 +11,7 @@ import { openHfDataset } from './arrow/hfDataset';
 import { hfDatasetFolder } from './arrow/hfFolder';
 import type { Container, OpenFile, OpenOptions } from './container';
 import type { Layout } from './folders/types';
+import { starts, zarrRemedy } from './foreign';
 import { looksLikeNpy } from './npy/header';
 import { openNpy } from './npy/npy';
 import { openNpzZip } from './npy/npz';
@@ -55,15 +56,13 @@ export interface GroupFormat extends Named {
 
 export type Format = FileFormat | GroupFormat;
 
-const starts = (head: Uint8Array, magic: string): boolean =>
-  head.byteLength >= magic.length && [...magic].every((c, i) => head[i] === c.charCodeAt(0));
-
 /** `.npz` and PyTorch's `.pt` are both zip archives: what they hold tells them apart. */
 const openArchive: OpenFile = async (source, options) => {
   const archive = await openZip(source);
   if (isTorchZip(archive)) return openTorchZip(archive);
   const names = [...archive.members.keys()];
   if (names.some((name) => name.endsWith('.npy'))) return openNpzZip(archive, options);
+  if (names.some((name) => /(^|\/)(\.zarray|\.zgroup|zarr\.json)$/.test(name))) throw new DataError(source.path, zarrRemedy(source.path));
   const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 60)));
   throw new DataError(
     source.path,

@@ -4,8 +4,8 @@ import { messageOf } from '../../util/errors';
 import { readJson } from '../bytes/byteSource';
 import { type ByteSource, DataError } from '../bytes/types';
 import type { Container } from './container';
+import { extension, foreignFormat, TEXT_EXTENSIONS, unknownBinary } from './foreign';
 import { type FileFormat, formatOf, openFormat } from './registry';
-import { fileIn } from './torch/remedies';
 
 /** Bytes looked at; also enough for the header of most shards, which then costs no second read. */
 const HEAD_BYTES = 16384;
@@ -24,21 +24,19 @@ export type Sniffed =
 const ACCEPTED =
   'Accepted are activations (.safetensors, .npy, .npz, .pt, Arrow, Parquet, raw values with JSON beside them), a Hugging Face model folder (config.json, model.safetensors, tokenizer.json) and text as .txt.';
 
-export const extension = (path: string): string => /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
-
 /** Never throws for what the file holds; a header that is wrong comes back as `refused`. @throws DataError when the file cannot be read at all. */
 export async function sniff(source: ByteSource): Promise<Sniffed> {
   const { path, size } = source;
   if (size === 0) return { kind: 'refused', format: 'empty', error: 'the file is empty (0 bytes). Copy or write it again.' };
   const head = await source.read(0, Math.min(size, HEAD_BYTES));
   const foreign = foreignFormat(head, path);
-  if (foreign) return foreign;
+  if (foreign) return { kind: 'refused', ...foreign };
   const format = formatOf(head, size, extension(path));
   if (format?.atSight) return { kind: 'container', container: await openFormat(format, source, head, {}) };
   if (format) return { kind: 'format', format, head };
   const text = utf8Sample(head, size > head.byteLength);
-  if (text === undefined) return { kind: 'refused', format: 'unknown', error: `a binary file of unknown kind. ${ACCEPTED}` };
-  return /^[\s\ufeff]*[[{]/.test(text) ? sniffJson(source) : sniffText(path, text);
+  if (text === undefined) return { kind: 'refused', ...unknownBinary(path, size, ACCEPTED) };
+  return /^[\s\ufeff]*[[{]/.test(text) ? sniffJson(source) : sniffText(path);
 }
 
 async function sniffJson(source: ByteSource): Promise<Sniffed> {
@@ -53,13 +51,7 @@ async function sniffJson(source: ByteSource): Promise<Sniffed> {
   }
 }
 
-/** Extensions of plain text; other text files (scripts, tables) are probably not meant as training text. */
-const TEXT_EXTENSIONS = new Set(['txt', 'text', 'md', '']);
-
-function sniffText(path: string, sample: string): Sniffed {
-  if (sample.startsWith('version https://git-lfs')) {
-    return { kind: 'refused', format: 'git-lfs pointer', error: 'a Git LFS pointer, not the file itself. Run: git lfs pull.' };
-  }
+function sniffText(path: string): Sniffed {
   if (TEXT_EXTENSIONS.has(extension(path))) return { kind: 'text' };
   return {
     kind: 'refused',
@@ -85,31 +77,3 @@ export function withoutPath(cause: unknown, path: string): string {
   const message = messageOf(cause);
   return cause instanceof DataError && message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }
-
-const starts = (head: Uint8Array, magic: string): boolean =>
-  head.byteLength >= magic.length && [...magic].every((c, i) => head[i] === c.charCodeAt(0));
-
-/** Formats that hold activations elsewhere, with the line that converts them. */
-function foreignFormat(head: Uint8Array, path: string): Sniffed | undefined {
-  const refuse = (format: string, error: string): Sniffed => ({ kind: 'refused', format, error });
-  if (starts(head, '\x89HDF')) {
-    const file = fileIn(path).replace(/^FILE\.pt$/, 'FILE.h5');
-    const out = `${file.replace(/\.[^.]*$/, '')}.safetensors`;
-    return refuse(
-      'HDF5',
-      `looks like HDF5, which is not read. Convert it: python -c "import h5py, numpy as np; from safetensors.numpy import save_file; save_file({'activations': np.ascontiguousarray(h5py.File('${file}')['activations'][:])}, '${out}')"`,
-    );
-  }
-  if (starts(head, 'GGUF'))
-    return refuse(
-      'GGUF',
-      'a GGUF model; quantised models are not read. Drop the Hugging Face folder (config.json, model.safetensors, tokenizer.json).',
-    );
-  if (COMPRESSED.some((magic) => starts(head, magic))) return refuse('compressed', 'a compressed file. Unpack it first.');
-  if (starts(head.subarray(TAR_MARK), 'ustar')) return refuse('tar', 'a tar archive. Unpack it first.');
-  return undefined;
-}
-
-/** gzip, Zstandard, bzip2, xz, LZ4 frames, 7-Zip. */
-const COMPRESSED = ['\x1f\x8b', '(\xb5\x2f\xfd', 'BZh', '\xfd7zXZ', '\x04"M\x18', '7z\xbc\xaf\x27\x1c'];
-const TAR_MARK = 257;

@@ -51,7 +51,7 @@ export class ReaderClient {
     const blobs = files.flatMap((file) =>
       file instanceof BlobSource && needed.has(file.path) ? [{ path: file.path, blob: file.blob }] : [],
     );
-    const recipes = shards.map(({ facts: { label }, recipe, tensor }) => ({ label, recipe, tensor }));
+    const recipes = shards.map(({ facts: { label }, recipe, tensor, hookName }) => ({ label, recipe, tensor, hookName }));
     const request: OpenRequest = { type: 'open', files: blobs, shards: recipes };
     const found = await this.ask<'open'>(request);
     const sources = shards.map((shard) => this.match(shard, found));

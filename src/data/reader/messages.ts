@@ -11,6 +11,7 @@ export interface ShardRecipe {
   label: string;
   recipe: OpenRecipe;
   tensor: string;
+  hookName: string | undefined;
 }
 
 /** Opens these shards in place of those opened before. */

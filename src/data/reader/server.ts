@@ -31,9 +31,9 @@ export class ReaderServer {
     const sources = new Map(files.map(({ path, blob }) => [path, new BlobSource(path, blob)]));
     const opener = recipeOpener((path) => sources.get(path));
     const refused: Opened['refused'] = [];
-    const opening = mapLimited(shards, CONCURRENCY, async ({ label, recipe, tensor }) => {
+    const opening = mapLimited(shards, CONCURRENCY, async ({ label, recipe, tensor, hookName }) => {
       try {
-        return [ShardSource.from(await opener(recipe), { tensor, recipe })];
+        return [ShardSource.from(await opener(recipe), { tensor, recipe, hookName })];
       } catch (cause) {
         refused.push({ label, error: sent(cause) });
         return [];

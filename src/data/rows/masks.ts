@@ -35,6 +35,10 @@ export interface Beside {
   notes: string[];
 }
 
+/** Shapes of whatever has a name of tokens or masks, whether it fits or not. */
+export const shapesBeside = (container: Container): (readonly number[])[] =>
+  [...TOKEN_NAMES, ...MASK_NAMES].map((name) => named(container, name)?.shape).filter((shape) => shape !== undefined);
+
 export function findBeside(container: Container, rows: number, sequence: number): Beside {
   const found: Beside = { sequence, notes: [] };
   const search = (names: readonly string[], suits: (dtype: StoredDtype) => boolean, what: string): ArrayEntry | undefined => {

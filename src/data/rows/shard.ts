@@ -7,13 +7,12 @@ import { alignedBytes, decodeFloats, ROW_DTYPE_BYTES } from '../formats/floats';
 import { readIntegers } from '../formats/integers';
 import { type OpenRecipe, openFile } from '../formats/open';
 import { decodeFloat8 } from '../formats/safetensors/float8';
-import { type Beside, findBeside, named, readMask } from './masks';
+import { type Beside, findBeside, named, readMask, shapesBeside } from './masks';
+import { describe, hasRowShape, type RowShape, rowShape, typed } from './rowShape';
 import type { RowBlock, RowFacts, RowSource } from './types';
 
 /** Names under which the usual tools save activations, in order of preference. */
 export const ACTIVATION_NAMES = ['activations', 'activation', 'states', 'acts', 'hidden_states'] as const;
-/** Wider rows are no activations, and one of them would be megabytes. */
-const MAX_WIDTH = 2 ** 20;
 /** Of a container with a thousand arrays, those that a message names. */
 const NAMED_AT_MOST = 20;
 const FLOATS = 'F32, F16, BF16 or F64';
@@ -38,10 +37,7 @@ const listed = (names: readonly string[]): string =>
   `${names.slice(0, NAMED_AT_MOST).map(shown).join(', ')}${names.length > NAMED_AT_MOST ? ', …' : ''}`;
 
 const isFloat = (dtype: StoredDtype): boolean => /^b?f\d/.test(dtype);
-const typed = ({ dtype, shape }: ArrayEntry): string => `${dtype.toUpperCase()} [${shape.join(', ')}]`;
-const describe = (entry: ArrayEntry): string =>
-  `${entry.name === '' ? 'the array' : `tensor ${JSON.stringify(entry.name)}`} is ${typed(entry)}`;
-const canBeRows = (entry: ArrayEntry): boolean => isFloat(entry.dtype) && (entry.shape.length === 2 || entry.shape.length === 3);
+const canBeRows = (entry: ArrayEntry): boolean => isFloat(entry.dtype) && hasRowShape(entry);
 
 /** Names of the arrays among which a person would have to choose; one where it is clear. */
 export const activationCandidates = (container: Container): string[] => {
@@ -90,25 +86,6 @@ export function chooseActivations(container: Container, wanted?: string): ArrayE
   );
 }
 
-/** `[N, D]`, `[B, S, D]` or `[N, 1, D]` (SAELens <= v3: one layer per file) as rows. */
-function rowShape(path: string, entry: ArrayEntry): { rows: number; d: number; sequence: number } {
-  const [a, b, c] = entry.shape as [number, number, number];
-  const rank = entry.shape.length;
-  if (rank !== 2 && rank !== 3)
-    throw new DataError(path, `${describe(entry)}; activations must be [rows, d] or [batch, sequence, d]. Reshape it.`);
-  const shape = rank === 2 ? { rows: a, d: b, sequence: 1 } : { rows: a * b, d: c, sequence: Math.max(1, b) };
-  if (shape.rows === 0 || shape.d === 0)
-    throw new DataError(path, `${describe(entry)}: it has no rows. Remove the file or write it again.`);
-  if (shape.d > MAX_WIDTH)
-    throw new DataError(
-      path,
-      `${describe(entry)}: its rows are ${shape.d} wide, at most ${MAX_WIDTH} are read. Choose another tensor, or reshape it.`,
-    );
-  if (!Number.isSafeInteger(shape.rows * shape.d))
-    throw new DataError(path, `${describe(entry)}: its size is beyond any file. The file is damaged: write it again.`);
-  return shape;
-}
-
 export interface ShardOptions {
   /** The activations' name, for containers that hold several. */
   tensor?: string | undefined;
@@ -121,6 +98,12 @@ export interface ShardOptions {
 }
 
 const HOOK_KEYS = ['hook_name', 'hook_point', 'hook'] as const;
+
+/** Where the rows come from, when the file or the tensor's name says so. */
+function notedHook({ metadata }: Container, { name }: ArrayEntry): string | undefined {
+  const noted = HOOK_KEYS.map((key) => metadata.get(key)).find((value) => value !== undefined && value !== '');
+  return noted ?? (/(^|\.)hook_\w+$/.test(name) ? name : undefined);
+}
 
 /** Rows of one container, read by ranges. */
 export class ShardSource implements RowSource {
@@ -136,13 +119,14 @@ export class ShardSource implements RowSource {
     private readonly container: Container,
     private readonly activations: ArrayEntry,
     private readonly beside: Beside,
-    shape: { rows: number; d: number },
+    { rows, d, assumptions }: RowShape,
     { recipe, files, hookName }: ShardOptions,
   ) {
-    const { dtype, name } = activations;
+    const { dtype } = activations;
     this.facts = {
       label: container.path,
-      ...shape,
+      rows,
+      d,
       dtype: dtype === 'f16' || dtype === 'bf16' ? dtype : 'f32',
       hasTokens: beside.tokens !== undefined,
       hasMask: beside.mask !== undefined,
@@ -150,11 +134,10 @@ export class ShardSource implements RowSource {
       bytes: container.bytes,
     };
     const float8 = dtype.startsWith('f8') ? ['8-bit floats read as they are, without a scale'] : [];
-    this.assumptions = [...container.assumptions, ...beside.notes, ...float8];
+    this.assumptions = [...container.assumptions, ...assumptions, ...beside.notes, ...float8];
     this.files = files ?? [];
     this.recipe = recipe ?? { how: 'file', paths: [container.path], options: {} };
-    const noted = HOOK_KEYS.map((key) => container.metadata.get(key)).find((value) => value !== undefined && value !== '');
-    this.hookName = hookName ?? noted ?? (/(^|\.)hook_\w+$/.test(name) ? name : undefined);
+    this.hookName = hookName;
   }
 
   /** Name of the tensor in use; "" for the only array of a file without names. */
@@ -185,8 +168,10 @@ export class ShardSource implements RowSource {
   /** @throws DataError, AmbiguousTensorError */
   static from(container: Container, options: ShardOptions = {}): ShardSource {
     const activations = chooseActivations(container, options.tensor);
-    const { rows, d, sequence } = rowShape(container.path, activations);
-    return new ShardSource(container, activations, findBeside(container, rows, sequence), { rows, d }, options);
+    const hookName = options.hookName ?? notedHook(container, activations);
+    const shape = rowShape(container.path, activations, hookName, shapesBeside(container));
+    const beside = findBeside(container, shape.rows, shape.sequence);
+    return new ShardSource(container, activations, beside, shape, { ...options, hookName });
   }
 
   async read(start: number, rows: number, withTokens = true): Promise<RowBlock> {

@@ -145,5 +145,5 @@ function layerEntry(source: ByteSource, { layers, tokens, d }: Layout, layer: nu
       done += length;
     }
   }
-  return { name: `layer_${layers[layer]}`, dtype: 'f32', shape: [examples, tokens, d], read };
+  return { name: `layer_${layers[layer]}`, dtype: 'f32', shape: [examples, tokens, d], isSequences: true, read };
 }
