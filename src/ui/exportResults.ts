@@ -1,5 +1,6 @@
-/** All runs as CSV and JSON. A metric that was not measured is left out (JSON) or empty (CSV), never 0. */
+/** All runs as CSV and JSON, each with every setting it had and the line that trains it again. A metric that was not measured is left out (JSON) or empty (CSV), never 0. */
 import type { DataState, DeviceInfo, RunSummary } from '../lab/protocol';
+import { commandLine, runSettings } from '../lab/settings';
 import type { Metrics } from '../metrics/types';
 import { download } from './download';
 import { useLab } from './store';
@@ -43,6 +44,9 @@ const RUN_KEYS = [
   'quality',
 ] as const;
 
+/** Settings under the names that `RUN_KEYS` has for them. */
+const TOLD = new Set(['arch', 'd_sae', 'lambda', 'seed', 'normalize', 'steps']);
+
 function quoted(value: string | number | undefined): string {
   if (value === undefined || (typeof value === 'number' && !Number.isFinite(value))) return '';
   const text = String(value);
@@ -50,8 +54,22 @@ function quoted(value: string | number | undefined): string {
 }
 
 export function resultsCsv(runs: readonly RunSummary[]): string {
-  const header = [...RUN_KEYS, ...METRIC_KEYS].join(',');
-  const lines = runs.map((run) => [...RUN_KEYS.map((k) => quoted(run[k])), ...METRIC_KEYS.map((k) => quoted(run.metrics?.[k]))].join(','));
+  const facts = runs.map((run) => runSettings(run.recipe));
+  // Those that stand among the run's own columns are not told twice.
+  const settings = [...new Set(facts.flatMap(Object.keys))].filter((key) => !TOLD.has(key));
+  const header = [...RUN_KEYS, ...METRIC_KEYS, ...settings, 'hook', 'rows_left_out', 'command'].join(',');
+  const lines = runs.map((run, i) =>
+    [
+      ...RUN_KEYS.map((k) => run[k]),
+      ...METRIC_KEYS.map((k) => run.metrics?.[k]),
+      ...settings.map((k) => facts[i]?.[k]),
+      run.identity.hook,
+      run.identity.filter,
+      commandLine(run.recipe, run.id),
+    ]
+      .map(quoted)
+      .join(','),
+  );
   return `${[header, ...lines].join('\n')}\n`;
 }
 
@@ -75,7 +93,11 @@ export function resultsJson(runs: readonly RunSummary[], data: DataState, device
     },
     model: model && { label: model.label, family: model.family, hook: model.hook, notes: model.notes },
     text: text && { label: text.label, heldOutSequences: text.heldOutSequences, sequenceLength: text.sequenceLength },
-    runs: runs.map(({ rowsPerSecond: _, ...run }) => run),
+    runs: runs.map(({ rowsPerSecond: _, recipe, ...run }) => ({
+      ...run,
+      settings: runSettings(recipe),
+      command: commandLine(recipe, run.id),
+    })),
   };
   return `${JSON.stringify(out, null, 2)}\n`;
 }

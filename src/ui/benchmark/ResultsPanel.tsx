@@ -1,9 +1,8 @@
 /** What was found: ratios with their targets, then charts, then the times behind them. */
-import { useState } from 'react';
 import type { MeasuredCase, Report, Results } from '../../../bench/page/protocol';
+import { Copy } from '../Copy';
 import { Chart } from '../charts/Chart';
 import type { Palette } from '../charts/theme';
-import { download } from '../download';
 import { milliseconds } from '../format';
 import { FiguresTable } from './FiguresTable';
 import { barsOf, costModel, curvesOf, stepsModel } from './models';
@@ -17,8 +16,12 @@ export function ResultsPanel({ results }: { results: Results }) {
       <div className="section-head">
         <h2 id="bench-results">Results{running && ' so far'}</h2>
         <span className="row">
-          <Copy text={results.json} what="JSON" fileName="benchmark.json" type="application/json" />
-          <Copy text={results.markdown} what="Markdown" fileName="benchmark.md" type="text/markdown" />
+          <Copy text={results.json} fileName="benchmark.json" type="application/json">
+            Copy as JSON
+          </Copy>
+          <Copy text={results.markdown} fileName="benchmark.md" type="text/markdown">
+            Copy as Markdown
+          </Copy>
         </span>
       </div>
       <p className="muted">{title}</p>
@@ -38,26 +41,6 @@ export function ResultsPanel({ results }: { results: Results }) {
         <CaseTable key={one.letter} of={one} />
       ))}
     </section>
-  );
-}
-
-function Copy({ text, what, fileName, type }: { text: string; what: string; fileName: string; type: string }) {
-  const [done, setDone] = useState('');
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setDone('Copied');
-    } catch {
-      // No permission, or a browser without a clipboard: a file does as well.
-      download(fileName, text, type);
-      setDone('Saved as a file');
-    }
-    setTimeout(() => setDone(''), 2500);
-  };
-  return (
-    <button type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{done || `Copy as ${what}`}</span>
-    </button>
   );
 }
 

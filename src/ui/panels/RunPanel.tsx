@@ -15,6 +15,7 @@ import { Swatch } from '../Swatch';
 import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { useLab } from '../store';
 import { Term } from '../Term';
+import { RunSettings } from './RunSettings';
 
 export function RunPanel() {
   const run = useLab((s) => s.runs.find((r) => r.id === s.selectedRunId));
@@ -23,6 +24,7 @@ export function RunPanel() {
     <>
       <RunHead run={run} />
       <Numbers run={run} />
+      <RunSettings key={`settings of ${run.id}`} run={run} />
       <RunCharts key={run.id} run={run} />
     </>
   );

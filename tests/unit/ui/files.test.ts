@@ -76,6 +76,17 @@ describe('results', () => {
       ['0.1', '1', 'mean-square', '0.5'],
     ]);
   });
+  it('both have every setting that a run had, whatever the form says now, and its line', () => {
+    const [header = '', line = ''] = resultsCsv([run({ name: 'r' })]).split('\n');
+    const at = Object.fromEntries(header.split(',').map((key, i) => [key, line.split(',')[i]]));
+    expect(at).toMatchObject({ batch: '1024', lr: '0.001', lr_warmup: '100', lr_decay: '0.2', lambda_warmup: '250', beta1: '0' });
+    expect(at).toMatchObject({ x_dtype: 'f32', b_dec_init: 'mean', holdout: '0.05', data_seed: '1', shuffle: 'pool' });
+    expect(at.command).toMatch(/^npm run lab -- train --data acts --arm 'gated width=100 lambda=0\.1' --seed 1 --steps 2500/);
+    expect(new Set(header.split(',')).size).toBe(header.split(',').length);
+    const [saved] = (JSON.parse(resultsJson([run()], { files: [] }, undefined, new Date(0))) as { runs: Record<string, unknown>[] }).runs;
+    expect(saved?.settings).toMatchObject({ lr: 0.001, lambda_warmup: 250, shuffle: 'pool' });
+    expect(saved?.command).toBe(at.command);
+  });
   it('JSON leaves it out', () => {
     const out = JSON.parse(resultsJson(runs, { files: [] }, undefined, new Date(0))) as { runs: RunSummary[]; saved: string };
     expect(out.saved).toBe('1970-01-01T00:00:00.000Z');
