@@ -130,6 +130,12 @@ const SILENT = new Set([
   ...['hook_layer', 'hook_point_layer', 'hf_hook_name', 'model_class_name', 'gated_sae_lab', 'fold_ln', 'center_unembed'],
 ]);
 
+/** How a SAE was trained, in SAELens' names (`trainingKeys`): says nothing of what it computes. */
+const TRAINING = new Set([
+  ...['lr', 'lr_warm_up_steps', 'lr_decay_steps', 'adam_beta1', 'adam_beta2', 'l1_coefficient', 'l1_warm_up_steps'],
+  ...['train_batch_size_tokens', 'training_tokens', 'seed'],
+]);
+
 /** The fields of an object, with a memory of which were asked for. `metadata` counts as part of the object, and goes first. */
 class Keys {
   private readonly asked = new Set<string>();
@@ -173,7 +179,12 @@ class Keys {
     const left = (place: Fields, prefix: string) =>
       Object.entries(place)
         .filter(
-          ([key, value]) => !this.asked.has(key) && !SILENT.has(key) && saysSomething(value) && !(place === own && value === metadata),
+          ([key, value]) =>
+            !this.asked.has(key) &&
+            !SILENT.has(key) &&
+            !TRAINING.has(key) &&
+            saysSomething(value) &&
+            !(place === own && value === metadata),
         )
         .map(([key]) => `${prefix}${key}`);
     return [...left(own, this.within), ...left(metadata, 'metadata.'), ...this.parts.flatMap((part) => part.unread())];

@@ -15,9 +15,39 @@ export interface SaelensOrigin {
   contextSize?: number;
   prependBos?: boolean;
   datasetPath?: string;
+  training?: TrainingFacts;
   /** The lab's own facts (lambda, steps, seed, scale, …), under `metadata.gated_sae_lab`. */
   lab?: Record<string, unknown>;
 }
+
+/** How a run was trained, as far as SAELens has words for it. */
+export interface TrainingFacts {
+  lr: number;
+  /** Steps over which lr rises, and falls at the end. */
+  lrWarmup: number;
+  lrDecaySteps: number;
+  beta1: number;
+  beta2: number;
+  /** Weight of the L1 norm and the steps over which it rises; absent for an architecture that has another knob. */
+  l1?: { coefficient: number; warmup: number };
+  batch: number;
+  /** Steps as planned: the schedules are of these. */
+  steps: number;
+  seed: number;
+}
+
+/** In the names of SAELens' training configuration. */
+export const trainingKeys = ({ lr, lrWarmup, lrDecaySteps, beta1, beta2, l1, batch, steps, seed }: TrainingFacts) => ({
+  lr,
+  lr_warm_up_steps: lrWarmup,
+  lr_decay_steps: lrDecaySteps,
+  adam_beta1: beta1,
+  adam_beta2: beta2,
+  ...(l1 && { l1_coefficient: l1.coefficient, l1_warm_up_steps: l1.warmup }),
+  train_batch_size_tokens: batch,
+  training_tokens: steps * batch,
+  seed,
+});
 
 export interface NamedBytes {
   name: string;
@@ -67,6 +97,7 @@ export function saelensCfg({ arch, dIn, dSae }: Pick<SaeWeights, 'arch' | 'dIn' 
       ...(origin.contextSize !== undefined && { context_size: origin.contextSize }),
       prepend_bos: origin.prependBos ?? true,
       ...(origin.datasetPath !== undefined && { dataset_path: origin.datasetPath }),
+      ...(origin.training && trainingKeys(origin.training)),
       ...(origin.lab && { gated_sae_lab: origin.lab }),
     },
   };

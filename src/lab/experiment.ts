@@ -14,6 +14,7 @@ import type { Metrics } from '../metrics/types';
 import { initialWeights } from '../sae/init';
 import { groupRuns, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
+import { ADAM } from '../sae/schedules';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
@@ -159,7 +160,7 @@ export class Experiment {
           layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.beta1 > 0), form }),
           runs: runs.map(({ run: { spec } }) => ({
             schedule: spec.schedule,
-            optimiser: { beta1: spec.beta1, beta2: 0.999, eps: 1e-8 },
+            optimiser: { beta1: spec.beta1, ...ADAM },
             weights: init ? foldScale(init, 1 / this.scale) : initialWeights(spec.arch, this.data.d, spec.width, spec.seed, bDec),
           })),
           pool: this.feeder.pool.rows,

@@ -1,6 +1,7 @@
 /** A run as the folder that SAELens loads, with the lab's own facts in its metadata: every setting, and the line that trains it again. */
-import { type NamedBytes, saelensFolder } from '../interop/saelensSave';
+import { type NamedBytes, saelensFolder, type TrainingFacts } from '../interop/saelensSave';
 import { architecture, optionWords } from '../sae/architectures';
+import { ADAM } from '../sae/schedules';
 import type { SaeWeights } from '../sae/weights';
 import type { Run } from './experiment';
 import type { Origin } from './origin';
@@ -28,6 +29,7 @@ export function savedRun(
     ...(hookName === undefined ? {} : { hookName }),
     ...(modelName === undefined ? {} : { modelName }),
     ...(contextSize === undefined ? {} : { contextSize }),
+    training: trainingFacts(spec, batch),
     lab: {
       lambda: spec.schedule.lambda,
       ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
@@ -38,6 +40,7 @@ export function savedRun(
       normalize,
       x_dtype: xDtype,
       activation_scale: activationScale,
+      ...ADAM,
       settings: runSettings(recipe),
       command: commandLine(recipe, run.id),
       data,
@@ -47,4 +50,19 @@ export function savedRun(
       ...(metrics ? { metrics } : {}),
     },
   });
+}
+
+function trainingFacts({ arch, schedule, beta1, seed }: RunSpec, batch: number): TrainingFacts {
+  const { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup } = schedule;
+  return {
+    lr,
+    lrWarmup,
+    lrDecaySteps: Math.round(lrDecay * steps),
+    beta1,
+    beta2: ADAM.beta2,
+    ...(architecture(arch).knob.id === 'lambda' && { l1: { coefficient: lambda, warmup: lambdaWarmup } }),
+    batch,
+    steps,
+    seed,
+  };
 }

@@ -9,6 +9,7 @@ import { adamStep, gradients, type TwinParams, zeroMoments } from '../reference/
 import { initialWeights } from '../sae/init';
 import { layoutLimits, layoutOf } from '../sae/layout';
 import { padRows } from '../sae/packing';
+import { ADAM } from '../sae/schedules';
 import { SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { Rng } from '../util/rng';
@@ -19,7 +20,7 @@ const RUNS = [
   { arch: 'gated', width: 18 },
   { arch: 'baseline', width: 21 },
 ] as const;
-const ADAM = { lr: 1e-3, beta1: 0, beta2: 0.999, eps: 1e-8 };
+const STEP = { lr: 1e-3, beta1: 0, ...ADAM };
 const LAMBDA = 0.1;
 /**
  * Largest accepted relative error of a tensor's change. Adam's first steps are sign-like (beta1 = 0): a gradient that is rounding
@@ -56,10 +57,10 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
       Float32Array.from({ length: D }, () => 0.3 * rng.normal()),
     ),
   );
-  const schedule = { steps: 2, lr: ADAM.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
+  const schedule = { steps: 2, lr: STEP.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
   const trainer = await SweepTrainer.create(gpu, {
     layout: layoutOf(D, BATCH, RUNS, layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
-    runs: starts.map((weights) => ({ schedule, optimiser: ADAM, weights })),
+    runs: starts.map((weights) => ({ schedule, optimiser: STEP, weights })),
     pool,
     scale: 1,
     mean: new Float32Array(D).fill(0.1),
@@ -75,7 +76,7 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
       const moments = zeroMoments(twin);
       for (let t = 0; t < 2; t++) {
         const x = Float64Array.from(rows.subarray(t * BATCH * D, (t + 1) * BATCH * D));
-        adamStep(twin, gradients(twin, x, LAMBDA), moments, t + 1, ADAM);
+        adamStep(twin, gradients(twin, x, LAMBDA), moments, t + 1, STEP);
       }
       const actual = twinOf(await trainer.weights(r));
       for (const name of ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const) {

@@ -13,6 +13,9 @@ export interface Schedule {
   lambdaWarmup: number;
 }
 
+/** What of Adam nobody sets: the paper's β2, and PyTorch's eps. */
+export const ADAM = { beta2: 0.999, eps: 1e-8 } as const;
+
 const ramp = (t: number, n: number): number => (n > 0 ? Math.min(t / n, 1) : 1);
 
 export function learningRate(s: Schedule, t: number): number {

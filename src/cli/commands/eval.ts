@@ -6,6 +6,7 @@ import { saeOrigin } from '../../interop/saelens';
 import { centreOf, type EvaluationSource, Evaluator } from '../../lab/evaluation';
 import { shardsOrigin } from '../../lab/origin';
 import { layoutLimits, layoutOf } from '../../sae/layout';
+import { ADAM } from '../../sae/schedules';
 import { SweepTrainer } from '../../sae/trainer';
 import { readOptions, UsageError } from '../args';
 import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
@@ -94,7 +95,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     runs: [
       {
         schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
-        optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
+        optimiser: { beta1: 0, ...ADAM },
         weights: sae,
       },
     ],

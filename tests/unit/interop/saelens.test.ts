@@ -85,6 +85,25 @@ describe('saving', () => {
     expect(cfgOf(saelensFolder(someSae('baseline')))).toMatchObject({ architecture: 'standard', reshape_activations: 'none' });
   });
 
+  it('says how it was trained in SAELens’ own names, which reading it back does not mention', async () => {
+    const training = { lr: 1e-3, lrWarmup: 10, lrDecaySteps: 200, beta1: 0, beta2: 0.999, batch: 64, steps: 1000, seed: 3 };
+    const files = saelensFolder(someSae('gated'), { training: { ...training, l1: { coefficient: 0.5, warmup: 20 } } });
+    expect(cfgOf(files).metadata).toMatchObject({
+      lr: 1e-3,
+      lr_warm_up_steps: 10,
+      lr_decay_steps: 200,
+      adam_beta1: 0,
+      adam_beta2: 0.999,
+      l1_coefficient: 0.5,
+      l1_warm_up_steps: 20,
+      train_batch_size_tokens: 64,
+      training_tokens: 64000,
+      seed: 3,
+    });
+    expect((await loadSae(sources(files))).notes).toEqual([]);
+    expect(cfgOf(saelensFolder(someSae('gated'), { training })).metadata).not.toHaveProperty('l1_coefficient');
+  });
+
   it.each(['gated', 'baseline'] as const)('%s comes back bit for bit', async (arch) => {
     const weights = someSae(arch);
     const files = saelensFolder(weights, { hookName: 'blocks.0.mlp.hook_post' });

@@ -187,11 +187,10 @@ describe('what cfg.json and the weights say of each other', () => {
     const { notes } = await load({
       ...V6,
       l1_coefficient: 5,
+      noise_scale: 0.1,
       metadata: { seqpos_slice: [1, null], model_from_pretrained_kwargs: { fold_ln: true, revision: 'step3000' } },
     });
-    expect(notes).toEqual([
-      'cfg.json keys that were not used: l1_coefficient, metadata.seqpos_slice, model_from_pretrained_kwargs.revision.',
-    ]);
+    expect(notes).toEqual(['cfg.json keys that were not used: noise_scale, metadata.seqpos_slice, model_from_pretrained_kwargs.revision.']);
   });
 
   it('numbers that Python wrote as NaN count as absent, and are named', async () => {
