@@ -153,7 +153,13 @@ describe('train', () => {
       const facts = (cfg(out).metadata as Json).gated_sae_lab as Json;
       expect(facts).toMatchObject({ lambda: 0.1, steps: 30, batch: 32, seed: 3, lr: 2e-3, beta2: 0.999, eps: 1e-8, normalize });
       // SAELens' names, where it has them; the others in `settings`.
-      expect(cfg(out).metadata).toMatchObject({ lr: 2e-3, l1_coefficient: 0.1, train_batch_size_tokens: 32, training_tokens: 960, seed: 3 });
+      expect(cfg(out).metadata).toMatchObject({
+        lr: 2e-3,
+        l1_coefficient: 0.1,
+        train_batch_size_tokens: 32,
+        training_tokens: 960,
+        seed: 3,
+      });
       expect(facts.settings).toMatchObject({ arch: 'gated', d_sae: 24, b_dec_init: 'mean', x_dtype: 'f32', lr_decay: 0, lambda_warmup: 0 });
       expect(json).toMatchObject({ normalize, activation_scale: facts.activation_scale });
       // The factor is of the rows that were trained on, which are all in the sample.
