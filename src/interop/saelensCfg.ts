@@ -65,9 +65,9 @@ export function parseCfg(path: string, cfg: unknown): SaelensCfg {
   const of = new Keys(path, cfg);
   const name = of.any('architecture') ?? 'standard';
   const activation = of.any('activation_fn', 'activation_fn_str') ?? 'relu';
-  if (name === 'standard' && activation !== 'relu')
-    throw new DataError(path, `activation function ${JSON.stringify(activation)} is not read; the lab reads SAEs with relu.`);
   const arch = architectureOf(path, name);
+  if (activation !== 'relu')
+    throw new DataError(path, `activation function ${JSON.stringify(activation)} is not read; the lab reads SAEs with relu.`);
   const normalize = normalization(of.any('normalize_activations'));
   if (!READ_NORMALIZATIONS.includes(normalize as string)) {
     const shown = JSON.stringify(normalize);

@@ -71,7 +71,13 @@ const COMMON: RunColumn[] = [
   metric('l0', 'L0', 'l0', (m) => m.l0, l0),
 ];
 
-const RECOVERED = metric('recovered', 'Recovered', 'recovered', (m) => m.loss_recovered, fraction, 'loss, zero abl.');
+const LOSS = metric('recovered', 'Recovered', 'recovered', (m) => m.loss_recovered, fraction, 'loss, zero abl.');
+/** A ratio that means nothing is marked, with the reason. */
+const RECOVERED: RunColumn = {
+  ...LOSS,
+  show: (r) => (r.metrics?.loss_recovered_unreliable === undefined ? LOSS.show(r) : `${LOSS.show(r)} ?`),
+  explain: (r) => r.metrics?.loss_recovered_unreliable && `Not to be relied on: ${r.metrics.loss_recovered_unreliable}.`,
+};
 const VARIANCE = metric('r2', 'Recovered', 'r2', (m) => m.r2, fraction, 'variance, R²');
 const FVU = metric('fvu', 'FVU', 'fvu', (m) => m.fvu, fraction);
 const GAMMA = metric('gamma', 'γ', 'gamma', (m) => m.gamma, fraction);

@@ -72,6 +72,9 @@ function RunHead({ run }: { run: RunSummary }) {
 const gammaWord = (gamma: number | undefined) =>
   gamma === undefined ? 'output is zero' : gamma < UNBIASED[0] ? 'shrinks' : gamma <= UNBIASED[1] ? 'unbiased' : 'too long';
 
+/** A loss recovered; with a question mark where it means nothing. */
+const marked = (value: number, unreliable: string | undefined) => `${fraction(value)}${unreliable === undefined ? '' : ' ?'}`;
+
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
   const m = run.metrics;
@@ -80,7 +83,7 @@ function Numbers({ run }: { run: RunSummary }) {
     ['l0', 'L0', l0(m.l0), 'latents per row'],
     m.loss_recovered === undefined
       ? ['r2', 'Recovered', fraction(m.r2), 'variance, R²']
-      : ['recovered', 'Recovered', fraction(m.loss_recovered), 'loss, zero abl.'],
+      : ['recovered', 'Recovered', marked(m.loss_recovered, m.loss_recovered_unreliable), 'loss, zero abl.'],
     ['gamma', 'γ', fraction(m.gamma), gammaWord(m.gamma)],
     ['alive', 'Alive', percent(m.alive), `in ${short(m.alive_window_tokens)} ${word}`],
   ];
@@ -89,7 +92,11 @@ function Numbers({ run }: { run: RunSummary }) {
     ['ceSae', 'CE SAE', m.ce_sae === undefined ? undefined : nats(m.ce_sae)],
     ['ceZero', 'CE zero', m.ce_zero === undefined ? undefined : nats(m.ce_zero)],
     ['ceMean', 'CE mean', m.ce_mean === undefined ? undefined : nats(m.ce_mean)],
-    ['recoveredMean', 'Rec. (mean)', m.loss_recovered_mean === undefined ? undefined : fraction(m.loss_recovered_mean)],
+    [
+      'recoveredMean',
+      'Rec. (mean)',
+      m.loss_recovered_mean === undefined ? undefined : marked(m.loss_recovered_mean, m.loss_recovered_mean_unreliable),
+    ],
     ['r2', 'R²', m.loss_recovered === undefined ? undefined : fraction(m.r2)],
     ['fvu', 'FVU', fraction(m.fvu)],
     ['mse', 'MSE', general(m.mse)],
@@ -122,6 +129,14 @@ function Numbers({ run }: { run: RunSummary }) {
           ),
         )}
       </dl>
+      {[m.loss_recovered_unreliable, m.loss_recovered_mean_unreliable].map(
+        (why) =>
+          why !== undefined && (
+            <p key={why} className="muted">
+              ? Not to be relied on: {why}.
+            </p>
+          ),
+      )}
       <p className="muted small">
         Held out, {count(m.tokens)} {word}, at step {count(run.evaluatedAt ?? run.step)}
         {m.ce_clean === undefined ? '.' : '; CE in nats.'}

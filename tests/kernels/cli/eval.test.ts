@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { saelensFolder } from '../../../src/interop/saelens';
+import { readF32 } from '../../fixtures';
 import { randoms } from '../../gpu';
 import { someWeights } from '../sae/sweep';
 import { at, GPT2, HOOK, lab, METRICS, TOKENS, writeShard } from './harness';
@@ -59,6 +60,23 @@ describe('center_writing_weights', () => {
       'The SAE was made for the model other; it is measured on gpt2.',
       expect.stringMatching(/^The SAE was made with windows of 9 tokens; these have \d+\.$/),
     ]);
+  });
+});
+
+describe('SAEs that SAELens wrote', () => {
+  const folders = ['gated', 'standard', 'standard-no-b-dec', 'old-v2-bool-normalize', 'hook-z', 'bf16', 'square', 'fewer-features'];
+
+  it.each(folders)('%s: L0 and MSE are those of the features and reconstructions that SAELens computed', async (name) => {
+    const { x, f, x_hat } = readF32(`saes/read/${name}/expected.safetensors`) as Record<
+      'x' | 'f' | 'x_hat',
+      { shape: number[]; data: Float32Array }
+    >;
+    const [rows, d] = x.shape as [number, number];
+    writeShard(at(`${name}.safetensors`), rows, d, x.data);
+    const { json } = await lab('eval', '--sae', `tests/fixtures/saes/read/${name}`, '--data', at(`${name}.safetensors`), '--json');
+    expect(json.l0).toBeCloseTo(f.data.filter((value) => value > 0).length / rows, 6);
+    const off = x.data.reduce((sum, value, i) => sum + ((x_hat.data[i] as number) - value) ** 2, 0) / rows;
+    expect(Math.abs((json.mse as number) / off - 1)).toBeLessThan(1e-4);
   });
 });
 

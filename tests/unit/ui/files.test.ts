@@ -96,6 +96,18 @@ describe('results', () => {
 });
 
 describe('run table', () => {
+  it('mark a loss recovered that means nothing, with the reason', () => {
+    const doubtful = run({
+      metrics: metrics({ loss_recovered: 0.5, loss_recovered_unreliable: 'ce_zero (1) is not clearly above ce_clean (1)' }),
+    });
+    const shown = (r: RunSummary) => {
+      const column = runColumns([r], 'rows').find(({ key }) => key === 'recovered');
+      return [column?.show(r), column?.explain?.(r)];
+    };
+    expect(shown(doubtful)).toEqual(['0.500 ?', 'Not to be relied on: ce_zero (1) is not clearly above ce_clean (1).']);
+    expect(shown(run({ metrics: metrics({ loss_recovered: 0.5 }) }))).toEqual(['0.500', undefined]);
+  });
+
   it('names loss recovered only when measured', () => {
     expect(runColumns([run({ metrics: metrics() })], 'rows').map((c) => c.key)).not.toContain('recovered');
     const keys = runColumns([run({ metrics: metrics({ loss_recovered: 1 }) })], 'rows').map((c) => c.key);
