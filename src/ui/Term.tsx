@@ -1,11 +1,11 @@
 import { type ReactNode, useId, useRef } from 'react';
 import { GLOSSARY, type TermId } from './glossary';
 
-/** A number's name; pressing it opens what it means. */
+/** A number's name; pressing it opens what it means. Of spans alone, for it stands in headings and paragraphs. */
 export function Term({ id, children }: { id: TermId; children?: ReactNode }) {
   const popover = useId();
   const button = useRef<HTMLButtonElement>(null);
-  const panel = useRef<HTMLDivElement>(null);
+  const panel = useRef<HTMLSpanElement>(null);
   const place = () => {
     const at = button.current?.getBoundingClientRect();
     const shown = panel.current;
@@ -21,10 +21,10 @@ export function Term({ id, children }: { id: TermId; children?: ReactNode }) {
       <button ref={button} type="button" className="term" popoverTarget={popover} onClick={place} title={text}>
         {children ?? name}
       </button>
-      <div ref={panel} id={popover} popover="auto" className="popover">
+      <span ref={panel} id={popover} popover="auto" className="popover">
         <strong>{name}</strong>
-        <p>{text}</p>
-      </div>
+        <span>{text}</span>
+      </span>
     </>
   );
 }

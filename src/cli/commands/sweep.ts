@@ -5,8 +5,8 @@ import type { Run } from '../../lab/experiment';
 import type { RunSummary } from '../../lab/protocol';
 import { summarise } from '../../lab/reporter';
 import { runFolder } from '../../lab/saveRun';
-import { type Comparison, compare, comparedWords, leftOutWords } from '../../metrics/comparison';
-import { paretoDetail, paretoSentence } from '../../metrics/paretoWords';
+import { type Comparison, compare } from '../../metrics/comparison';
+import { headline } from '../../metrics/headline';
 import { QUALITIES, type Quality } from '../../metrics/quality';
 import { readOptions } from '../args';
 import { adapterName, openEngine } from '../engine';
@@ -39,8 +39,7 @@ export async function sweep(args: string[]): Promise<number> {
   const quality = QUALITIES[evaluation.kind === 'model' ? 'recovered' : 'r2'];
   const comparison = compared(setup, quality);
   const { points } = comparison;
-  const sentence = paretoSentence(points, quality);
-  const notes = [paretoDetail(points, quality), comparedWords(comparison), ...leftOutWords(comparison)].filter((words) => words !== '');
+  const { sentence, notes } = headline(comparison);
   const result = {
     quality: quality.key,
     sentence,

@@ -3,8 +3,8 @@ import type { Trace } from 'plotly.js-basic-dist-min';
 import type { RunSummary } from '../../lab/protocol';
 import type { Comparison } from '../../metrics/comparison';
 import { L0_TITLE } from '../../metrics/frontierDrawing';
+import { type Headline, headline } from '../../metrics/headline';
 import { frontier, frontierLine } from '../../metrics/pareto';
-import { gammaSummary, pairOf, paretoDetail, paretoSentence } from '../../metrics/paretoWords';
 import { isSensible, type Quality, type QualityId, qualityOf, UNBIASED } from '../../metrics/quality';
 import type { Metrics } from '../../metrics/types';
 import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
@@ -49,12 +49,9 @@ const CURVE = 24;
 /** Ranges come from the points alone: trails start far off and would squeeze them. */
 const fromZero = (values: readonly number[]): [number, number] => [0, (linearRange(values)?.[1] ?? 1) * 1.02];
 
-/** What the chart says, in words: a comparison of L0 at equal quality, or of γ; in the metric that the y axis shows. */
-export function paretoWords({ quality, points }: Comparison<RunSummary>, selected?: string): { sentence: string; detail: string } {
-  if (quality.better === 0) return gammaSummary(points.map(({ arch, quality: gamma }) => ({ arch, gamma })));
-  const pair = pairOf(points, points.find(({ run }) => run.id === selected)?.arch);
-  return { sentence: paretoSentence(points, quality, pair), detail: paretoDetail(points, quality, pair) };
-}
+/** What the chart says, in words, in the metric that the y axis shows; of the selected run's architecture. */
+export const paretoWords = (comparison: Comparison<RunSummary>, selected?: string): Headline =>
+  headline(comparison, comparison.points.find(({ run }) => run.id === selected)?.arch);
 
 /** Every run of the set with a value that the axes can show. */
 function marksOf({ runs, quality, left }: Comparison<RunSummary>): Mark[] {

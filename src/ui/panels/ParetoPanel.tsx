@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import type { RunSummary } from '../../lab/protocol';
-import { type Comparison, compare, comparedWords, leftOutWords, runSets } from '../../metrics/comparison';
+import { type Comparison, compare, comparedWords, runSets } from '../../metrics/comparison';
 import { QUALITIES, type QualityId } from '../../metrics/quality';
 import { Chart } from '../charts/Chart';
 import { effectiveMetric, paretoModel, paretoWords } from '../charts/paretoModel';
@@ -120,13 +120,13 @@ export function ParetoPanel() {
 
 function Sentence({ comparison, selected }: { comparison: Comparison<RunSummary>; selected: string | undefined }) {
   if (!comparison.runs.some((r) => r.metrics)) return <span className="muted">The first points appear at the first evaluation.</span>;
-  const { sentence, detail } = paretoWords(comparison, selected);
+  const { sentence, notes } = paretoWords(comparison, selected);
   return (
     <>
       <strong className="lead" data-testid="pareto-sentence">
         {sentence}
       </strong>{' '}
-      <span className="muted">{[detail, comparedWords(comparison), ...leftOutWords(comparison)].filter(Boolean).join(' ')}</span>
+      <span className="muted">{notes.join(' ')}</span>
     </>
   );
 }

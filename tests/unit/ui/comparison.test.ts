@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunSummary } from '../../../src/lab/protocol';
 import { compare, comparedWords, leftOutWords, runSets } from '../../../src/metrics/comparison';
+import { headline } from '../../../src/metrics/headline';
 import { QUALITIES } from '../../../src/metrics/quality';
 import { chosenSet, setLabels, shownSet } from '../../../src/ui/shownSet';
 import { metrics, run } from './fixtures';
@@ -14,6 +15,10 @@ describe('what is compared', () => {
     const runs = [at('r1', 0.9), at('r2', -1.4), at('r3', 1.04), at('r4', 1.2)];
     const made = compare(runs, QUALITIES.recovered);
     expect(ids(made.points)).toEqual(['r1', 'r3']);
+    expect(headline(compare([at('r2', -1.4)], QUALITIES.recovered))).toEqual({
+      sentence: 'No run can be compared yet.',
+      notes: ['Not compared: r2 (Loss recovered −1.40 lies outside 0 to 1.05).'],
+    });
     expect(made.left.map(({ why }) => why)).toEqual([
       'Loss recovered −1.40 lies outside 0 to 1.05',
       'Loss recovered 1.20 lies outside 0 to 1.05',
