@@ -127,10 +127,10 @@ export async function loadWorkspace(
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
-  for (const note of workspace.modelNotes) say(`note: ${note}`);
   if (inputs.model !== undefined && !workspace.model)
     throw new Error(workspace.state(0, 0).model?.problem ?? `${inputs.model}: no config.json with model weights beside it.`);
   if (inputs.tokens !== undefined) await workspace.useTokens((await listFiles([inputs.tokens]))[0] as ByteSource);
+  for (const note of workspace.modelNotes) say(`note: ${note}`);
   if (inputs.text !== undefined && inputs.model !== undefined && !workspace.sequences)
     throw new Error(refusals(reports) || `${inputs.text}: no text was found in it.`);
   if ((inputs.data ?? []).length > 0 && shards.length === 0)

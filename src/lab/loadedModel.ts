@@ -46,9 +46,20 @@ async function openModel(files: ModelFiles): Promise<OpenedModel> {
   const merged = adapter && withAdapter(base, await openAdapter(adapter), config);
   notes.push(...(merged?.notes ?? []));
   const tokeniser = files.tokenizer === undefined ? undefined : loadTokeniser(files.tokenizer, files.tokenizerConfig ?? {}, config);
-  notes.push(...(tokeniser?.notes ?? []));
+  if (tokeniser) notes.push(...tokeniser.notes, ...tokeniserFits(tokeniser, config, files.tokenizerPath));
   const label = folder.split('/').at(-1) || config.label;
   return { label, config, tensors: merged?.tensors ?? base, notes, ...(tokeniser ? { tokeniser } : {}) };
+}
+
+/** Vocabularies are padded by a few rows; many more, or fewer, are of another model. */
+const PADDING = 0.05;
+
+/** What speaks against the tokenizer being this model's. */
+function tokeniserFits({ vocab }: Tokeniser, config: LmConfig, elsewhere: string | undefined): string[] {
+  const notes = elsewhere === undefined ? [] : [`The tokenizer in use is ${elsewhere}: there is none in the model’s own folder.`];
+  if (vocab > config.vocab || vocab < (1 - PADDING) * config.vocab)
+    notes.push(`The tokenizer has ${vocab} tokens, the model’s vocabulary ${config.vocab}: it may be another model’s.`);
+  return notes;
 }
 
 async function openAdapter({ folder, config, weights }: AdapterFiles): Promise<Adapter> {

@@ -12,11 +12,13 @@ export interface LoadedText {
   label: string;
   file: ByteSource;
   sequences: Sequences;
+  /** What was left out of it, in a sentence. */
+  note?: string;
 }
 
 /** @throws DataError when the file holds no token sequences, or the model cannot take them. */
 export async function loadTokens(file: ByteSource, config: LmConfig): Promise<LoadedText> {
-  const { tokens, n, T } = await readTokens(file);
+  const { tokens, n, T, padded } = await readTokens(file);
   if (T > config.context) throw new DataError(file.path, `holds sequences of ${T} tokens; the model's context is ${config.context}.`);
   const worst = tokens.reduce((a, b) => Math.max(a, b), 0);
   if (worst >= config.vocab)
@@ -24,7 +26,9 @@ export async function loadTokens(file: ByteSource, config: LmConfig): Promise<Lo
       file.path,
       `holds token id ${worst}; the model's vocabulary has ${config.vocab}. These tokens come from another tokenizer.`,
     );
-  return { label: file.path, file, sequences: { tokens, n, T } };
+  const note =
+    padded === undefined ? {} : { note: `${file.path}: ${padded} of ${n + padded} sequences have padding by its mask and are left out.` };
+  return { label: file.path, file, sequences: { tokens, n, T }, ...note };
 }
 
 export interface WordsOptions {

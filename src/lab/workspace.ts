@@ -89,9 +89,9 @@ export class Workspace {
     return this.loaded?.config.context;
   }
 
-  /** What the model's files say and nothing reads, or contradict: a sentence each. */
+  /** What the files of the model and its text say and nothing reads, or contradict: a sentence each. */
   get modelNotes(): readonly string[] {
-    return this.loaded?.notes ?? [];
+    return [...(this.loaded?.notes ?? []), ...(this.loaded && this.text?.note ? [this.text.note] : [])];
   }
 
   /** All files given so far. */
@@ -454,8 +454,8 @@ export class Workspace {
     if (!this.loaded) return unusableModel(files.folder, this.modelProblem ?? 'not loaded');
     const unread = texts.length > 0 ? 'unusable' : 'none';
     const text = this.text || this.shardsHaveSequences() ? 'there' : unread;
-    const { label, config, model, notes } = this.loaded;
-    return modelInfo(label, config, model, notes, { hook: this.hook, d: shards[0]?.facts.d, text });
+    const { label, config, model } = this.loaded;
+    return modelInfo(label, config, model, this.modelNotes, { hook: this.hook, d: shards[0]?.facts.d, text });
   }
 
   private shardsHaveSequences(): boolean {

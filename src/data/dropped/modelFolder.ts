@@ -16,6 +16,8 @@ export interface ModelFiles {
   /** tokenizer.json and tokenizer_config.json, parsed. */
   tokenizer?: unknown;
   tokenizerConfig?: unknown;
+  /** Path of the tokenizer.json in use, when it is not in the model's own folder. */
+  tokenizerPath?: string;
   /** Files that model.safetensors.index.json names and that are not there. */
   missing?: string[];
   /** A PEFT adapter beside the weights, or what there is of one. */
@@ -146,6 +148,7 @@ function takeTokenizers(entries: Entry[], taken: Set<Entry>, model: ModelFiles |
       if (entry === own && model) {
         accept(entry, 'tokenizer');
         model[key] = jsonOf(entry);
+        if (key === 'tokenizer' && entry.folder !== model.folder) model.tokenizerPath = entry.source.path;
       } else if (model) accept(entry, 'unused');
       else
         refuse(

@@ -4,13 +4,15 @@ import { type ByteSource, DataError } from '../bytes/types';
 import type { ArrayEntry, Container } from '../formats/container';
 import { isTokenDtype, readIntegers, TOKEN_NAMES } from '../formats/integers';
 import { openFile } from '../formats/open';
-import { countOf, named } from '../rows/masks';
+import { countOf, isMaskDtype, MASK_NAMES, named, readMask } from '../rows/masks';
 
 /** n sequences of T token ids, C order. */
 export interface TokenSequences {
   tokens: Uint32Array;
   n: number;
   T: number;
+  /** Sequences left out because the file's mask says that they are padded; absent when there were none. */
+  padded?: number;
 }
 
 const isSequences = ({ dtype, shape }: ArrayEntry): boolean => isTokenDtype(dtype) && shape.length === 2;
@@ -44,7 +46,27 @@ export async function readTokens(source: ByteSource): Promise<TokenSequences> {
       source.path,
       `tensor ${JSON.stringify(entry.name)}: token id ${ids[negative]} in sequence ${Math.floor(negative / T)}. Ids must be >= 0: cut padding off.`,
     );
-  return { tokens: new Uint32Array(ids.buffer), n, T };
+  return withoutPadded(source.path, container, { tokens: new Uint32Array(ids.buffer), n, T });
+}
+
+/** Sequences whose every token counts: a loss over padding is no loss of the model. */
+async function withoutPadded(path: string, container: Container, all: TokenSequences): Promise<TokenSequences> {
+  const { tokens, n, T } = all;
+  const mask = MASK_NAMES.map((name) => named(container, name)).find((entry) => entry && entry.shape[0] === n && entry.shape[1] === T);
+  if (!mask || !isMaskDtype(mask.dtype)) return all;
+  const values = await readMask(mask, 0, n * T);
+  const whole = Array.from({ length: n }, (_, s) => s).filter((s) => !values.subarray(s * T, (s + 1) * T).includes(0));
+  if (whole.length === n) return all;
+  if (whole.length === 0)
+    throw new DataError(
+      path,
+      `${JSON.stringify(mask.name)} says that each of the ${n} sequences has padding. Pack the text into sequences of one length.`,
+    );
+  const kept = new Uint32Array(whole.length * T);
+  whole.forEach((s, i) => {
+    kept.set(tokens.subarray(s * T, (s + 1) * T), i * T);
+  });
+  return { tokens: kept, n: whole.length, T, padded: n - whole.length };
 }
 
 /** They are held in memory whole, 8 bytes each on the way. */

@@ -6,7 +6,7 @@ import { isTokenDtype, TOKEN_NAMES } from '../formats/integers';
 export const MASK_NAMES = ['mask', 'attention_mask'] as const;
 
 /** Masks of floats are left alone: in some tools 0 means "padding", in others, which add them, "keep". */
-const isMaskDtype = (dtype: StoredDtype): boolean => dtype === 'bool' || isTokenDtype(dtype);
+export const isMaskDtype = (dtype: StoredDtype): boolean => dtype === 'bool' || isTokenDtype(dtype);
 
 export const countOf = (shape: readonly number[]): number => (shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, 1));
 

@@ -2,7 +2,9 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { readJson } from '../../fixtures';
+import { openTensors } from '../lm/safetensors';
 import { at, HOOK, type Json, lab } from './harness';
 
 const LM = 'tests/fixtures/lm';
@@ -51,6 +53,50 @@ describe('a model whose files contradict each other', () => {
   it('lists keys that nothing reads', async () => {
     const { json } = await measure(model('unknown-key', 'llama', { embed_scale: 3 }), 'llama');
     expect(json.model_notes).toEqual([expect.stringContaining('a key that nothing here reads: embed_scale = 3.')]);
+  });
+});
+
+describe('what is beside the weights', () => {
+  it('a padded sequence is left out of the loss, by the mask of its file, and it is said', async () => {
+    const { get, shape } = openTensors(tokensOf('gpt2'));
+    const [n, T] = shape('input_ids') as [number, number];
+    const save = (name: string, mask: Int32Array) => {
+      const ids = Int32Array.from(get('input_ids'));
+      const tensors = [
+        { name: 'input_ids', dtype: 'I32' as const, shape: [n, T], data: ids },
+        { name: 'attention_mask', dtype: 'I32' as const, shape: [n, T], data: mask },
+      ];
+      writeFileSync(at(name), writeSafetensors(tensors));
+      return lab('lm', '--model', `${LM}/gpt2`, '--tokens', at(name), '--json');
+    };
+    const { json } = await save(
+      'padded.safetensors',
+      Int32Array.from({ length: n * T }, (_, i) => (i === 3 ? 0 : 1)),
+    );
+    const losses = get('ce').subarray(T - 1); // of the second sequence
+    expect(json).toMatchObject({ tokens: T, model_notes: [expect.stringContaining('1 of 2 sequences have padding by its mask')] });
+    expect(json.ce).toBeCloseTo(losses.reduce((a, b) => a + b, 0) / losses.length, 4);
+    const all = await save('all-padded.safetensors', new Int32Array(n * T));
+    expect([all.code, all.err]).toEqual([1, expect.stringContaining('"attention_mask" says that each of the 2 sequences has padding')]);
+  });
+
+  it('a tokenizer that seems to be another model’s, or lies elsewhere, is named', async () => {
+    const folder = model('foreign-tokenizer', 'gpt2', { bos_token_id: 0 });
+    mkdirSync(join(folder, 'elsewhere'));
+    copyFileSync('public/demo/tokenizer.json', join(folder, 'elsewhere/tokenizer.json'));
+    const { json } = await measure(folder, 'gpt2');
+    expect(json.model_notes).toEqual([
+      expect.stringMatching(/^The tokenizer in use is .*elsewhere\/tokenizer\.json: there is none in the model’s own folder\.$/),
+      'The tokenizer has 1024 tokens, the model’s vocabulary 97: it may be another model’s.',
+    ]);
+  });
+
+  it('an index that names files which are not there is refused by their names', async () => {
+    const folder = model('half-index', 'llama');
+    const weight_map = { 'model.norm.weight': 'model.safetensors', 'lm_head.weight': 'model-00002-of-00002.safetensors' };
+    writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map }));
+    const { code, err } = await measure(folder, 'llama');
+    expect([code, err]).toEqual([1, expect.stringContaining('index.json: names model-00002-of-00002.safetensors, which is not there')]);
   });
 });
 
