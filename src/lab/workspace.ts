@@ -91,7 +91,15 @@ export class Workspace {
 
   /** What the files of the model and its text say and nothing reads, or contradict: a sentence each. */
   get modelNotes(): readonly string[] {
-    return [...(this.loaded?.notes ?? []), ...(this.loaded && this.text?.note ? [this.text.note] : [])];
+    const { loaded, text, inspection } = this;
+    if (!loaded) return [];
+    const other = text ? [...inspection.tokens, ...inspection.texts].filter(({ path }) => path !== text.file.path) : [];
+    const unused = other.map(({ path }) => path).join(', ');
+    return [
+      ...loaded.notes,
+      ...(text?.note ? [text.note] : []),
+      ...(text && unused !== '' ? [`One text is read, ${text.label}; not ${unused}.`] : []),
+    ];
   }
 
   /** All files given so far. */

@@ -91,6 +91,14 @@ describe('what is beside the weights', () => {
     ]);
   });
 
+  it('of several texts the one that is read is named, and those that are not', async () => {
+    mkdirSync(at('texts'), { recursive: true });
+    const words = readFileSync('public/demo/stories.txt', 'utf8').slice(0, 4000);
+    for (const name of ['a.txt', 'b.txt']) writeFileSync(at('texts', name), words);
+    const { json } = await lab('lm', '--model', 'public/demo', '--text', at('texts'), '--max-tokens', 128, '--json');
+    expect(json.model_notes).toEqual([expect.stringMatching(/^One text is read, .*a\.txt; not .*b\.txt\.$/)]);
+  });
+
   it('an index that names files which are not there is refused by their names', async () => {
     const folder = model('half-index', 'llama');
     const weight_map = { 'model.norm.weight': 'model.safetensors', 'lm_head.weight': 'model-00002-of-00002.safetensors' };
