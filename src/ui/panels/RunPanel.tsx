@@ -73,7 +73,7 @@ const gammaWord = (gamma: number | undefined) =>
   gamma === undefined ? 'output is zero' : gamma < UNBIASED[0] ? 'shrinks' : gamma <= UNBIASED[1] ? 'unbiased' : 'too long';
 
 /** A loss recovered; with a question mark where it means nothing. */
-const marked = (value: number, unreliable: string | undefined) => `${fraction(value)}${unreliable === undefined ? '' : ' ?'}`;
+const marked = (value: number, unreliable: string | undefined) => `${fraction(value)}${unreliable === undefined ? '' : '\u00a0?'}`;
 
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
@@ -132,7 +132,7 @@ function Numbers({ run }: { run: RunSummary }) {
       {[m.loss_recovered_unreliable, m.loss_recovered_mean_unreliable].map(
         (why) =>
           why !== undefined && (
-            <p key={why} className="muted">
+            <p key={why} className="muted small">
               ? Not to be relied on: {why}.
             </p>
           ),
