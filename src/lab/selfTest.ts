@@ -5,21 +5,17 @@
 
 import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
-import { adamStep, gradients, type TwinParams, zeroMoments } from '../reference/sae';
+import { adamStep, gradients, tensorsOf, twinOf, zeroMoments } from '../reference/sae';
+import { type ArchitectureId, architectureIds } from '../sae/architectures';
 import { initialWeights } from '../sae/init';
 import { layoutLimits, layoutOf } from '../sae/layout';
 import { padRows } from '../sae/packing';
 import { ADAM } from '../sae/schedules';
 import { SweepTrainer } from '../sae/trainer';
-import type { SaeWeights } from '../sae/weights';
 import { Rng } from '../util/rng';
 
 const D = 10;
 const BATCH = 20;
-const RUNS = [
-  { arch: 'gated', width: 18 },
-  { arch: 'baseline', width: 21 },
-] as const;
 const STEP = { lr: 1e-3, beta1: 0, ...ADAM };
 const LAMBDA = 0.1;
 /**
@@ -28,27 +24,19 @@ const LAMBDA = 0.1;
  */
 const TOLERANCE = 2e-2;
 
-const twinOf = (w: SaeWeights): TwinParams => ({
-  arch: w.arch,
-  d: w.dIn,
-  f: w.dSae,
-  wEnc: Float64Array.from(w.wEnc),
-  wDec: Float64Array.from(w.wDec),
-  bDec: Float64Array.from(w.bDec),
-  bias: Float64Array.from(w.vectors.b_gate ?? w.vectors.b_enc ?? []),
-  rMag: Float64Array.from(w.vectors.r_mag ?? new Float32Array(w.dSae)),
-  bMag: Float64Array.from(w.vectors.b_mag ?? new Float32Array(w.dSae)),
-});
+/** One run of every architecture, of widths that are no multiples of anything. */
+const runsOf = (): { arch: ArchitectureId; width: number }[] => architectureIds().map((arch, i) => ({ arch, width: 18 + 3 * i }));
 
 /** @returns the largest relative error of any tensor's change. @throws Error saying what is wrong when it is too large. */
 export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
   const rng = new Rng(7);
+  const packed = runsOf();
   const rows = Float32Array.from({ length: 2 * BATCH * D }, () => rng.normal());
   const arena = new Arena(gpu, 'self-test');
   const pool = arena.storage('pool', 2 * BATCH * Math.ceil(D / 4) * 16);
   await arena.ready();
   write(gpu, pool, 0, padRows(rows, D));
-  const starts = RUNS.map(({ arch, width }, i) =>
+  const starts = packed.map(({ arch, width }, i) =>
     initialWeights(
       arch,
       D,
@@ -59,7 +47,7 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
   );
   const schedule = { steps: 2, lr: STEP.lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 };
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(D, BATCH, RUNS, layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
+    layout: layoutOf(D, BATCH, packed, layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
     runs: starts.map((weights) => ({ schedule, optimiser: STEP, weights })),
     pool,
     scale: 1,
@@ -78,13 +66,14 @@ export async function selfTest(gpu: Gpu, flopsPerMs: number): Promise<number> {
         const x = Float64Array.from(rows.subarray(t * BATCH * D, (t + 1) * BATCH * D));
         adamStep(twin, gradients(twin, x, LAMBDA), moments, t + 1, STEP);
       }
-      const actual = twinOf(await trainer.weights(r));
-      for (const name of ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const) {
+      const others = [before, twinOf(await trainer.weights(r))].map((p) => tensorsOf(p.arch, p));
+      for (const [name, values] of Object.entries(tensorsOf(twin.arch, twin))) {
+        const [old, actual] = others.map((tensors) => tensors[name]) as [Float64Array, Float64Array];
         let off = 0;
         let change = 0;
-        for (let i = 0; i < twin[name].length; i++) {
-          off += ((actual[name][i] as number) - (twin[name][i] as number)) ** 2;
-          change += ((twin[name][i] as number) - (before[name][i] as number)) ** 2;
+        for (let i = 0; i < values.length; i++) {
+          off += ((actual[i] as number) - (values[i] as number)) ** 2;
+          change += ((values[i] as number) - (old[i] as number)) ** 2;
         }
         const error = change > 0 ? Math.sqrt(off / change) : Math.sqrt(off);
         if (!(error <= TOLERANCE)) {

@@ -1,49 +1,93 @@
 /**
- * Float64 twin of the SAE kernels, written to read like the paper (Rajamanoharan et al. 2024, arXiv 2404.16014).
- * Plain loops, no tricks: this is what the kernels in `shaders/sae` are tested against.
+ * Float64 twin of the SAE kernels, written to read like the paper (Rajamanoharan et al. 2024, arXiv 2404.16014). Plain loops, no tricks: this is what the
+ * kernels in `shaders/sae` and the training step are tested against, and the self-test too. What an architecture computes of a pre-activation is the `twin`
+ * of its module in `src/sae/architectures`; the rest is the same for all.
  *
  * Letters: B rows of a batch, D d_in, F d_sae. Matrices are row-major arrays: X [B, D], W_enc and W_dec [F, D] (a latent's
  * encoder and decoder row each contiguous). Loss: sum over D, mean over the batch.
  */
-import type { ArchitectureId } from '../sae/architectures';
+import { type ArchitectureId, architecture, type OptionValues, optionValues } from '../sae/architectures';
 
-export interface TwinParams {
-  arch: ArchitectureId;
-  d: number;
-  f: number;
+/** Parameters that are trained. */
+export interface TwinTensors {
   wEnc: Float64Array;
   wDec: Float64Array;
   bDec: Float64Array;
-  /** baseline: b_enc. gated: b_gate. [F] */
-  bias: Float64Array;
-  /** gated only; zero for the baseline. [F] */
-  rMag: Float64Array;
-  bMag: Float64Array;
+  /** `[F]` each, in the order of the table's `vectors`. */
+  vectors: Float64Array[];
+}
+
+export interface TwinParams extends TwinTensors {
+  arch: ArchitectureId;
+  d: number;
+  f: number;
+  /** As the kernels see them. */
+  options: readonly number[];
 }
 
 /** Gradients have the shape of the parameters. */
-export type TwinGradients = Omit<TwinParams, 'arch' | 'd' | 'f'>;
+export type TwinGradients = TwinTensors;
+
+/** All tensors by the names that they have in files. */
+export const tensorsOf = (arch: ArchitectureId, { wEnc, wDec, bDec, vectors }: TwinTensors): Record<string, Float64Array> => ({
+  W_enc: wEnc,
+  W_dec: wDec,
+  b_dec: bDec,
+  ...Object.fromEntries(architecture(arch).vectors.map(({ name }, k) => [name, vectors[k] as Float64Array])),
+});
+
+/** A trainer's weights in float64. */
+export function twinOf(
+  w: {
+    arch: ArchitectureId;
+    dIn: number;
+    dSae: number;
+    wEnc: ArrayLike<number>;
+    wDec: ArrayLike<number>;
+    bDec: ArrayLike<number>;
+    vectors: Record<string, ArrayLike<number>>;
+  },
+  options: OptionValues = {},
+): TwinParams {
+  const entry = architecture(w.arch);
+  return {
+    arch: w.arch,
+    d: w.dIn,
+    f: w.dSae,
+    options: optionValues(entry, options),
+    wEnc: Float64Array.from(w.wEnc),
+    wDec: Float64Array.from(w.wDec),
+    bDec: Float64Array.from(w.bDec),
+    vectors: entry.vectors.map(({ name }) => Float64Array.from(w.vectors[name] as ArrayLike<number>)),
+  };
+}
 
 export interface TwinForward {
   /** W_enc (x - b_dec): [B, F]. */
   u: Float64Array;
   /** Feature activations f (gated: f̃ of eq. 6): [B, F]. */
   acts: Float64Array;
-  /** ReLU(pi_gate) of a gated SAE, ReLU of the pre-activation of a baseline: [B, F]. */
+  /** What the auxiliary decoder sees (gated: ReLU(pi_gate)): [B, F]. */
   gate: Float64Array;
+  /** What the sparsity term sums: [B, F]. */
+  penalty: Float64Array;
   /** x_hat: [B, D]. */
   xHat: Float64Array;
-  /** Reconstruction from `gate` through the frozen decoder (eq. 8's third term): [B, D]. Gated only. */
+  /** Reconstruction from `gate` through the frozen decoder (eq. 8's third term): [B, D]. */
   xAux: Float64Array;
 }
 
+const vectorsOf = ({ vectors }: TwinParams, i: number): number[] => vectors.map((values) => values[i] as number);
+
 /** Encoder and decoder: eq. 2–3 (baseline), eq. 6–7 (gated). */
 export function forward(p: TwinParams, x: Float64Array): TwinForward {
-  const { d, f } = p;
+  const { d, f, options } = p;
+  const { twin } = architecture(p.arch);
   const batch = x.length / d;
   const u = new Float64Array(batch * f);
   const acts = new Float64Array(batch * f);
   const gate = new Float64Array(batch * f);
+  const penalty = new Float64Array(batch * f);
   const xHat = new Float64Array(batch * d);
   const xAux = new Float64Array(batch * d);
   for (let b = 0; b < batch; b++) {
@@ -52,29 +96,25 @@ export function forward(p: TwinParams, x: Float64Array): TwinForward {
       let dot = 0;
       for (let k = 0; k < d; k++) dot += (p.wEnc[i * d + k] as number) * ((x[b * d + k] as number) - (p.bDec[k] as number));
       const at = b * f + i;
+      const act = twin.activate(dot, vectorsOf(p, i), options);
       u[at] = dot;
-      const pi = dot + (p.bias[i] as number);
-      gate[at] = Math.max(0, pi);
-      if (p.arch === 'gated') {
-        const magnitude = Math.exp(p.rMag[i] as number) * dot + (p.bMag[i] as number);
-        acts[at] = pi > 0 ? Math.max(0, magnitude) : 0;
-      } else {
-        acts[at] = Math.max(0, pi);
-      }
+      acts[at] = act.f;
+      gate[at] = act.gate;
+      penalty[at] = act.penalty;
       for (let k = 0; k < d; k++) {
         const w = p.wDec[i * d + k] as number;
-        xHat[b * d + k] = (xHat[b * d + k] as number) + (acts[at] as number) * w;
-        xAux[b * d + k] = (xAux[b * d + k] as number) + (gate[at] as number) * w;
+        xHat[b * d + k] = (xHat[b * d + k] as number) + act.f * w;
+        xAux[b * d + k] = (xAux[b * d + k] as number) + act.gate * w;
       }
     }
   }
-  return { u, acts, gate, xHat, xAux };
+  return { u, acts, gate, penalty, xHat, xAux };
 }
 
 export interface TwinLoss {
   loss: number;
   mse_loss: number;
-  /** Mean over the batch of the L1 term, before lambda. */
+  /** Mean over the batch of the sparsity term, before lambda. */
   sparsity_loss: number;
   aux_loss: number;
   l0: number;
@@ -99,10 +139,10 @@ export function loss(p: TwinParams, x: Float64Array, lambda: number, fw = forwar
   let sparsity = 0;
   let l0 = 0;
   for (let j = 0; j < fw.acts.length; j++) {
-    sparsity += fw.gate[j] as number;
-    if ((fw.acts[j] as number) > 0) l0++;
+    sparsity += fw.penalty[j] as number;
+    if (fw.acts[j] !== 0) l0++;
   }
-  const auxLoss = p.arch === 'gated' ? aux / batch : 0;
+  const auxLoss = architecture(p.arch).hasAux ? aux / batch : 0;
   return {
     loss: mse / batch + (lambda * sparsity) / batch + auxLoss,
     mse_loss: mse / batch,
@@ -118,16 +158,10 @@ export function loss(p: TwinParams, x: Float64Array, lambda: number, fw = forwar
  * The stop-gradients of eq. 8 cover the decoder's use of W_dec and b_dec in the auxiliary term only.
  */
 export function gradients(p: TwinParams, x: Float64Array, lambda: number, fw = forward(p, x)): TwinGradients {
-  const { d, f } = p;
+  const { d, f, options } = p;
+  const { twin, hasAux } = architecture(p.arch);
   const batch = x.length / d;
-  const g: TwinGradients = {
-    wEnc: new Float64Array(f * d),
-    wDec: new Float64Array(f * d),
-    bDec: new Float64Array(d),
-    bias: new Float64Array(f),
-    rMag: new Float64Array(f),
-    bMag: new Float64Array(f),
-  };
+  const g = zeros(p);
   const add = (to: Float64Array, at: number, value: number) => {
     to[at] = (to[at] as number) + value / batch;
   };
@@ -137,30 +171,20 @@ export function gradients(p: TwinParams, x: Float64Array, lambda: number, fw = f
     for (let k = 0; k < d; k++) add(g.bDec, k, 2 * (e[k] as number));
     for (let i = 0; i < f; i++) {
       const at = b * f + i;
-      if ((fw.gate[at] as number) <= 0) continue;
+      const [u, acts, v] = [fw.u[at] as number, fw.acts[at] as number, vectorsOf(p, i)];
+      if (!twin.touched(u, v, options)) continue;
       let we = 0;
       let wa = 0;
       for (let k = 0; k < d; k++) {
         we += (p.wDec[i * d + k] as number) * (e[k] as number);
-        wa += (p.wDec[i * d + k] as number) * (ea[k] as number);
+        if (hasAux) wa += (p.wDec[i * d + k] as number) * (ea[k] as number);
       }
-      let gU: number;
-      if (p.arch === 'gated') {
-        const scale = Math.exp(p.rMag[i] as number);
-        const gM = (fw.acts[at] as number) > 0 ? 2 * we : 0;
-        const gPi = 2 * wa + lambda;
-        add(g.bMag, i, gM);
-        add(g.bias, i, gPi);
-        add(g.rMag, i, gM * scale * (fw.u[at] as number));
-        gU = gPi + scale * gM;
-      } else {
-        gU = 2 * we + lambda;
-        add(g.bias, i, gU);
-      }
+      const back = twin.backward({ u, v, o: options, f: acts, we, wa, lambda });
+      for (const [k, values] of g.vectors.entries()) add(values, i, back.vectors[k] as number);
       for (let k = 0; k < d; k++) {
-        add(g.wEnc, i * d + k, gU * ((x[b * d + k] as number) - (p.bDec[k] as number)));
-        add(g.wDec, i * d + k, 2 * (e[k] as number) * (fw.acts[at] as number));
-        add(g.bDec, k, -gU * (p.wEnc[i * d + k] as number));
+        add(g.wEnc, i * d + k, back.u * ((x[b * d + k] as number) - (p.bDec[k] as number)));
+        add(g.wDec, i * d + k, 2 * (e[k] as number) * acts);
+        add(g.bDec, k, -back.u * (p.wEnc[i * d + k] as number));
       }
     }
   }
@@ -172,17 +196,14 @@ export interface TwinMoments {
   second: TwinGradients;
 }
 
-export const zeroMoments = (p: TwinParams): TwinMoments => {
-  const zeros = (): TwinGradients => ({
-    wEnc: new Float64Array(p.f * p.d),
-    wDec: new Float64Array(p.f * p.d),
-    bDec: new Float64Array(p.d),
-    bias: new Float64Array(p.f),
-    rMag: new Float64Array(p.f),
-    bMag: new Float64Array(p.f),
-  });
-  return { first: zeros(), second: zeros() };
-};
+const zeros = ({ d, f, vectors }: TwinParams): TwinGradients => ({
+  wEnc: new Float64Array(f * d),
+  wDec: new Float64Array(f * d),
+  bDec: new Float64Array(d),
+  vectors: vectors.map(() => new Float64Array(f)),
+});
+
+export const zeroMoments = (p: TwinParams): TwinMoments => ({ first: zeros(p), second: zeros(p) });
 
 export interface AdamSettings {
   lr: number;
@@ -192,24 +213,15 @@ export interface AdamSettings {
 }
 
 /**
- * One optimiser step in place: the decoder gradient loses its component along each unit row, Adam, then each decoder row
- * is divided by its norm (paper D.1.1, as dictionary_learning's ConstrainedAdam). `t` counts from 1.
+ * One optimiser step in place. Where decoder rows are held at norm 1, their gradient loses its component along each row and they are divided by their
+ * norm after Adam (paper D.1.1, as dictionary_learning's ConstrainedAdam). `t` counts from 1.
  */
 export function adamStep(p: TwinParams, g: TwinGradients, moments: TwinMoments, t: number, s: AdamSettings): void {
-  const { d, f } = p;
-  const projected = Float64Array.from(g.wDec);
-  for (let i = 0; i < f; i++) {
-    let norm = 0;
-    let dot = 0;
-    for (let k = 0; k < d; k++) {
-      norm += (p.wDec[i * d + k] as number) ** 2;
-      dot += (p.wDec[i * d + k] as number) * (g.wDec[i * d + k] as number);
-    }
-    for (let k = 0; k < d; k++) projected[i * d + k] = (projected[i * d + k] as number) - (dot / norm) * (p.wDec[i * d + k] as number);
-  }
-  const all: TwinGradients = { ...g, wDec: projected };
-  for (const name of ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const) {
-    const [value, grad, m, v] = [p[name], all[name], moments.first[name], moments.second[name]];
+  const isUnit = architecture(p.arch).decoder === 'unit';
+  const used: TwinGradients = isUnit ? { ...g, wDec: withoutRadial(p.wDec, g.wDec, p.d) } : g;
+  const all = [used, moments.first, moments.second].map((tensors) => tensorsOf(p.arch, tensors));
+  for (const [name, value] of Object.entries(tensorsOf(p.arch, p))) {
+    const [grad, m, v] = all.map((tensors) => tensors[name]) as [Float64Array, Float64Array, Float64Array];
     for (let j = 0; j < value.length; j++) {
       const gradient = grad[j] as number;
       m[j] = s.beta1 * (m[j] as number) + (1 - s.beta1) * gradient;
@@ -218,7 +230,22 @@ export function adamStep(p: TwinParams, g: TwinGradients, moments: TwinMoments, 
       value[j] = (value[j] as number) - ((s.lr / (1 - s.beta1 ** t)) * (m[j] as number)) / denominator;
     }
   }
-  normaliseRows(p.wDec, d);
+  if (isUnit) normaliseRows(p.wDec, p.d);
+}
+
+/** A gradient `[F, D]` without its component along each row of w. */
+function withoutRadial(w: Float64Array, gradient: Float64Array, d: number): Float64Array {
+  const out = Float64Array.from(gradient);
+  for (let i = 0; i < w.length; i += d) {
+    let norm = 0;
+    let dot = 0;
+    for (let k = 0; k < d; k++) {
+      norm += (w[i + k] as number) ** 2;
+      dot += (w[i + k] as number) * (gradient[i + k] as number);
+    }
+    for (let k = 0; k < d; k++) out[i + k] = (out[i + k] as number) - (dot / norm) * (w[i + k] as number);
+  }
+  return out;
 }
 
 /** Divides each row of `[F, D]` by its Euclidean norm, in place. */
@@ -229,7 +256,3 @@ export function normaliseRows(w: Float64Array, d: number): void {
     for (let k = 0; k < d; k++) w[i + k] = (w[i + k] as number) / Math.sqrt(norm);
   }
 }
-
-/** JumpReLU threshold of each latent of a gated SAE: theta = b_mag - exp(r_mag)·b_gate (paper 3.2.1, App. E). */
-export const jumpReluThreshold = (p: TwinParams): Float64Array =>
-  Float64Array.from({ length: p.f }, (_, i) => (p.bMag[i] as number) - Math.exp(p.rMag[i] as number) * (p.bias[i] as number));

@@ -5,7 +5,7 @@
  * Rows are `width` values apart, as in the kernels: D rounded up to 4, the surplus zero. `latents` is `[latents, 4]`: the
  * vectors of the architecture table, then the owning run (plane 0 of `latent_params`). `u` is `[rows, latents]`.
  */
-import type { ArchitectureId } from '../../src/sae/architectures';
+import { type ArchitectureId, architecture, type TwinActivation } from '../../src/sae/architectures';
 
 type Numbers = ArrayLike<number>;
 
@@ -53,13 +53,13 @@ export function correction(wEnc: Numbers, bias: Numbers, latents: Numbers, width
 export const encode = (x: Numbers, wEnc: Numbers, c: Numbers, first: number, rows: number, width: number): Float64Array =>
   matrix(rows, c.length, (b, i) => dot(width, x, (first + b) * width, wEnc, i * width) - at(c, i));
 
-/** Eq. 2 and 6–7: what the decoder sees (f), and what the L1 term and the auxiliary decoder see (gate). */
-export function activate(arch: ArchitectureId, u: number, latents: Numbers, i: number): { f: number; gate: number } {
-  const [b, r, bMag] = [at(latents, 4 * i), at(latents, 4 * i + 1), at(latents, 4 * i + 2)];
-  const gate = Math.max(0, u + b);
-  if (arch === 'baseline') return { f: gate, gate };
-  return { f: gate > 0 ? Math.max(0, Math.exp(r) * u + bMag) : 0, gate };
-}
+/** A latent's vectors, in the table's order. */
+const vectorsOf = (arch: ArchitectureId, latents: Numbers, i: number): number[] =>
+  architecture(arch).vectors.map((_, k) => at(latents, 4 * i + k));
+
+/** Eq. 2 and 6–7: what the decoder sees (f), what the auxiliary decoder sees (gate), what the sparsity term sums (penalty). Options are not in these scenes. */
+export const activate = (arch: ArchitectureId, u: number, latents: Numbers, i: number): TwinActivation =>
+  architecture(arch).twin.activate(u, vectorsOf(arch, latents, i), []);
 
 /**
  * encode: the active set {u + bias > 0} of the runs' latents, without padding, a bit a (row, latent). A word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4; by
@@ -135,7 +135,7 @@ export function decode(list: readonly TwinEntry[], run: TwinRun, wDec: Numbers, 
     e[k] = hat - raw;
     aux[k] = second - raw;
     add(0, (hat - raw) ** 2);
-    if (run.arch === 'gated') add(1, (second - raw) ** 2);
+    if (architecture(run.arch).hasAux) add(1, (second - raw) ** 2);
     add(4, hat * hat);
     add(5, hat * raw);
     add(6, raw * raw);
@@ -187,31 +187,26 @@ export function latentBackward(
   const total = latents.length / 4;
   const rows = u.length / total;
   const width = wDec.length / total;
+  const { twin, hasAux } = architecture(run.arch);
   const out: TwinLatentGradient = { enc: new Float64Array(width), dec: new Float64Array(width), sums: [0, 0, 0, 0], fires: 0 };
   const add = (to: number[] | Float64Array, k: number, value: number) => {
     to[k] = (to[k] as number) + value / batch;
   };
   for (let b = 0; b < rows; b++) {
     const ui = at(u, b * total + i);
-    const { f, gate } = activate(run.arch, ui, latents, i);
-    if (gate <= 0) continue;
+    const { f } = activate(run.arch, ui, latents, i);
+    const v = vectorsOf(run.arch, latents, i);
+    if (!twin.touched(ui, v, [])) continue;
     const we = dot(width, wDec, i * width, e, b * width);
-    let gU = 2 * we + run.lambda;
-    if (run.arch === 'gated') {
-      const scale = Math.exp(at(latents, 4 * i + 1));
-      const gMag = f > 0 ? 2 * we : 0;
-      const gGate = 2 * dot(width, wDec, i * width, aux, b * width) + run.lambda;
-      gU = gGate + scale * gMag;
-      add(out.sums, 0, gGate);
-      add(out.sums, 1, gMag * scale * ui);
-      add(out.sums, 2, gMag);
-    } else {
-      add(out.sums, 0, gU);
-    }
-    add(out.sums, 3, gU);
+    const wa = hasAux ? dot(width, wDec, i * width, aux, b * width) : 0;
+    const back = twin.backward({ u: ui, v, o: [], f, we, wa, lambda: run.lambda });
+    back.vectors.forEach((g, k) => {
+      add(out.sums, k, g);
+    });
+    add(out.sums, 3, back.u);
     if (f > 0) out.fires++;
     for (let k = 0; k < width; k++) {
-      add(out.enc, k, gU * at(x, (first + b) * width + k));
+      add(out.enc, k, back.u * at(x, (first + b) * width + k));
       add(out.dec, k, 2 * f * at(e, b * width + k));
     }
   }

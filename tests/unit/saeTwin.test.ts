@@ -1,17 +1,9 @@
 /** The float64 twin against finite differences, and the facts of the paper that trip implementers. */
 import { describe, expect, it } from 'vitest';
-import {
-  adamStep,
-  forward,
-  gradients,
-  jumpReluThreshold,
-  loss,
-  type TwinGradients,
-  type TwinParams,
-  zeroMoments,
-} from '../../src/reference/sae';
-import type { ArchitectureId } from '../../src/sae/architectures';
+import { adamStep, forward, gradients, loss, type TwinParams, tensorsOf, zeroMoments } from '../../src/reference/sae';
+import { type ArchitectureId, architecture, architectureIds } from '../../src/sae/architectures';
 import { randoms } from '../gpu';
+import { jumpReluThreshold } from '../reference/gated';
 
 const D = 5;
 const F = 7;
@@ -27,18 +19,16 @@ function params(arch: ArchitectureId): TwinParams {
     wEnc: r(F * D, 1, 2),
     wDec: r(F * D, 2, 2),
     bDec: r(D, 3),
-    bias: r(F, 4),
-    rMag: arch === 'gated' ? r(F, 5) : new Float64Array(F),
-    bMag: arch === 'gated' ? r(F, 6) : new Float64Array(F),
+    options: [],
+    vectors: architecture(arch).vectors.map((_, k) => r(F, 4 + k)),
   };
 }
 const x = Float64Array.from(randoms(B * D, 9), (v) => v * 3);
-const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;
 
 /** The loss that a stop-gradient sees: the auxiliary decoder uses `frozen`, everything else `p`. */
 function frozenLoss(p: TwinParams, frozen: TwinParams, lambda: number): number {
   const total = loss(p, x, lambda);
-  if (p.arch === 'baseline') return total.loss;
+  if (!architecture(p.arch).hasAux) return total.loss;
   const { gate } = forward(p, x);
   let aux = 0;
   for (let b = 0; b < B; b++) {
@@ -51,31 +41,32 @@ function frozenLoss(p: TwinParams, frozen: TwinParams, lambda: number): number {
   return total.loss - total.aux_loss + aux / B;
 }
 
-function numeric(p: TwinParams, of: (q: TwinParams) => number): TwinGradients {
+/** dL/d of every tensor by central differences. */
+function numeric(p: TwinParams, of: (q: TwinParams) => number): Record<string, Float64Array> {
   const h = 1e-6;
-  const out = {} as Record<(typeof NAMES)[number], Float64Array>;
-  for (const name of NAMES) {
-    out[name] = Float64Array.from(p[name], (_, j) => {
-      const at = (delta: number) => {
-        const q = { ...p, [name]: Float64Array.from(p[name]) };
-        q[name][j] = (q[name][j] as number) + delta;
-        return of(q);
-      };
-      return (at(h) - at(-h)) / (2 * h);
-    });
-  }
-  return out as TwinGradients;
+  return Object.fromEntries(
+    Object.entries(tensorsOf(p.arch, p)).map(([name, values]) => [
+      name,
+      Float64Array.from(values, (_, j) => {
+        const at = (delta: number) => {
+          const q = structuredClone(p);
+          const moved = tensorsOf(q.arch, q)[name] as Float64Array;
+          moved[j] = (moved[j] as number) + delta;
+          return of(q);
+        };
+        return (at(h) - at(-h)) / (2 * h);
+      }),
+    ]),
+  );
 }
 
 describe('gradients', () => {
-  it.each(['baseline', 'gated'] as const)('%s: agree with central differences, stop-gradients included', (arch) => {
+  it.each(architectureIds())('%s: agree with central differences, stop-gradients included', (arch) => {
     const p = params(arch);
     const frozen = structuredClone(p);
     const expected = numeric(p, (q) => frozenLoss(q, frozen, 0.3));
-    const actual = gradients(p, x, 0.3);
-    for (const name of NAMES) {
-      if (arch === 'baseline' && (name === 'rMag' || name === 'bMag')) continue;
-      actual[name].forEach((value, j) => expect(value, `${name}[${j}]`).toBeCloseTo(expected[name][j] as number, 6));
+    for (const [name, actual] of Object.entries(tensorsOf(arch, gradients(p, x, 0.3)))) {
+      actual.forEach((value, j) => expect(value, `${name}[${j}]`).toBeCloseTo(expected[name]?.[j] as number, 6));
     }
   });
 
@@ -88,8 +79,9 @@ describe('gradients', () => {
     expect(Math.max(...auxOnly.bDec.map(Math.abs))).toBeGreaterThan(1e-3);
     // And the other way round.
     const mainOnly = gradients(p, x, 0, { ...fw, xAux: Float64Array.from(x) });
-    expect(mainOnly.bias.every((v) => v === 0)).toBe(true);
-    expect(Math.max(...mainOnly.rMag.map(Math.abs))).toBeGreaterThan(1e-3);
+    const [bGate, rMag] = mainOnly.vectors as [Float64Array, Float64Array];
+    expect(bGate.every((v) => v === 0)).toBe(true);
+    expect(Math.max(...rMag.map(Math.abs))).toBeGreaterThan(1e-3);
   });
 });
 
@@ -102,9 +94,8 @@ describe('paper facts', () => {
       wEnc: new Float64Array(6).fill(1),
       wDec: new Float64Array(6).fill(1),
       bDec: new Float64Array(2),
-      bias: Float64Array.of(-2, 0, 1),
-      rMag: Float64Array.of(1, 2, 3),
-      bMag: new Float64Array(3).fill(1),
+      options: [],
+      vectors: [Float64Array.of(-2, 0, 1), Float64Array.of(1, 2, 3), new Float64Array(3).fill(1)],
     };
     const { acts, xHat } = forward(p, Float64Array.of(0.3, 0.3));
     [0, 5.4334, 13.0513].forEach((v, i) => expect(acts[i]).toBeCloseTo(v, 3));
@@ -124,9 +115,8 @@ describe('paper facts', () => {
         wEnc: Float64Array.of(1),
         wDec: Float64Array.of(1),
         bDec: Float64Array.of(0),
-        bias: Float64Array.of(0),
-        rMag: Float64Array.of(0),
-        bMag: Float64Array.of(0),
+        options: [],
+        vectors: architecture(arch).vectors.map(() => Float64Array.of(0)),
       };
       const moments = zeroMoments(p);
       for (let t = 1; t <= 4000; t++) {
@@ -147,14 +137,14 @@ describe('paper facts', () => {
     const { u, acts } = forward(p, x);
     for (let j = 0; j < acts.length; j++) {
       const i = j % F;
-      const z = Math.exp(p.rMag[i] as number) * (u[j] as number) + (p.bMag[i] as number);
+      const [, rMag, bMag] = p.vectors.map((values) => values[i] as number) as [number, number, number];
+      const z = Math.exp(rMag) * (u[j] as number) + bMag;
       expect(acts[j]).toBeCloseTo(z > (theta[i] as number) ? Math.max(0, z) : 0, 12);
     }
   });
 
   it('a gated SAE has exactly 2F parameters more than a baseline of the same width', () => {
-    const count = (arch: ArchitectureId) =>
-      NAMES.reduce((n, name) => n + (arch === 'baseline' && (name === 'rMag' || name === 'bMag') ? 0 : params(arch)[name].length), 0);
+    const count = (arch: ArchitectureId) => Object.values(tensorsOf(arch, params(arch))).reduce((n, { length }) => n + length, 0);
     expect(count('gated') - count('baseline')).toBe(2 * F);
   });
 });

@@ -2,12 +2,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
-import { forward, jumpReluThreshold } from '../../../src/reference/sae';
+import { forward } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { groupRuns, layoutLimits } from '../../../src/sae/layout';
 import { gpuMemory } from '../../../src/sae/memory';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { testGpu } from '../../gpu';
+import { jumpReluThreshold } from '../../reference/gated';
 import { silentSae } from '../lab/helpers';
 import { batchOf, bitsOf, poisonWork, type RunSpec, someWeights, sweep, twinOf } from './sweep';
 
@@ -74,7 +75,8 @@ describe('the paper’s facts', () => {
     let [jumps, on] = [0, 0];
     for (let j = 0; j < u.length; j++) {
       const i = j % 70;
-      const z = Math.exp(p.rMag[i] as number) * (u[j] as number) + (p.bMag[i] as number);
+      const [, rMag, bMag] = p.vectors.map((values) => values[i] as number) as [number, number, number];
+      const z = Math.exp(rMag) * (u[j] as number) + bMag;
       const f = z > (theta[i] as number) ? Math.max(0, z) : 0;
       if (Math.abs(z - (theta[i] as number)) > 1e-6) expect(Math.abs((actual[j] as number) - f), `latent ${i}`).toBeLessThan(1e-5);
       if (f === 0 && z > 0.05) jumps++;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeFloats } from '../../../src/data/formats/floats';
 import { readBytes, readFloats, write } from '../../../src/gpu/buffers';
-import { adamStep, forward, gradients, loss, zeroMoments } from '../../../src/reference/sae';
+import { adamStep, forward, gradients, loss, tensorsOf, zeroMoments } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { STATS } from '../../../src/sae/kernels';
 import type { StepForm } from '../../../src/sae/layout';
@@ -56,12 +56,13 @@ describe.each<StepForm>(['sparse', 'auto'])('form %s', (form) => {
     for (const [r, w] of (await weightsOf(s.trainer)).entries()) {
       expect(normError(w)).toBeLessThan(1e-5);
       const { start, p } = twins[r] as (typeof twins)[number];
-      const actual = twinOf(w);
-      for (const name of ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const) {
+      const [before, after] = [start, p].map((own) => tensorsOf(w.arch, own));
+      for (const [name, actual] of Object.entries(tensorsOf(w.arch, twinOf(w)))) {
         let [off, change] = [0, 0];
-        start[name].forEach((from, j) => {
-          off += ((actual[name][j] as number) - (p[name][j] as number)) ** 2;
-          change += ((p[name][j] as number) - from) ** 2;
+        actual.forEach((value, j) => {
+          const expected = after?.[name]?.[j] as number;
+          off += (value - expected) ** 2;
+          change += (expected - (before?.[name]?.[j] as number)) ** 2;
         });
         expect(off === 0 ? 0 : Math.sqrt(off / change), `change of ${name} of run ${r}`).toBeLessThan(1e-3);
       }

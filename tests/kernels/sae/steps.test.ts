@@ -4,15 +4,23 @@
  */
 import { describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
-import { adamStep, forward, gradients, loss, type TwinGradients, type TwinParams, zeroMoments } from '../../../src/reference/sae';
+import {
+  adamStep,
+  forward,
+  gradients,
+  loss,
+  type TwinGradients,
+  type TwinParams,
+  tensorsOf,
+  zeroMoments,
+} from '../../../src/reference/sae';
+import { architecture } from '../../../src/sae/architectures';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { cutRows } from '../../../src/sae/packing';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { maxError } from '../../gpu';
 import { decoderGradient } from '../../reference/saeKernels';
 import { batchOf, bitsOf, normError, type RunSpec, SCHEDULE, type Sweep, type SweepOptions, sweep, twinOf } from './sweep';
-
-const NAMES = ['wEnc', 'wDec', 'bDec', 'bias', 'rMag', 'bMag'] as const;
 
 /** First moments as they are now, of one run: with beta1 = 0 they are the step's gradients, W_dec's without its part along the row. */
 async function momentsOf({ gpu, trainer }: Sweep, r: number, arch: string): Promise<TwinGradients> {
@@ -33,9 +41,7 @@ async function momentsOf({ gpu, trainer }: Sweep, r: number, arch: string): Prom
     wEnc: Float64Array.from(cutRows(mEnc, d)),
     wDec: Float64Array.from(cutRows(mDec, d)),
     bDec: Float64Array.from(gBias.subarray(0, d)),
-    bias: column(0),
-    rMag: arch === 'gated' ? column(1) : new Float64Array(width),
-    bMag: arch === 'gated' ? column(2) : new Float64Array(width),
+    vectors: architecture(arch).vectors.map((_, c) => column(c)),
   };
 }
 
@@ -108,9 +114,10 @@ describe('against the float64 twin', () => {
         const whole = gradients(p, x, log.lambda);
         const g = asAdamGets(whole, p);
         const actual = trainer.layout.segments.length === 1 && (beta1 === 0 || r === 2) ? await momentsOf(s, r, p.arch) : g;
-        for (const name of NAMES) {
-          const scale = Math.max(1e-6, ...whole[name].map(Math.abs));
-          expect(maxError(actual[name], g[name]) / scale, `gradient of ${name}, ${what}`).toBeLessThan(2e-5);
+        const others = [actual, whole].map((tensors) => tensorsOf(p.arch, tensors));
+        for (const [name, wanted] of Object.entries(tensorsOf(p.arch, g))) {
+          const [found, all] = others.map((tensors) => tensors[name]) as [Float64Array, Float64Array];
+          expect(maxError(found, wanted) / Math.max(1e-6, ...all.map(Math.abs)), `gradient of ${name}, ${what}`).toBeLessThan(2e-5);
         }
         const after = await trainer.weights(r);
         expect(normError(after), `decoder norms of ${what}`).toBeLessThan(1e-5);
@@ -121,8 +128,11 @@ describe('against the float64 twin', () => {
       }
     }
     for (const [r, w] of start.entries()) {
-      const [from, to, actual] = [twinOf(w), twins[r]?.p as TwinParams, twinOf(await trainer.weights(r))];
-      for (const name of NAMES) expect(changeError(from[name], to[name], actual[name]), `change of ${name} of run ${r}`).toBeLessThan(1e-3);
+      const others = [twins[r]?.p as TwinParams, twinOf(await trainer.weights(r))].map((p) => tensorsOf(p.arch, p));
+      for (const [name, from] of Object.entries(tensorsOf(w.arch, twinOf(w)))) {
+        const [to, actual] = others.map((tensors) => tensors[name]) as [Float64Array, Float64Array];
+        expect(changeError(from, to, actual), `change of ${name} of run ${r}`).toBeLessThan(1e-3);
+      }
     }
     s.gpu.check();
     s.destroy();

@@ -1,7 +1,6 @@
 /** Small packed sweeps on a pool of random rows, and their weights as the float64 twin has them. */
 import { write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
-import type { TwinParams } from '../../../src/reference/sae';
 import { type ArchitectureId, architecture } from '../../../src/sae/architectures';
 import type { OptionValues } from '../../../src/sae/architectures/options';
 import { initialWeights } from '../../../src/sae/init';
@@ -125,20 +124,7 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
 export const batchOf = ({ rows, d, scale }: Sweep, slots: Uint32Array): Float64Array =>
   Float64Array.from({ length: slots.length * d }, (_, j) => (rows[(slots[Math.floor(j / d)] as number) * d + (j % d)] as number) * scale);
 
-export function twinOf(w: SaeWeights): TwinParams {
-  const vector = (name: string) => Float64Array.from(w.vectors[name] ?? new Float32Array(w.dSae));
-  return {
-    arch: w.arch,
-    d: w.dIn,
-    f: w.dSae,
-    wEnc: Float64Array.from(w.wEnc),
-    wDec: Float64Array.from(w.wDec),
-    bDec: Float64Array.from(w.bDec),
-    bias: vector(architecture(w.arch).vectors[0]?.name as string),
-    rMag: vector('r_mag'),
-    bMag: vector('b_mag'),
-  };
-}
+export { twinOf } from '../../../src/reference/sae';
 
 /** All numbers of some weights as bytes, for comparison bit for bit. */
 export const bitsOf = ({ wEnc, wDec, bDec, vectors }: SaeWeights): Buffer =>
