@@ -142,7 +142,8 @@ export function comparedWords({ points }: Comparison<Comparable>): string {
   const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
   const steps = least === most ? `${count(most)} steps` : `${count(least)} to ${count(most)} steps`;
   const all = runs.every(({ state }) => state === 'done') ? 'finished ' : '';
-  return `Compared: ${runs.length} ${all}${runs.length === 1 ? 'run' : 'runs'}, ${all ? 'of' : 'at'} ${steps}.`;
+  const measured = first.metrics ? ` and measured on ${count(first.metrics.tokens)} held-out rows` : '';
+  return `Compared: ${runs.length} ${all}${runs.length === 1 ? 'run' : 'runs'} ${all ? 'of' : 'after'} ${steps}, trained on ${first.data}${measured}.`;
 }
 
 const named = (runs: readonly Comparable[]): string =>

@@ -63,10 +63,10 @@ const label = (bar: Bar) => (isOurs(bar) ? `${bar.arch} ${bar.who}` : `${bar.arc
 
 export function stepsModel(bars: readonly Bar[], palette: Palette): ChartModel {
   // Plotly draws the first bar lowest.
-  const shown = (['gated', 'baseline'] as const).flatMap((arch) => bars.filter((bar) => bar.arch === arch));
+  const shown = [...new Set([SUBJECT, ...bars.map((bar) => bar.arch)])].flatMap((arch) => bars.filter((bar) => bar.arch === arch));
   const upwards = shown.toReversed();
-  const best = shown.find((bar) => bar.arch === 'gated' && bar.who === 'sparse');
-  const others = best ? shown.filter((bar) => bar.arch === 'gated' && bar !== best) : [];
+  const best = shown.find((bar) => bar.arch === SUBJECT && bar.who === 'sparse');
+  const others = best ? shown.filter((bar) => bar.arch === SUBJECT && bar !== best) : [];
   const [, most] = linearRange([0, ...shown.map(({ ms }) => ms)], 0.3) ?? [0, 1];
   return {
     traces: [
