@@ -12,7 +12,7 @@ import { RunPanel } from './panels/RunPanel';
 import { RunTable } from './panels/RunTable';
 import { StartPanel } from './panels/StartPanel';
 import { TroubleBanner } from './panels/TroubleBanner';
-import { isEmpty, useLab } from './store';
+import { isEmpty, isUnderWay, useLab } from './store';
 
 /** Loaded when it is opened, like all that is timed. */
 const BenchmarkView = lazy(() => import('./benchmark/BenchmarkView'));
@@ -21,16 +21,20 @@ export function App() {
   const view = useLab((s) => s.view);
   const hasRuns = useLab((s) => s.runs.length > 0);
   const empty = useLab(isEmpty);
+  const underWay = useLab(isUnderWay);
   const [target, words] = view === 'benchmark' ? ['benchmark', 'the benchmark'] : hasRuns ? ['runs', 'the runs'] : ['main', 'the chart'];
   return (
-    <div className={`app${empty ? ' empty' : ''}${hasRuns ? '' : ' no-runs'}`}>
+    <div className={`app${empty ? ' empty' : ''}${underWay ? '' : ' no-runs'}`}>
       <a className="skip" href={`#${target}`}>
         Skip to {words}
       </a>
       <Header />
-      <GpuBanner />
-      <TroubleBanner />
-      <Notices />
+      {/* First to the keyboard, last on the screen: what comes and goes must not move what is being read. */}
+      <div className="tray">
+        <GpuBanner />
+        <TroubleBanner />
+        <Notices />
+      </div>
       {view === 'benchmark' ? (
         <ErrorBoundary panel="The benchmark">
           <Suspense fallback={<p className="muted placeholder">Loading the benchmark…</p>}>
@@ -48,6 +52,7 @@ export function App() {
 function LabView() {
   const empty = useLab(isEmpty);
   const hasRuns = useLab((s) => s.runs.length > 0);
+  const underWay = useLab(isUnderWay);
   const evaluated = useLab((s) => s.runs.some((r) => r.metrics));
   return (
     <div className="columns">
@@ -70,7 +75,7 @@ function LabView() {
         )}
         <HowToRead />
       </main>
-      {hasRuns && (
+      {underWay && (
         <aside className="right" aria-label="Selected run">
           <ErrorBoundary panel="The selected run">
             <RunPanel />

@@ -1,4 +1,4 @@
-import { type RefObject, type ToggleEvent, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { type RefObject, type ToggleEvent, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useLab } from './store';
 
 const darkQuery = () => matchMedia('(prefers-color-scheme: dark)');
@@ -16,13 +16,14 @@ export function useDark(): boolean {
   return theme === 'auto' ? system : theme === 'dark';
 }
 
-/** Width of an element in CSS pixels, for drawings that keep their text size. */
+/** Width of an element in CSS pixels, for drawings that keep their text size; known before they are first seen. */
 export function useWidth<E extends HTMLElement>(initial: number): [RefObject<E | null>, number] {
   const ref = useRef<E>(null);
   const [width, setWidth] = useState(initial);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = ref.current;
     if (!element) return;
+    setWidth(Math.round(element.getBoundingClientRect().width));
     const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.round(entry.contentRect.width)));
     observer.observe(element);
     return () => observer.disconnect();

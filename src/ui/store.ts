@@ -137,6 +137,10 @@ export function hoverRun(id: string | undefined): void {
 export const isEmpty = (s: LabState) =>
   !s.data.shards && s.data.files.length === 0 && !s.data.model && s.runs.length === 0 && s.session.phase === 'idle';
 
+/** Whether there are runs, or are about to be: from the click on, so that the page takes its form at once and not seconds later. */
+export const isUnderWay = (s: LabState): boolean =>
+  s.runs.length > 0 || s.busy === 'demo' || s.busy === 'start' || s.session.phase === 'preparing';
+
 /** Whether a run has steps to come. */
 export const isOpen = ({ state }: RunSummary): boolean => state === 'queued' || state === 'training' || state === 'paused';
 

@@ -7,14 +7,20 @@ import { TimeShares } from './TimeShares';
 export function Header() {
   return (
     <header className="top">
-      <h1>Gated SAE Lab</h1>
-      <GpuChip />
-      <DataChip />
-      <Status />
-      <div className="controls">
+      <div className="top-line">
+        <h1>Gated SAE Lab</h1>
+        <div className="chips">
+          <GpuChip />
+          <DataChip />
+        </div>
+        <div className="controls">
+          <ViewLink />
+          <ThemeSwitch />
+        </div>
+      </div>
+      <div className="top-line state">
+        <Status />
         <SessionControls />
-        <ViewLink />
-        <ThemeSwitch />
       </div>
     </header>
   );
@@ -68,6 +74,7 @@ const ENDS = ['done', 'stopped', 'failed', 'interrupted'] as const;
 
 function Status() {
   const session = useLab((s) => s.session);
+  const isReady = useLab((s) => s.device !== undefined);
   const runs = useLab((s) => s.runs);
   const ended = ENDS.map((state) => ({ state, n: runs.filter((r) => r.state === state).length })).filter(({ n }) => n > 0);
   const endedCount = ended.reduce((sum, { n }) => sum + n, 0);
@@ -91,11 +98,14 @@ function Status() {
         {phase}
       </span>
       <span className={`phase phase-${session.phase}`}>{!moving && note && phase ? `${phase}: ${note}` : phase || note}</span>
+      {isReady && !phase && !note && <span className="muted">Ready</span>}
       {session.progress !== undefined && (session.phase === 'loading' || session.phase === 'preparing') && (
         <progress value={session.progress} max={1} aria-label={session.note || 'Progress'} />
       )}
+      <span className="muted parts" title={parts.join(' · ')}>
+        {parts.join(' · ')}
+      </span>
       {moving && <TimeShares />}
-      <span className="muted">{parts.join(' · ')}</span>
     </div>
   );
 }

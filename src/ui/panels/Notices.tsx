@@ -83,9 +83,14 @@ export function GpuBanner() {
   if (device?.adapter.isSoftware) {
     return (
       <section className="banner warn" aria-label="GPU">
-        <p>
-          <strong>Software GPU:</strong> everything works, about 100x slower; the demo uses reduced sizes. {note} {device.adapter.advice}
-        </p>
+        <details>
+          <summary>
+            <strong>Software GPU:</strong> everything works, about 100x slower
+          </summary>
+          <p>
+            {note ?? 'The demo uses reduced sizes.'} {device.adapter.advice}
+          </p>
+        </details>
       </section>
     );
   }

@@ -78,7 +78,7 @@ const marked = (value: number, unreliable: string | undefined) => `${fraction(va
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
   const m = run.metrics;
-  if (!m) return <p className="muted">Not evaluated yet.</p>;
+  if (!m) return <p className="muted numbers unmeasured">Not evaluated yet.</p>;
   const big: [TermId, string, string, string][] = [
     ['l0', 'L0', l0(m.l0), 'latents per row'],
     m.loss_recovered === undefined

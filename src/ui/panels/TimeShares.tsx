@@ -19,7 +19,7 @@ export function TimeShares() {
           <i key={id} className={id} style={{ flexGrow: share }} />
         ))}
       </span>
-      <span className="muted">waiting for</span>
+      <span className="muted time-words">waiting for</span>
       {parts.map(({ id, label, share }) => (
         <span key={id} className="time-part">
           <i className={id} aria-hidden="true" />
