@@ -137,6 +137,7 @@ function ArmInput({ field, title, arm, className, error, onChange }: ArmInputPro
   const value = arm.texts[field.word] ?? field.default ?? (field.spec.kind === 'choice' ? (shared ?? '') : '');
   return (
     <Field
+      name={field.label}
       label={
         <>
           <span className="visually-hidden">{title} </span>

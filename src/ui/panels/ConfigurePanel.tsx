@@ -4,6 +4,7 @@ import { useServices } from '../context';
 import { bytes, duration, short } from '../format';
 import { useDisclosure } from '../hooks';
 import { isLive, setField, useLab } from '../store';
+import { offerUndo } from '../undo';
 import { useEstimate } from '../useEstimate';
 import { ArmList } from './ArmList';
 import { Field } from './Field';
@@ -24,6 +25,7 @@ export function ConfigurePanel() {
       {shown(level).map((s) => (
         <Field
           key={s.key}
+          name={s.label}
           label={
             <>
               {s.label} {s.unit && <span className="muted unit">{s.unit}</span>}
@@ -44,7 +46,7 @@ export function ConfigurePanel() {
       <div className="section-head">
         <h2 id="configure-heading">Configure a sweep</h2>
         {changed && (
-          <button type="button" className="link" onClick={() => useLab.setState({ form: defaultForm() })}>
+          <button type="button" className="link" onClick={() => resetForm()}>
             Defaults
           </button>
         )}
@@ -58,6 +60,12 @@ export function ConfigurePanel() {
       <StartLine parsed={parsed} />
     </section>
   );
+}
+
+function resetForm(): void {
+  const { form } = useLab.getState();
+  useLab.setState({ form: defaultForm() });
+  offerUndo('All settings are back at their defaults.', () => useLab.setState({ form }));
 }
 
 function StartLine({ parsed }: { parsed: ParsedSettings }) {
@@ -104,6 +112,7 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
 function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
   const allocated = useLab((s) => s.session.gpuBytes);
   const formula = useLab((s) => s.session.gpuFormulaBytes);
+  const paused = useLab((s) => s.session.phase === 'paused');
   return (
     <>
       <span title="Weights and biases of all runs of this sweep">{short(estimate.parameters)} parameters</span> ·{' '}
@@ -118,7 +127,7 @@ function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
         </span>
       )}{' '}
       · <span title="At the speed measured when the page opened">about {duration(estimate.seconds)}</span>
-      {live && ', added runs join at the next batch'}
+      {live && (paused ? ', added runs wait with the others for Resume' : ', added runs join at the next batch')}
     </>
   );
 }

@@ -77,6 +77,8 @@ function Status() {
   const isReady = useLab((s) => s.device !== undefined);
   const runs = useLab((s) => s.runs);
   const ended = ENDS.map((state) => ({ state, n: runs.filter((r) => r.state === state).length })).filter(({ n }) => n > 0);
+  const failed = ended.find(({ state }) => state === 'failed')?.n ?? 0;
+  const fine = ended.filter(({ state }) => state !== 'failed');
   const endedCount = ended.reduce((sum, { n }) => sum + n, 0);
   const left = useRemaining();
   const live = session.phase === 'training';
@@ -86,7 +88,7 @@ function Status() {
   const moving = live || session.phase === 'paused';
   const parts = [
     runs.length > 0 && moving ? `${endedCount} of ${runs.length} runs ended` : '',
-    session.phase === 'finished' ? ended.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
+    session.phase === 'finished' ? fine.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
     live && session.rowsPerSecond ? `${short(session.rowsPerSecond)} rows/s` : '',
     live && left !== undefined ? `about ${duration(left)} left` : '',
     live && session.epoch !== undefined ? passes(session.epoch) : '',
@@ -101,6 +103,12 @@ function Status() {
       {isReady && !phase && !note && <span className="muted">Ready</span>}
       {session.progress !== undefined && (session.phase === 'loading' || session.phase === 'preparing') && (
         <progress value={session.progress} max={1} aria-label={session.note || 'Progress'} />
+      )}
+      {failed > 0 && (moving || session.phase === 'finished') && (
+        <span className="failures">
+          <span aria-hidden="true">✗ </span>
+          {failed} failed
+        </span>
       )}
       <span className="muted parts" title={parts.join(' · ')}>
         {parts.join(' · ')}

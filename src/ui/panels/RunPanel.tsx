@@ -13,7 +13,7 @@ import { useRowWord } from '../rowWord';
 import { stateMark } from '../runState';
 import { Swatch } from '../Swatch';
 import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
-import { useLab } from '../store';
+import { isOpen, useLab } from '../store';
 import { Term } from '../Term';
 import { RunSettings } from './RunSettings';
 
@@ -75,10 +75,17 @@ const gammaWord = (gamma: number | undefined) =>
 /** A loss recovered; with a question mark where it means nothing. */
 const marked = (value: number, unreliable: string | undefined) => `${fraction(value)}${unreliable === undefined ? '' : '\u00a0?'}`;
 
+const ENDED: Partial<Record<RunSummary['state'], string>> = { failed: 'failed', interrupted: 'was interrupted', stopped: 'was stopped' };
+
 function Numbers({ run }: { run: RunSummary }) {
   const word = useRowWord();
   const m = run.metrics;
-  if (!m) return <p className="muted numbers unmeasured">Not evaluated yet.</p>;
+  if (!m)
+    return (
+      <p className="muted numbers unmeasured">
+        {isOpen(run) ? 'Not evaluated yet.' : `It ${ENDED[run.state] ?? 'ended'} before it was evaluated.`}
+      </p>
+    );
   const big: [TermId, string, string, string][] = [
     ['l0', 'L0', l0(m.l0), 'latents per row'],
     m.loss_recovered === undefined
