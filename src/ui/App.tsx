@@ -1,4 +1,4 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useLayoutEffect, useRef } from 'react';
 import { ErrorBoundary } from './ErrorBoundary';
 import { ConfigurePanel } from './panels/ConfigurePanel';
 import { DataPanel } from './panels/DataPanel';
@@ -22,6 +22,7 @@ export function App() {
   const hasRuns = useLab((s) => s.runs.length > 0);
   const empty = useLab(isEmpty);
   const underWay = useLab(isUnderWay);
+  useTopOnStart(underWay);
   const [target, words] = view === 'benchmark' ? ['benchmark', 'the benchmark'] : hasRuns ? ['runs', 'the runs'] : ['main', 'the chart'];
   return (
     <div className={`app${empty ? ' empty' : ''}${underWay ? '' : ' no-runs'}`}>
@@ -49,6 +50,15 @@ export function App() {
   );
 }
 
+/** On a narrow screen the chart moves to the top when runs begin: there it is shown, wherever the button was. */
+function useTopOnStart(underWay: boolean): void {
+  const before = useRef(underWay);
+  useLayoutEffect(() => {
+    if (underWay && !before.current && matchMedia('(max-width: 799px)').matches) scrollTo(0, 0);
+    before.current = underWay;
+  }, [underWay]);
+}
+
 function LabView() {
   const empty = useLab(isEmpty);
   const hasRuns = useLab((s) => s.runs.length > 0);
@@ -73,7 +83,8 @@ function LabView() {
             <RunTable />
           </ErrorBoundary>
         )}
-        <HowToRead />
+        {/* Not where the table is about to stand. */}
+        {(hasRuns || !underWay) && <HowToRead />}
       </main>
       {underWay && (
         <aside className="right" aria-label="Selected run">

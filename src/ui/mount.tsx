@@ -19,6 +19,7 @@ import './styles/configure.css';
 import './styles/cards.css';
 import './styles/runs.css';
 import './styles/charts.css';
+import './styles/forced.css';
 
 /** Long enough for the first screen to be drawn and read. */
 const PRELOAD_MS = 2500;

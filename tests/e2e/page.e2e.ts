@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type { DataState } from '../../src/lab/protocol';
 import { configure, dropFiles, type Journey, journey, on, SMALL, settle, steady, withBrowser } from './lab';
@@ -190,10 +190,22 @@ journey('forced colours: what is pressed differs from what is not', { context: {
   const { page, until } = lab;
   await train(lab, '5');
   await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
-  const look = (pressed: boolean) =>
-    page
-      .locator(`.segments button[aria-pressed="${pressed}"]:not(:disabled)`)
-      .first()
-      .evaluate((button) => getComputedStyle(button).backgroundColor);
-  expect(await look(true)).not.toBe(await look(false));
+  const look = (button: Locator) =>
+    button.evaluate((element) => {
+      const { backgroundColor, color } = getComputedStyle(element);
+      return { backgroundColor, color };
+    });
+  const system = await page.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement('div'));
+    probe.style.cssText = 'forced-color-adjust: none; background: Highlight; color: HighlightText';
+    const { backgroundColor, color } = getComputedStyle(probe);
+    probe.remove();
+    return { backgroundColor, color };
+  });
+  for (const place of ['.segments', '.legend-runs']) {
+    const button = (pressed: boolean) => page.locator(`${place} button[aria-pressed="${pressed}"]:not(:disabled)`).first();
+    expect(await look(button(true))).toEqual(system);
+    expect((await look(button(false))).backgroundColor).not.toBe(system.backgroundColor);
+  }
+  expect(await look(page.locator('.run-table tr.selected th'))).toEqual(system);
 });
