@@ -66,7 +66,7 @@ export function loadTokeniser(
   const encode = encoderOf(tokenizer, tokenizerJson.model, vocabulary);
   const whole = encode('a b');
   const bos = idOf(bosText) ?? model.bosTokenId ?? idOf(eosText) ?? model.eosTokenId;
-  const notes = doubts({ json: tokenizerJson, bosText, own: idOf(bosText), bos, idOf, named: model.bosTokenId });
+  const notes = doubts({ json: tokenizerJson, config: tokenizerConfig, bosText, own: idOf(bosText), bos, idOf, named: model.bosTokenId });
   return {
     encode,
     vocab,
@@ -82,12 +82,17 @@ export function loadTokeniser(
 }
 
 /** What the files leave open or contradict about characters and the beginning of a text. */
-function doubts({ json, bosText, own, bos, idOf, named }: Doubtful): string[] {
+function doubts({ json, config, bosText, own, bos, idOf, named }: Doubtful): string[] {
   const notes: string[] = [];
   const first = templateStart(json.post_processor);
-  if (holds(json.normalizer, 'Precompiled'))
+  if (find(json.normalizer, 'Precompiled'))
     notes.push(
       'tokenizer.json normalises characters by a table (Precompiled) that is only approximated here: ids of unusual characters may differ.',
+    );
+  const level = find(json.pre_tokenizer, 'ByteLevel');
+  if (level && typeof config.add_prefix_space === 'boolean' && config.add_prefix_space !== level.add_prefix_space)
+    notes.push(
+      `tokenizer_config.json says add_prefix_space ${config.add_prefix_space}, tokenizer.json ${level.add_prefix_space === true}: the latter is done.`,
     );
   if (bosText !== undefined && own === undefined)
     notes.push(`tokenizer_config.json names the beginning of text ${bosText}, which is not in the vocabulary of tokenizer.json.`);
@@ -104,8 +109,9 @@ function doubts({ json, bosText, own, bos, idOf, named }: Doubtful): string[] {
 }
 
 interface Doubtful {
-  /** tokenizer.json */
+  /** tokenizer.json, tokenizer_config.json */
   json: Fields;
+  config: Fields;
   /** tokenizer_config.json's bos_token and its id, config.json's bos_token_id, and what documents begin with. */
   bosText: string | undefined;
   own: number | undefined;
@@ -143,10 +149,12 @@ function encoderOf(tokenizer: Tokenizer, model: Fields, vocabulary: ReadonlyMap<
   };
 }
 
-/** Whether a part of a tokenizer is, or is made of, one of a type. */
-function holds(part: unknown, type: string): boolean {
-  if (!isFields(part)) return false;
-  return part.type === type || (Array.isArray(part.normalizers) && part.normalizers.some((inner) => holds(inner, type)));
+/** A part of a tokenizer of this type, which may stand in a sequence of parts. */
+function find(part: unknown, type: string): Fields | undefined {
+  if (!isFields(part)) return undefined;
+  if (part.type === type) return part;
+  const inner = part.normalizers ?? part.pretokenizers;
+  return Array.isArray(inner) ? inner.map((each) => find(each, type)).find((found) => found !== undefined) : undefined;
 }
 
 /** The special token that a post-processor puts in front of a text, if it does. */

@@ -35,7 +35,9 @@ export const HARMLESS_KEYS: ReadonlySet<string> = new Set(
   max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p
   typical_p repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
   forced_bos_token_id forced_eos_token_id remove_invalid_values exponential_decay_length_penalty suppress_tokens begin_suppress_tokens
-  unsloth_version unsloth_fixed transformers.js_config`.split(/\s+/),
+  eos_token_ids xla_device model_max_length use_flash_attn _flash_attn_2_enabled unsloth_version unsloth_fixed transformers.js_config`.split(
+    /\s+/,
+  ),
 );
 
 /** Key, the values with which it changes nothing, and what it is. Null is absent everywhere. */

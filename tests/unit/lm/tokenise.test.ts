@@ -59,6 +59,10 @@ describe('loadTokeniser', () => {
     expect(notes({ ...json, post_processor }, config)).toEqual([
       'tokenizer.json puts M in front of a text (post_processor); here documents begin with id 0.',
     ]);
+    expect(notes(json, { ...config, add_prefix_space: false })).toEqual([]);
+    expect(notes(json, { ...config, add_prefix_space: true })).toEqual([
+      'tokenizer_config.json says add_prefix_space true, tokenizer.json false: the latter is done.',
+    ]);
     const normalizer = { type: 'Sequence', normalizers: [{ type: 'Precompiled', precompiled_charsmap: '' }] };
     expect(notes({ ...json, normalizer }, config)[0]).toContain('only approximated here');
   });
