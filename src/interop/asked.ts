@@ -43,6 +43,10 @@ export function askedOf(origin: SaeOrigin, rows: MeasuredRows): Asked {
   if (model && origin.modelName !== undefined && !isSameName(origin.modelName, model.label))
     notes.push(`The SAE was made for the model ${origin.modelName}; it is measured on ${model.label}.`);
   if (windows) aboutWindows(origin, windows, notes);
+  else if (origin.prependBos === false)
+    notes.push(
+      'cfg.json says prepend_bos false: rows are measured as they are; --drop-bos leaves out the first position of every sequence.',
+    );
   return { centreRows, notes };
 }
 

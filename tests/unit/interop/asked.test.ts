@@ -41,6 +41,11 @@ it('other hooks, models and windows than the SAE was made for are named; those o
   ]);
 });
 
+it('rows from files keep their first positions, which is said where the SAE was made without BOS', () => {
+  const { notes } = askedOf(saeOrigin({ prepend_bos: false }), { path: 'sae', hook: 'a' });
+  expect(notes).toEqual([expect.stringMatching(/rows are measured as they are; --drop-bos/)]);
+});
+
 describe('tokens', () => {
   it('a token is common when every sequence begins with it', () => {
     expect(commonFirstToken({ tokens: [7, 1, 7, 2], n: 2, T: 2 })).toBe(7);
