@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/data/bytes/types';
 import type { TensorReader } from '../../../src/lm/checkpoint';
-import { parseConfig } from '../../../src/lm/families';
+import { FAMILIES, familyOf, parseConfig } from '../../../src/lm/families';
+import type { Family } from '../../../src/lm/families/types';
 import { loadWeights } from '../../../src/lm/weights';
 import { openTensors, readJson } from '../../kernels/lm/safetensors';
 
@@ -78,5 +79,29 @@ describe('loadWeights', () => {
       read: async (name) => (await tensors.read(name)).subarray(1),
     };
     await expect(loadWeights(config, short, keep)).rejects.toThrow('model.safetensors: tensor model.embed_tokens.weight holds 3103 values');
+  });
+
+  it('adds the offset of norms that store w and mean 1 + w, and gives LayerNorms without a bias one of zeros', async () => {
+    const { config, tensors } = open('llama');
+    const llama = familyOf(config);
+    const shifted: Family = {
+      ...llama,
+      id: 'shifted',
+      tensors: (of) => {
+        const layout = llama.tensors(of);
+        const { block, finalNorm } = layout;
+        return { ...layout, block: { ...block, norm1: { ...block.norm1, offset: 1 } }, finalNorm };
+      },
+    };
+    FAMILIES.set(shifted.id, shifted);
+    try {
+      const { layers, finalNorm } = await loadWeights({ ...config, family: 'shifted', norm: 'layernorm' }, tensors, keep);
+      const stored = (name: string) => tensors.get(`model.${name}.weight`);
+      expect(layers[1]?.norm1.weight).toEqual(stored('layers.1.input_layernorm').map((w) => w + 1));
+      expect(layers[1]?.norm2.weight).toEqual(stored('layers.1.post_attention_layernorm'));
+      expect([finalNorm.weight, finalNorm.bias]).toEqual([stored('norm'), new Float32Array(32)]);
+    } finally {
+      FAMILIES.delete(shifted.id);
+    }
   });
 });
