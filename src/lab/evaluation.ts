@@ -235,9 +235,10 @@ export class Evaluator {
   }
 }
 
-type ModelSource = EvaluationSource & { kind: 'model' };
+export type ModelSource = EvaluationSource & { kind: 'model' };
 
-const batchSequences = ({ model, sequences }: ModelSource): number =>
+/** Sequences that the model takes at once. */
+export const batchSequences = ({ model, sequences }: ModelSource): number =>
   Math.max(1, Math.min(sequences.n, Math.floor(model.maxTokens / sequences.T)));
 
 /** The sequences in batches that the model takes. */
@@ -247,48 +248,6 @@ export function* batches(source: ModelSource): Generator<Sequences & { first: nu
   for (let first = 0; first < n; first += size) {
     const count = Math.min(size, n - first);
     yield { tokens: tokens.subarray(first * T, (first + count) * T), n: count, T, first };
-  }
-}
-
-/**
- * A centre for the rows of a measurement, `[d]`: the mean of up to 65 536 of them, or of the model's first batch. What is centred by it keeps its digits,
- * wherever the SAE's own b_dec lies.
- */
-export async function centreOf(
-  gpu: Gpu,
-  d: number,
-  source: EvaluationSource,
-  { centreRows }: EvaluatorOptions = {},
-): Promise<Float32Array<ArrayBuffer>> {
-  const mean = source.kind === 'model' ? await meanOfHook(gpu, d, source) : await meanOfBlocks(d, source.blocks());
-  if (centreRows) takeRowMeans(mean, d);
-  return mean;
-}
-
-async function meanOfBlocks(d: number, blocks: AsyncIterable<RowBlock>): Promise<Float32Array<ArrayBuffer>> {
-  const sums = new Float64Array(d);
-  let rows = 0;
-  for await (const block of blocks) {
-    blockToFloats(block).forEach((value, i) => {
-      sums[i % d] = (sums[i % d] as number) + value;
-    });
-    rows += block.rows;
-    if (rows >= 65536) break;
-  }
-  return Float32Array.from(sums, (sum) => sum / Math.max(1, rows));
-}
-
-async function meanOfHook(gpu: Gpu, d: number, source: ModelSource): Promise<Float32Array<ArrayBuffer>> {
-  const { model, hook, sequences } = source;
-  const n = batchSequences(source);
-  const splicer = await Splicer.create(gpu, d, n * sequences.T);
-  try {
-    return await model.exclusive(async () => {
-      const value = model.prefix(hook, sequences.tokens.subarray(0, n * sequences.T), n, sequences.T);
-      return Float32Array.from(await splicer.columnSums(value), (sum) => sum / value.rows);
-    });
-  } finally {
-    splicer.destroy();
   }
 }
 

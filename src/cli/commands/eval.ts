@@ -3,7 +3,8 @@
 import { heldOutBlocks } from '../../data/rows/moments';
 import { type Asked, askedOf, commonFirstToken } from '../../interop/asked';
 import { saeOrigin } from '../../interop/saelens';
-import { centreOf, type EvaluationSource, Evaluator } from '../../lab/evaluation';
+import { centreOf } from '../../lab/centre';
+import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
 import { shardsOrigin } from '../../lab/origin';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { ADAM } from '../../sae/schedules';

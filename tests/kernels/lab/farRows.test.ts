@@ -1,6 +1,7 @@
 /** Rows far from the mean that they are centred by, and rows without their own mean: against numpy's float64, and against a model changed by hand. */
 import { describe, expect, it } from 'vitest';
-import { centreOf, type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
+import { centreOf } from '../../../src/lab/centre';
+import { type EvaluationSource, Evaluator } from '../../../src/lab/evaluation';
 import type { LanguageModel } from '../../../src/lm/model';
 import type { Metrics } from '../../../src/metrics/types';
 import type { SaeWeights } from '../../../src/sae/weights';
