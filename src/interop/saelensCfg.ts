@@ -90,6 +90,12 @@ export function parseCfg(path: string, cfg: unknown): SaelensCfg {
     throw new DataError(path, `d_out is ${dOut} and d_in ${dIn}: a transcoder, which the lab does not read.`);
   const scales = of.any('finetuning_scaling_factor');
   const origin = originOf(of);
+  const out = of.any('hook_name_out');
+  if (out !== undefined && out !== origin.hookName)
+    throw new DataError(
+      path,
+      `hook_name_out is ${JSON.stringify(out)}, not the hook that is read: a transcoder, which the lab does not read.`,
+    );
   return {
     arch,
     name: String(name),

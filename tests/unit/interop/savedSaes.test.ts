@@ -169,6 +169,7 @@ describe('what cfg.json and the weights say of each other', () => {
     [{ normalize_activations: 'constant_norm_rescale' }, /rescales every row at run time/],
     [{ reshape_activations: 'other' }, /reshape_activations is "other"/],
     [{ metadata: { hook_head_index: 3 } }, /hook_head_index is 3: a SAE of one attention head/],
+    [{ metadata: { hook_name: 'a', hook_name_out: 'b' } }, /hook_name_out is "b", not the hook that is read/],
     [{ d_out: 5 }, /d_out is 5 and d_in 2: a transcoder/],
     [{ finetuning_scaling_factor: true }, /there is no tensor scaling_factor/],
     [{ metadata: { model_from_pretrained_kwargs: 3 } }, /model_from_pretrained_kwargs is 3; an object/],
