@@ -7,9 +7,11 @@ import { describeDrops, type FilterRequest } from '../data/rows/filter';
 import type { ShardSource } from '../data/rows/shard';
 import { type Gpu, openGpu } from '../gpu/device';
 import { nodeGpu } from '../gpu/node';
+import { NO_TEXT } from '../lab/measuring';
 import type { FileReport } from '../lab/protocol';
 import { Workspace, type WorkspaceOptions } from '../lab/workspace';
 import { calibrate } from '../sae/calibrate';
+import { messageOf } from '../util/errors';
 import { baseName } from '../util/paths';
 import { type Options, UsageError } from './args';
 import type { OptionRows } from './options';
@@ -39,6 +41,10 @@ export interface Inputs {
   text?: string | undefined;
   /** A file with `input_ids` or `tokens` `[n, T]`, instead of a text. */
   tokens?: string | undefined;
+  /** Where the rows come from, by TransformerLens' name. */
+  hook?: string | undefined;
+  /** The hook is taken whatever the shards say and the check finds. */
+  trustHook?: boolean;
   /** How shards that leave a choice are read. */
   reading?: InspectOptions;
   /** Rows to leave out. */
@@ -136,7 +142,27 @@ export async function loadWorkspace(
   if ((inputs.data ?? []).length > 0 && shards.length === 0)
     throw new Error(refusals(reports) || 'no activations were found in the given paths.');
   if (shards.length > 0) checkTensor(shards, inputs.reading?.tensor);
+  settleHook(workspace, inputs);
   return workspace;
+}
+
+/**
+ * Where the rows come from, and that loss recovered can be measured where a model was given for it.
+ * @throws Error when the shards say otherwise than the command line, nobody says it and several hooks fit, or there is no text.
+ */
+function settleHook(workspace: Workspace, { hook, trustHook = false, model, data = [] }: Inputs): void {
+  try {
+    if (hook !== undefined) workspace.chooseHook(hook, trustHook);
+    else if (trustHook) workspace.insistOnHook();
+  } catch (cause) {
+    throw new Error(`--hook: ${messageOf(cause)}${trustHook ? '' : ' Leave it out, or insist on it with --trust-hook.'}`);
+  }
+  const { problem, among, contradiction } = workspace.hookInUse;
+  if (contradiction !== undefined && !among) say(contradiction);
+  if (model === undefined || data.length === 0) return;
+  const way = among ? ' (--hook NAME)' : '';
+  if (problem !== undefined) throw new Error(`--model: ${problem}${way}`);
+  if (!workspace.hasTokens) throw new Error(`--model: ${NO_TEXT} (--text FILE or --tokens FILE; without --model runs are measured by R².)`);
 }
 
 /**

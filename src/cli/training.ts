@@ -29,6 +29,7 @@ import {
 } from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
+import { provenanceFacts, sayProvenance } from './provenance';
 import { readSae } from './saeInput';
 import { sweepConfig } from './sweepConfig';
 
@@ -49,9 +50,10 @@ const INPUT_ROWS: OptionRows = {
   hook: {
     kind: 'text',
     value: 'NAME',
-    default: '`blocks.0.mlp.hook_post` where its width fits, else the first hook that fits',
-    help: "The site, by TransformerLens' name.",
+    default: 'what the shards say, or the only one of their width; without shards `blocks.0.mlp.hook_post`',
+    help: "Where the rows come from, by TransformerLens' name.",
   },
+  'trust-hook': { kind: 'flag', help: 'Measures loss recovered at that hook whatever the shards say and the check of their rows finds.' },
   text: { kind: 'text', value: 'FILE', help: 'UTF-8 text.' },
   tokens: { kind: 'text', value: 'FILE', help: 'A file of token sequences, in place of a text.' },
 };
@@ -127,6 +129,7 @@ export async function prepareTraining(
     options.text('tokens'),
     options.text('hook'),
   ];
+  const trustHook = options.flag('trust-hook');
   if (data.length === 0 && (model === undefined || (text ?? tokens) === undefined)) {
     throw new UsageError(
       'give activations (--data PATH...), or a language model and a text to harvest them from (--model DIR --text FILE)',
@@ -136,8 +139,7 @@ export async function prepareTraining(
   if (shuffle !== 'pool' && shuffle !== 'none') throw new UsageError(`--shuffle must be pool or none, not "${shuffle}"`);
   const [reading, filter] = [readingOf(options), filterOf(options)];
   const engine = await open();
-  const workspace = await loadWorkspace(engine, { data, model, text, tokens, reading, filter }, limitsOf(options));
-  if (hook !== undefined && workspace.model) workspace.chooseHook(hook);
+  const workspace = await loadWorkspace(engine, { data, model, text, tokens, hook, trustHook, reading, filter }, limitsOf(options));
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
   const config = sweepConfig(options, d);
@@ -163,6 +165,7 @@ export async function prepareTraining(
     { ...experimentOptions(config, seed), shuffle, flopsPerMs: engine.flopsPerMs },
     { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
   );
+  sayProvenance(experiment.origin.provenance);
   await experiment.skip(options.count('skip-batches', 0, 0));
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
@@ -273,6 +276,7 @@ export function runFacts(
     ...adjusted,
     settings: runSettings(recipe),
     command: commandLine(recipe, run.id),
+    ...provenanceFacts(experiment.origin.provenance),
     ...run.metrics,
   };
 }

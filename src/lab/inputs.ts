@@ -17,7 +17,7 @@ export interface GivenData {
   picked: Picked | undefined;
   filter: FilterRequest;
   /** Of the language model, where one is run. */
-  model?: { files: ModelFiles; hook: string; text?: { file: ByteSource; isTokens: boolean } | undefined } | undefined;
+  model?: { files: ModelFiles; hook: string; insists?: boolean; text?: { file: ByteSource; isTokens: boolean } | undefined } | undefined;
   limits: Pick<WorkspaceOptions, 'context' | 'evalTokens' | 'holdOutTokens' | 'trainTokens'>;
   isDemo: boolean;
 }
@@ -42,6 +42,7 @@ export function runInputs({ shards, picked, filter, model, limits, isDemo }: Giv
     ...(model && {
       model: there(model.files.folder),
       hook: model.hook,
+      ...(model.insists && { trustHook: true }),
       ...(model.text && { [model.text.isTokens ? 'tokens' : 'text']: there(model.text.file.path) }),
       ...(context !== undefined && { context }),
       ...(evalTokens !== undefined && { evalTokens }),

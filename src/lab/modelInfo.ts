@@ -1,7 +1,7 @@
 /** A language model in the words of the page: what it is, which hooks it has, and why loss recovered cannot be measured, if so. */
-import type { LmConfig } from '../lm/config';
-import type { LanguageModel } from '../lm/model';
-import type { ModelInfo } from './protocol';
+import type { HookInUse } from './hookInUse';
+import type { LoadedModel } from './loadedModel';
+import type { ModelInfo, Provenance } from './protocol';
 
 /** A model whose files were there but could not be used. */
 export const unusableModel = (folder: string, problem: string): ModelInfo => ({
@@ -17,22 +17,26 @@ export const unusableModel = (folder: string, problem: string): ModelInfo => ({
 });
 
 export interface ModelFit {
-  /** The hook in use, when one fits. */
-  hook: string | undefined;
-  /** Width of the shards' rows, when there are shards. */
-  d: number | undefined;
+  /** Where the rows come from. */
+  hook: HookInUse;
+  /** What was found out about that when runs started. */
+  provenance: Provenance | undefined;
   /** 'none': no text was given; 'unusable': one was, but could not be read; 'there': tokens to run the model on. */
   text: 'none' | 'unusable' | 'there';
 }
 
 export function modelInfo(
-  label: string,
-  config: LmConfig,
-  model: LanguageModel,
-  notes: readonly string[],
-  { hook, d, text }: ModelFit,
+  { label, config, model, notes }: Pick<LoadedModel, 'label' | 'config' | 'model' | 'notes'>,
+  { hook, provenance, text }: ModelFit,
 ): ModelInfo {
-  const info: ModelInfo = {
+  const noText =
+    text === 'unusable'
+      ? 'the text could not be used: see its line above.'
+      : text === 'none'
+        ? 'there is no text yet: drop a .txt file or a file of token sequences.'
+        : undefined;
+  const problem = hook.problem ?? noText ?? provenance?.lossProblem;
+  return {
     label,
     family: config.label,
     layers: config.layers,
@@ -41,16 +45,12 @@ export function modelInfo(
     context: config.context,
     parameters: model.parameters,
     hooks: model.hooks.map(({ name, width }) => ({ name, width })),
+    ...(notes.length > 0 && { notes }),
+    ...(hook.hook !== undefined && { hook: hook.hook }),
+    ...(hook.from !== undefined && { hookFrom: hook.from }),
+    ...(hook.among && { among: hook.among }),
+    ...(hook.contradiction !== undefined && { contradiction: hook.contradiction }),
+    ...(provenance?.hookCheck && { hookCheck: provenance.hookCheck }),
+    ...(problem !== undefined && { problem }),
   };
-  if (notes.length > 0) info.notes = notes;
-  if (hook !== undefined) info.hook = hook;
-  if (hook === undefined && d !== undefined) {
-    const widths = [...new Set(model.hooks.map(({ width }) => width))].join(', ');
-    info.problem = `no hook of this model is ${d} wide like the shards' rows (its hooks are ${widths} wide): the shards come from another model or hook.`;
-  } else if (text === 'unusable') {
-    info.problem = 'the text could not be used: see its line above.';
-  } else if (text === 'none') {
-    info.problem = 'there is no text yet: drop a .txt file or a file of token sequences.';
-  }
-  return info;
 }

@@ -1,4 +1,4 @@
-/** The GPU with what is measured of it at start. */
+/** The GPU with what is measured of it at start, and the workspace on it. */
 
 import { type Gpu, openGpu } from '../gpu/device';
 import { calibrate } from '../sae/calibrate';
@@ -6,6 +6,7 @@ import { messageOf } from '../util/errors';
 import type { DeviceInfo } from './protocol';
 import type { Emit } from './reporter';
 import { selfTest } from './selfTest';
+import { Workspace, type WorkspaceOptions } from './workspace';
 
 export interface OpenedDevice {
   gpu: Gpu;
@@ -30,6 +31,15 @@ export async function openDevice(entry: GPU | undefined, emit: Emit): Promise<Op
   };
   return { gpu, device, flopsPerMs };
 }
+
+/** What files are dropped into, sized for the device. */
+export const openWorkspace = (gpu: Gpu, more: Pick<WorkspaceOptions, 'flopsPerMs' | 'reader' | 'onProgress'>): Workspace =>
+  new Workspace(gpu, {
+    modelBatchTokens: gpu.adapter.isSoftware ? 512 : 8192,
+    ...textSizes(gpu.adapter.isSoftware),
+    cacheBytes: 2 ** 28,
+    ...more,
+  });
 
 /** Tokens taken from a person's own text: a software GPU gets through few. */
 export const textSizes = (isSoftware: boolean) =>

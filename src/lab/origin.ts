@@ -3,9 +3,9 @@ import { sha256 } from '../data/bytes/fingerprint';
 import type { Shuffle } from '../data/pool/sequencer';
 import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
-import type { EvaluationSource } from './evaluation';
+import type { EvaluationSource, Sequences } from './evaluation';
 import type { Normalize } from './normalizations';
-import type { Picked, RunIdentity, ShardsInfo } from './protocol';
+import type { Picked, Provenance, RunIdentity, ShardsInfo } from './protocol';
 import type { RunInputs } from './settings';
 
 /** Where a run's activations came from and how they were treated; what is unknown is absent. */
@@ -29,6 +29,8 @@ export interface Origin {
   shuffle: Shuffle;
   /** Weights that runs start from, when not random ones: their path. */
   init?: string;
+  /** What the metrics rest on. */
+  provenance?: Provenance;
   batch: number;
   normalize: Normalize;
   /** What each batch was rounded to in training. */
@@ -58,16 +60,43 @@ export async function evaluationIdOf(evaluation: EvaluationSource, { heldOut }: 
   return idOf([n, T, await sha256(new Uint8Array(tokens.slice(0, n * T).buffer))]);
 }
 
+/** What is measured on, and what that rests on. @param model that is run for it, where one is. */
+export async function measuredOrigin(
+  evaluation: EvaluationSource,
+  split: Pick<Split, 'heldOut'>,
+  provenance: Provenance,
+  model: { label: string; id: string } | undefined,
+): Promise<Partial<Origin>> {
+  const { hook } = provenance;
+  const evaluationId = await evaluationIdOf(evaluation, split);
+  return {
+    ...(evaluationId !== undefined && { evaluationId }),
+    ...(hook !== undefined && { hookName: hook }),
+    provenance,
+    ...(evaluation.kind === 'model' && model && { modelName: model.label, modelId: model.id, contextSize: evaluation.sequences.T }),
+  };
+}
+
 /** Rows of another tensor of the same files are other data. */
 const ofTensor = (label: string, { tensor }: Picked): string => (tensor === undefined ? label : `${tensor} of ${label}`);
 
-/** What the shards' own files say of where the rows come from. */
-export function shardsOrigin(shards: readonly ShardSource[], picked: Picked = {}): { data: string; hookName?: string } {
+/** What the rows of shards are called. */
+export function shardsLabel(shards: readonly ShardSource[], picked: Picked = {}): string {
   const [first] = shards as [ShardSource];
-  const data = ofTensor(shards.length === 1 ? first.facts.label : `${shards.length} shards, ${first.facts.label} first`, picked);
-  const isSame = first.hookName !== undefined && shards.every(({ hookName }) => hookName === first.hookName);
-  return { data, ...(isSame && { hookName: first.hookName }) };
+  return ofTensor(shards.length === 1 ? first.facts.label : `${shards.length} shards, ${first.facts.label} first`, picked);
 }
+
+/** Rows that a model computes, as the page shows them. */
+export const harvestInfo = (label: string, d: number, heldOut: Sequences, train: Sequences): Omit<ShardsInfo, 'badRows'> => ({
+  source: 'harvest',
+  label,
+  rows: (heldOut.n + train.n) * train.T,
+  d,
+  dtype: 'f32',
+  trainRows: train.n * train.T,
+  heldOutRows: heldOut.n * heldOut.T,
+  bytes: 0,
+});
 
 /** The shards as the page shows them. */
 export function shardsInfo(

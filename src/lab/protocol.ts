@@ -55,11 +55,19 @@ export interface ModelInfo {
   context: number;
   parameters: number;
   hooks: { name: string; width: number }[];
-  /** The hook in use; undefined while none fits the shards. */
+  /** The hook in use; undefined while none fits the shards, or a person has to say which. */
   hook?: string;
   /** What the model's files say and nothing reads, or contradict, and what was done about it: a sentence each. */
   notes?: readonly string[];
-  /** Why loss recovered cannot be measured yet, when it cannot. */
+  /** Who says that it is this hook, in words. */
+  hookFrom?: string;
+  /** The hooks to choose from, while a person has to say. */
+  among?: string[];
+  /** Something contradicts the hook in use, a sentence. */
+  contradiction?: string;
+  /** Whether the rows come from there; once runs have started. */
+  hookCheck?: { verdict: HookVerdict; found: string };
+  /** Why loss recovered cannot be measured (yet), when it cannot. */
   problem?: string;
 }
 
@@ -69,6 +77,8 @@ export interface TextInfo {
   /** Sequences held out for evaluation, and their length in tokens. */
   heldOutSequences: number;
   sequenceLength: number;
+  /** How much of what is measured on was trained on, or why that cannot be known; once runs have started. */
+  overlap?: string;
 }
 
 /** What a person answered where files left a choice. */
@@ -151,6 +161,27 @@ export interface RunIdentity {
   normalize: Normalize;
 }
 
+/**
+ * How it is known that rows come from the hook at which loss recovered is measured. `rows`: the model gives these very rows for the shards'
+ * tokens; `moments`: means, spreads and norms are alike; `computed`: this model computes them; `mismatch`: they come from elsewhere, so that
+ * loss recovered is not measured; `trusted`: they do, or nothing tells, and a person insists; `unknown`: nothing tells; `unchecked`: there is no model.
+ */
+export type HookVerdict = 'rows' | 'moments' | 'computed' | 'mismatch' | 'trusted' | 'unknown' | 'unchecked';
+
+/** What the metrics of a run rest on. What is not known is absent. */
+export interface Provenance {
+  /** Where the rows come from, who says so, and how that was checked, in a sentence. */
+  hook?: string;
+  hookFrom?: string;
+  hookCheck?: { verdict: HookVerdict; found: string };
+  /** Why loss recovered is not measured although there is a model, a sentence. */
+  lossProblem?: string;
+  /** Evaluation tokens that stand in the training tokens too, and of how many; absent where that cannot be known. */
+  evalTokensSeen?: { seen: number; of: number };
+  /** What is measured on, in a sentence; with the reason where it cannot be known what of it was trained on. */
+  evalText?: string;
+}
+
 export interface RunSummary {
   id: string;
   name: string;
@@ -168,6 +199,8 @@ export interface RunSummary {
   data: string;
   /** Runs are compared with each other only where all of this agrees (how far each has come: `step`, `steps`, `state`). */
   identity: RunIdentity;
+  /** What its metrics rest on. */
+  provenance?: Provenance;
   /** All of its settings, and what it was trained on: what makes it again. */
   recipe: Recipe;
   steps: number;
@@ -224,7 +257,8 @@ export type Command =
   | { type: 'filter'; request: FilterRequest }
   /** A sample of the shards, measured; undefined when no sampled row is finite. */
   | { type: 'profile' }
-  | { type: 'choose-hook'; hook: string }
+  /** Where the rows come from. `insist`: whatever the shards say and the check finds. */
+  | { type: 'choose-hook'; hook: string; insist?: boolean }
   | { type: 'clear-data' }
   /** What was cleared last, as it was; refused once other files are there. */
   | { type: 'undo-clear' }

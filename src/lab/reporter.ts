@@ -58,6 +58,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
     identity: identityOf(extra),
     recipe: recipeOf(run, extra),
   };
+  if (extra.provenance) summary.provenance = extra.provenance;
   if (message !== undefined) summary.message = message;
   if (metrics) {
     summary.metrics = metrics;

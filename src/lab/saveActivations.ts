@@ -61,3 +61,22 @@ export async function harvestShard(
     total,
   };
 }
+
+/** Shards one after the other, until a person has had enough. */
+export class SavingActivations {
+  private isCancelled = false;
+
+  /** Ends the shard that is being made. */
+  cancel(): void {
+    this.isCancelled = true;
+  }
+
+  /** @throws Error as `harvestShard`, or that saving was cancelled. */
+  shard(gpu: Gpu, from: Harvested, request: ShardRequest, onProgress: (fraction: number) => void): Promise<HarvestedShard> {
+    this.isCancelled = false;
+    return harvestShard(gpu, from, request, (fraction) => {
+      if (this.isCancelled) throw new Error('Saving was cancelled.');
+      onProgress(fraction);
+    });
+  }
+}

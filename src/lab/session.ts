@@ -8,20 +8,21 @@ import type { ByteSource } from '../data/bytes/types';
 import type { ReaderClient } from '../data/reader/client';
 import type { Gpu } from '../gpu/device';
 import { messageOf } from '../util/errors';
+import { ClearedData } from './clearedData';
 import { Experiment, type Run } from './experiment';
 import { FileWait } from './fileTrouble';
 import { loadDemo } from './loadDemo';
-import { openDevice, textSizes } from './openDevice';
-import type { Command, DeviceInfo, Estimate, HarvestedShard, Phase, ReplyOf, ShardRequest, SweepConfig } from './protocol';
+import { openDevice, openWorkspace, textSizes } from './openDevice';
+import type { Command, DeviceInfo, Estimate, HarvestedShard, Phase, ReplyOf, SessionState, ShardRequest, SweepConfig } from './protocol';
 import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
 import { costLimits, estimate, expand } from './runSpecs';
-import { harvestShard } from './saveActivations';
-import { changedShared, experimentOptions, sessionState } from './sessionState';
+import { SavingActivations } from './saveActivations';
+import { changedShared, experimentOptions, refuseToJoin, sessionState } from './sessionState';
 import { defaultConfig } from './settings';
 import { Training } from './training';
 import { Turns } from './turns';
-import { Workspace, type WorkspaceMemory } from './workspace';
+import type { Workspace } from './workspace';
 
 /** What the form says before anybody has changed it. */
 const STANDARD = defaultConfig(1);
@@ -33,9 +34,7 @@ export class Session {
   private workspace: Workspace | undefined;
   private training: Training | undefined;
   private config: SweepConfig | undefined;
-  private phase: Phase = 'idle';
-  private note = '';
-  private progress: number | undefined;
+  private shown: Pick<SessionState, 'phase' | 'note' | 'progress'> = { phase: 'idle', note: '' };
   private readonly turns = new Turns();
   private readonly inTurn = <T>(work: () => Promise<T>): Promise<T> => this.turns.take(work);
   private readonly reporter: Reporter;
@@ -43,10 +42,10 @@ export class Session {
   private holdout = STANDARD.holdout;
   private seed = STANDARD.seeds[0] as number;
   private toldRows = '';
-  private harvestIsCancelled = false;
+  private readonly saving = new SavingActivations();
   /** The file that the paused runs wait for. */
   private readonly fileWait = new FileWait();
-  private cleared: WorkspaceMemory | undefined;
+  private readonly cleared = new ClearedData();
 
   /** @param demoBase address of the folder with the demo's files. @param reader reads shards in another worker. */
   constructor(
@@ -73,11 +72,11 @@ export class Session {
       case 'profile':
         return { profile: (await this.ready().rows.profile()).total };
       case 'choose-hook':
-        return this.inTurn(() => this.changeData(async (workspace) => workspace.chooseHook(command.hook)));
+        return this.inTurn(() => this.changeData(async (workspace) => workspace.chooseHook(command.hook, command.insist)));
       case 'clear-data':
         return this.inTurn(() => this.changeData(async (workspace) => this.clear(workspace)));
       case 'undo-clear':
-        return this.inTurn(() => this.changeData((workspace) => this.undoClear(workspace)));
+        return this.inTurn(() => this.changeData((workspace) => this.cleared.bringBack(workspace)));
       case 'estimate':
         return this.estimate(command.config);
       case 'start':
@@ -104,7 +103,7 @@ export class Session {
       case 'harvest-shard':
         return this.inTurn(() => this.harvestShard(command.request));
       case 'cancel-harvest':
-        this.harvestIsCancelled = true;
+        this.saving.cancel();
         return undefined;
       case 'save-run':
         return this.inTurn(() => this.book.save(command.run, this.experiment));
@@ -120,14 +119,8 @@ export class Session {
     this.gpu = gpu;
     this.device = device;
     const before = this.workspace;
-    this.workspace = new Workspace(gpu, {
-      flopsPerMs: this.flopsPerMs,
-      modelBatchTokens: gpu.adapter.isSoftware ? 512 : 8192,
-      ...textSizes(gpu.adapter.isSoftware),
-      cacheBytes: 2 ** 28,
-      ...(this.reader && { reader: this.reader }),
-      onProgress: (note, fraction) => this.setPhase('loading', note, fraction),
-    });
+    const onProgress = (note: string, fraction: number) => this.setPhase('loading', note, fraction);
+    this.workspace = openWorkspace(gpu, { flopsPerMs, ...(this.reader && { reader: this.reader }), onProgress });
     gpu.lost.then((info) => {
       if (info.reason !== 'destroyed') this.lose(gpu, info.message || 'no reason given');
     });
@@ -149,7 +142,7 @@ export class Session {
 
   private async addFiles(sources: ByteSource[]): Promise<undefined> {
     return this.changeData(async (workspace) => {
-      this.setPhase(this.experiment?.training ? this.phase : 'loading', 'reading file headers');
+      this.setPhase(this.experiment?.training ? this.shown.phase : 'loading', 'reading file headers');
       await workspace.add(sources);
     });
   }
@@ -168,16 +161,8 @@ export class Session {
   }
 
   private clear(workspace: Workspace): void {
-    this.cleared = workspace.memory;
+    this.cleared.remember(workspace);
     workspace.clear(textSizes(this.gpu?.adapter.isSoftware === true));
-  }
-
-  private async undoClear(workspace: Workspace): Promise<void> {
-    const { cleared } = this;
-    if (!cleared || workspace.sources.length > 0) throw new Error('What was cleared cannot be brought back: other data are in its place.');
-    this.cleared = undefined;
-    this.setPhase('loading', 'reading file headers');
-    await workspace.adopt(cleared);
   }
 
   private async demo(hook: string | undefined): Promise<{ config: SweepConfig }> {
@@ -205,14 +190,11 @@ export class Session {
   private async harvestShard(request: ShardRequest): Promise<HarvestedShard> {
     const workspace = this.ready();
     if (this.experiment?.training) throw new Error('Runs are training. Stop them first, then save activations.');
-    const { phase, note } = this;
-    this.harvestIsCancelled = false;
-    this.setPhase('loading', 'computing activations');
+    const { phase, note } = this.shown;
+    const onProgress = (fraction?: number) => this.setPhase('loading', 'computing activations', fraction);
+    onProgress();
     try {
-      return await harvestShard(this.gpu as Gpu, workspace, request, (fraction) => {
-        if (this.harvestIsCancelled) throw new Error('Saving was cancelled.');
-        this.setPhase('loading', 'computing activations', fraction);
-      });
+      return await this.saving.shard(this.gpu as Gpu, workspace, request, onProgress);
     } finally {
       this.setPhase(phase, note);
     }
@@ -237,16 +219,13 @@ export class Session {
     const cost = this.estimate(config);
     if (!cost.ok) throw new Error(cost.problems.join(' '));
     const running = this.experiment?.training === true;
-    const { phase, note } = this;
+    const { phase, note } = this.shown;
     this.setPhase(running ? phase : 'preparing', 'compiling kernels, reading the first rows');
     try {
       if (this.experiment && this.config) {
         const changed = changedShared(config, this.config);
-        if (running && changed.length > 0)
-          throw new Error(
-            `Runs that join share the batches of those in training: ${changed.join(', ')} must be as they are there (${changed.map((name) => this.config?.[name]).join(', ')}).`,
-          );
-        if (!running && changed.length > 0) await this.endExperiment();
+        if (running) refuseToJoin(changed, this.config);
+        else if (changed.length > 0) await this.endExperiment();
       }
       this.training ??= await this.begin(workspace, gpu, config);
       const { experiment } = this.training;
@@ -289,6 +268,8 @@ export class Session {
     );
     this.training = training;
     this.sendData();
+    const problem = data.origin.provenance?.lossProblem;
+    if (problem !== undefined) this.emit({ type: 'notice', level: 'warning', message: `Loss recovered is not measured: ${problem}` });
     return training;
   }
 
@@ -401,16 +382,13 @@ export class Session {
   }
 
   private setPhase(phase: Phase, note: string, progress?: number): void {
-    this.phase = phase;
-    this.note = note;
-    this.progress = progress !== undefined && Number.isFinite(progress) ? progress : undefined;
+    this.shown = { phase, note, ...(progress !== undefined && Number.isFinite(progress) && { progress }) };
     this.sendState();
   }
 
   private sendState(): void {
-    const { phase, note, progress, fileWait } = this;
-    const shown = { phase, note, ...(progress !== undefined && { progress }), ...(fileWait.trouble && { trouble: fileWait.trouble }) };
-    this.emit({ type: 'state', state: sessionState(shown, this.training) });
+    const { trouble } = this.fileWait;
+    this.emit({ type: 'state', state: sessionState({ ...this.shown, ...(trouble && { trouble }) }, this.training) });
   }
 }
 

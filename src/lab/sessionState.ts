@@ -26,6 +26,13 @@ export function sessionState(shown: SessionState, training: Training | undefined
 export const changedShared = (next: SweepConfig, present: SweepConfig): SettingKey[] =>
   settings().flatMap(({ key, scope }) => (scope === 'experiment' && next[key] !== present[key] ? [key] : []));
 
+/** @throws Error when runs that are to join differ in what is shared. */
+export function refuseToJoin(changed: readonly SettingKey[], present: SweepConfig): void {
+  if (changed.length === 0) return;
+  const values = changed.map((name) => present[name]).join(', ');
+  throw new Error(`Runs that join share the batches of those in training: ${changed.join(', ')} must be as they are there (${values}).`);
+}
+
 /** What a sweep says of the experiment that its runs share. */
 export const experimentOptions = ({ batch, normalize, xDtype, bDecInit }: SweepConfig, seed: number) => ({
   batch,

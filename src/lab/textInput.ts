@@ -11,6 +11,8 @@ import type { Sequences } from './evaluation';
 export interface LoadedText {
   label: string;
   file: ByteSource;
+  /** A file of token sequences, not of words. */
+  isTokens: boolean;
   sequences: Sequences;
   /** What was left out of it, in a sentence. */
   note?: string;
@@ -28,7 +30,7 @@ export async function loadTokens(file: ByteSource, config: LmConfig): Promise<Lo
     );
   const note =
     padded === undefined ? {} : { note: `${file.path}: ${padded} of ${n + padded} sequences have padding by its mask and are left out.` };
-  return { label: file.path, file, sequences: { tokens, n, T }, ...note };
+  return { label: file.path, file, isTokens: true, sequences: { tokens, n, T }, ...note };
 }
 
 export interface WordsOptions {
@@ -55,5 +57,5 @@ export async function loadWords(
     ...(Number.isFinite(limit) ? { maxWindows: Math.ceil(limit / T) } : {}),
     onProgress,
   });
-  return { label: file.path, file, sequences: { tokens: windows.tokens, n: windows.count, T } };
+  return { label: file.path, file, isTokens: false, sequences: { tokens: windows.tokens, n: windows.count, T } };
 }

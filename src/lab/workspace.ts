@@ -3,32 +3,32 @@
  * it; a bad file is reported and changes nothing.
  */
 
-import { type ByteSource, DataError } from '../data/bytes/types';
+import type { ByteSource } from '../data/bytes/types';
 import { type Inspection, type InspectOptions, inspectFiles } from '../data/dropped/classify';
 import { modelSources } from '../data/dropped/modelFolder';
-import { CachedSource } from '../data/rows/cachedSource';
 import type { FilterRequest } from '../data/rows/filter';
 import { RowsInUse } from '../data/rows/filterShards';
 import { type Split, splitRows } from '../data/rows/split';
 import { StandIn } from '../data/rows/standIn';
-import type { RowSource } from '../data/rows/types';
 import type { Gpu } from '../gpu/device';
-import { HarvestSource } from '../lm/harvest';
 import type { LanguageModel } from '../lm/model';
-import { messageOf } from '../util/errors';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { ExperimentData } from './experiment';
 import type { Reading } from './fileTrouble';
-import { limitSequences, rowsEvaluation, sequencesOfShards, splitSequences } from './heldOut';
+import { harvestData } from './harvestData';
+import { limitSequences, splitSequences } from './heldOut';
+import { contradicts, type HookInUse, hookInUse } from './hookInUse';
 import { runInputs } from './inputs';
-import { type LoadedModel, loadLanguageModel } from './loadedModel';
+import type { LoadedModel } from './loadedModel';
+import { measureShards } from './measuring';
+import { ModelAndText } from './modelAndText';
 import { modelInfo, unusableModel } from './modelInfo';
-import { evaluationIdOf, idOf, type Origin, shardsInfo, shardsOrigin } from './origin';
+import { harvestInfo, idOf, measuredOrigin, type Origin, shardsInfo, shardsLabel } from './origin';
 import { Picks } from './picks';
-import type { DataState, ModelInfo } from './protocol';
+import type { DataState, ModelInfo, Provenance } from './protocol';
 import type { RunInputs } from './settings';
-import { type LoadedText, loadTokens, loadWords } from './textInput';
-import { DEFAULT_CONTEXT, DEFAULT_HOOK, DEFAULTS, type WorkspaceOptions } from './workspaceOptions';
+import type { LoadedText } from './textInput';
+import { DEFAULT_HOOK, settingOf, type WorkspaceOptions } from './workspaceOptions';
 
 export type { WorkspaceOptions } from './workspaceOptions';
 
@@ -36,21 +36,19 @@ export interface WorkspaceMemory {
   files: readonly ByteSource[];
   asked: FilterRequest;
   sizes: Pick<WorkspaceOptions, 'evalTokens' | 'trainTokens'>;
-  with: { picks: Picks; wantedHook: string | undefined; note: string | undefined; isDemo: boolean };
+  with: { picks: Picks; wantedHook: string | undefined; insists: boolean; note: string | undefined; isDemo: boolean };
 }
 
 export class Workspace {
   private files: ByteSource[] = [];
   private inspection: Inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
-  private loaded: LoadedModel | undefined;
-  private loadedKey = '';
-  private text: LoadedText | undefined;
-  private textKey = '';
+  private readonly language: ModelAndText;
   private picks = new Picks();
   private wantedHook: string | undefined;
-  private modelProblem: string | undefined;
-  private tokensFile: ByteSource | undefined;
-  private tokensProblem: string | undefined;
+  /** The hook is taken whatever the shards say and the check finds. */
+  private insists = false;
+  /** What the runs in training, or the last ones, are measured on. */
+  private provenance: Provenance | undefined;
   private standIns: StandIn[] = [];
   private revision = 0;
   /** Files are others than were inspected. */
@@ -69,11 +67,21 @@ export class Workspace {
   constructor(
     private readonly gpu: Gpu,
     private options: WorkspaceOptions,
-  ) {}
+  ) {
+    this.language = new ModelAndText(gpu, () => this.options);
+  }
 
   configure(options: Partial<WorkspaceOptions>): void {
     this.options = { ...this.options, ...options };
-    this.textKey = '';
+    this.language.forgetText();
+  }
+
+  private get loaded(): LoadedModel | undefined {
+    return this.language.loaded;
+  }
+
+  private get text(): LoadedText | undefined {
+    return this.language.text;
   }
 
   get model(): LanguageModel | undefined {
@@ -120,10 +128,10 @@ export class Workspace {
 
   /** What was given and asked so far: enough for `adopt`, whatever happens to this workspace. */
   get memory(): WorkspaceMemory {
-    const { files, picks, wantedHook, note, isDemo, options } = this;
+    const { files, picks, wantedHook, insists, note, isDemo, options } = this;
     const { evalTokens, trainTokens } = options;
     const sizes = { ...(evalTokens !== undefined && { evalTokens }), ...(trainTokens !== undefined && { trainTokens }) };
-    return { files, asked: this.rows.asked, sizes, with: { picks, wantedHook, note, isDemo } };
+    return { files, asked: this.rows.asked, sizes, with: { picks, wantedHook, insists, note, isDemo } };
   }
 
   /** What another workspace, or this one before it was cleared, was given and asked, read anew. */
@@ -139,11 +147,7 @@ export class Workspace {
    * @throws DataError when it holds none, or the model cannot take them.
    */
   async useTokens(source: ByteSource): Promise<void> {
-    this.tokensFile = source;
-    this.textKey = '';
-    await this.loadText();
-    const report = this.tokensProblem;
-    if (report !== undefined) throw new DataError(source.path, report);
+    await this.language.useTokens(source, this.inspection);
   }
 
   /** How files that leave a choice are read. */
@@ -175,15 +179,30 @@ export class Workspace {
     this.isStale = true;
   }
 
-  /** @throws Error when the model has no such hook, or it does not fit the shards. */
-  chooseHook(hook: string): void {
+  /**
+   * Where the rows come from, by a person's word.
+   * @param insist whatever the shards say and the check finds.
+   * @throws Error when the model has no such hook, it does not fit the shards, or (unless insisted on) they say that they come from another.
+   */
+  chooseHook(hook: string, insist = false): void {
+    const { shards } = this.inspection;
     if (this.loaded) {
       const width = this.loaded.model.hookWidth(hook);
-      const d = this.inspection.shards[0]?.facts.d;
+      const d = shards[0]?.facts.d;
       if (d !== undefined && width !== d)
         throw new Error(`${hook} is ${width} wide, the shards' rows are ${d} wide: they come from another hook.`);
     }
+    const contradiction = insist ? undefined : contradicts(hook, shards, this.loaded?.model.hooks);
+    if (contradiction !== undefined) throw new Error(contradiction);
     this.wantedHook = hook;
+    this.insists = insist;
+    this.provenance = undefined;
+  }
+
+  /** The hook in use is taken as it is, whatever the check finds. */
+  insistOnHook(): void {
+    this.insists = true;
+    this.provenance = undefined;
   }
 
   /** @param options that hold from now on. */
@@ -192,11 +211,7 @@ export class Workspace {
     this.options.reader?.close();
     this.files = [];
     this.inspection = { reports: [], shards: [], texts: [], tokens: [], saes: [] };
-    this.loaded?.model.destroy();
-    this.loaded = undefined;
-    this.loadedKey = '';
-    this.text = undefined;
-    this.textKey = '';
+    this.language.clear();
     this.picks = new Picks();
     this.standIns = [];
     this.isStale = false;
@@ -205,8 +220,8 @@ export class Workspace {
     this.rows.replace([]);
     this.rows.ask({});
     this.wantedHook = undefined;
-    this.modelProblem = undefined;
-    this.tokensFile = undefined;
+    this.insists = false;
+    this.provenance = undefined;
     this.note = undefined;
     this.isDemo = false;
   }
@@ -215,13 +230,16 @@ export class Workspace {
     this.clear();
   }
 
-  /** The hook in use: the chosen one, else the default where it fits, else the first whose width fits the shards. */
+  /** Where the rows come from, who says so, or what there is to choose from. */
+  get hookInUse(): HookInUse {
+    const { shards } = this.inspection;
+    const hooks = this.loaded?.model.hooks;
+    const { wantedHook: wanted, insists } = this;
+    return hookInUse({ shards, d: shards[0]?.facts.d, hooks, wanted, insists, preferred: DEFAULT_HOOK });
+  }
+
   get hook(): string | undefined {
-    if (!this.loaded) return this.wantedHook;
-    const d = this.inspection.shards[0]?.facts.d;
-    const fitting = this.loaded.model.hooks.filter(({ width }) => d === undefined || width === d).map(({ name }) => name);
-    if (this.wantedHook !== undefined && fitting.includes(this.wantedHook)) return this.wantedHook;
-    return fitting.includes(DEFAULT_HOOK) ? DEFAULT_HOOK : (fitting.find((name) => name.endsWith('mlp.hook_post')) ?? fitting[0]);
+    return this.hookInUse.hook;
   }
 
   /** Width of the rows that would be trained on. */
@@ -252,49 +270,40 @@ export class Workspace {
       const remote = await this.options.reader?.open(this.files, shards);
       this.standIns.forEach((standIn, index) => remote?.[index] && standIn.readRowsFrom(remote[index]));
       const sources = await this.rows.shardRows();
-      const evaluation = (await this.modelEvaluation(shards, split)) ?? rowsEvaluation(sources, split);
+      const { gpu, loaded, hookInUse: hook, insists, text } = this;
+      const evalTokens = this.setting('evalTokens');
+      const { onProgress } = this.options;
+      const measured = await measureShards({ gpu, loaded, hook, insists, shards, sources, split, text, evalTokens, onProgress });
+      const { evaluation, provenance } = measured;
+      this.provenance = provenance;
       const rowsId = await idOf([await this.rows.fingerprint(), shards.map(({ tensor, storedDtype }) => [tensor, storedDtype])]);
       this.reading = { shards, standIns: this.standIns, split };
-      const origin = {
-        ...shardsOrigin(shards, this.picks.picked),
-        rowsId,
-        inputs: this.inputs(evaluation),
-        ...(await this.originOf(evaluation, split)),
-      };
+      const data = shardsLabel(shards, this.picks.picked);
+      const origin = { data, rowsId, ...(await this.originOf(evaluation, split, provenance)) };
       return { sources, d, split, evaluation, origin };
     }
     this.reading = undefined;
-    const { model } = this.loaded as LoadedModel;
-    const hook = this.hook as string;
+    const { gpu, hookInUse: hook } = this;
+    const [loaded, text] = [this.loaded as LoadedModel, this.text as LoadedText];
     const { heldOut, train } = this.splitText(holdout);
-    const harvest = new HarvestSource(this.gpu, model, hook, { tokens: train.tokens, count: train.n, T: train.T }, hook);
-    const source = await this.rows.computedRows(new CachedSource(harvest, this.setting('cacheBytes')));
-    const { label, file } = this.text as LoadedText;
-    const files = await this.rows.fingerprint([...(this.inspection.model ? modelSources(this.inspection.model) : []), file]);
-    const split: Split = {
-      train: [{ source: 0, start: 0, rows: source.facts.rows }],
-      heldOut: [],
-      trainRows: source.facts.rows,
-      heldOutRows: heldOut.n * heldOut.T,
-    };
-    const evaluation: EvaluationSource = { kind: 'model', model, hook, sequences: this.limited(heldOut) };
-    const rowsId = await idOf([files, hook, train.T, heldOut.n, train.n]);
-    const inputs = this.inputs(evaluation);
-    const origin = { data: `${hook} on ${label}`, rowsId, inputs, ...(await this.originOf(evaluation, split)) };
+    const files = this.inspection.model ? modelSources(this.inspection.model) : [];
+    const [measured, cacheBytes] = [this.limited(heldOut), this.setting('cacheBytes')];
+    const made = await harvestData({ gpu, loaded, hook, text, heldOut, measured, train, files, cacheBytes }, this.rows);
+    const { source, split, evaluation, provenance, data, rowsId } = made;
+    this.provenance = provenance;
+    const origin = { data, rowsId, ...(await this.originOf(evaluation, split, provenance)) };
     return { sources: [source], d, split, evaluation, origin };
   }
 
   /** What was given, as the command line is told. */
   private inputs(evaluation: EvaluationSource): RunInputs {
-    const { text, tokensFile, picks, rows, isDemo, options: limits } = this;
-    const { shards, model: files, tokens } = this.inspection;
-    const isTokens = text !== undefined && (text.file === tokensFile || tokens.includes(text.file));
+    const { text, picks, rows, isDemo, insists, options: limits } = this;
+    const { shards, model: files } = this.inspection;
     return runInputs({
       shards,
       picked: picks.picked,
       filter: rows.asked,
-      model:
-        evaluation.kind === 'model' && files ? { files, hook: evaluation.hook, text: text && { file: text.file, isTokens } } : undefined,
+      model: evaluation.kind === 'model' && files ? { files, hook: evaluation.hook, insists, text } : undefined,
       limits,
       isDemo,
     });
@@ -304,13 +313,16 @@ export class Workspace {
     return splitSequences((this.text as LoadedText).sequences, holdout, this.setting('trainTokens'), this.options.holdOutTokens);
   }
 
-  private async originOf(evaluation: EvaluationSource, split: Split): Promise<Partial<Origin>> {
+  private async originOf(evaluation: EvaluationSource, split: Split, provenance: Provenance): Promise<Partial<Origin>> {
+    const measured = await measuredOrigin(evaluation, split, provenance, this.loaded);
     const { filter, fingerprint } = this.rows.facts();
-    const evaluationId = await evaluationIdOf(evaluation, split);
-    const data = { ...(filter && { filter }), ...(fingerprint && { fingerprint }), ...(evaluationId && { evaluationId }) };
-    if (evaluation.kind !== 'model' || !this.loaded) return data;
-    const { label, id } = this.loaded;
-    return { ...data, hookName: evaluation.hook, modelName: label, modelId: id, contextSize: evaluation.sequences.T };
+    return { ...measured, ...(filter && { filter }), ...(fingerprint && { fingerprint }), inputs: this.inputs(evaluation) };
+  }
+
+  /** There are tokens to run a model on: a text's, or the shards' own. */
+  get hasTokens(): boolean {
+    const { shards } = this.inspection;
+    return this.text !== undefined || (shards.length > 0 && shards.every(({ facts }) => facts.hasTokens));
   }
 
   /** Sequences of the loaded text, all of them, for measurements without training. */
@@ -338,23 +350,21 @@ export class Workspace {
       };
     } else if (this.loaded && this.text && this.hook) {
       const { heldOut, train } = this.splitText(holdout);
-      state.shards = {
-        source: 'harvest',
-        label: `${this.loaded.label} ${this.hook} on ${this.text.label}`,
-        rows: (heldOut.n + train.n) * train.T,
-        d: this.loaded.model.hookWidth(this.hook),
-        dtype: 'f32',
-        trainRows: train.n * train.T,
-        heldOutRows: heldOut.n * heldOut.T,
-        bytes: 0,
-        badRows,
-        ...this.facts(),
-      };
+      const label = `${this.loaded.label} ${this.hook} on ${this.text.label}`;
+      state.shards = { ...harvestInfo(label, this.loaded.model.hookWidth(this.hook), heldOut, train), badRows, ...this.facts() };
     }
     if (this.text) {
       const { sequences } = this.text;
       const held = this.limited(first ? sequences : this.splitText(holdout).heldOut);
-      state.text = { label: this.text.label, tokens: sequences.n * sequences.T, heldOutSequences: held.n, sequenceLength: sequences.T };
+      const { evalText: overlap } = this.provenance ?? {};
+      const { label } = this.text;
+      state.text = {
+        label,
+        tokens: sequences.n * sequences.T,
+        heldOutSequences: held.n,
+        sequenceLength: sequences.T,
+        ...(overlap && { overlap }),
+      };
     }
     return state;
   }
@@ -365,8 +375,8 @@ export class Workspace {
     return { ...facts, ...(filter && { filter }) };
   }
 
-  private setting<K extends keyof typeof DEFAULTS>(name: K): number {
-    return this.options[name] ?? DEFAULTS[name];
+  private setting(name: Parameters<typeof settingOf>[1]): number {
+    return settingOf(this.options, name);
   }
 
   /** At most `evalTokens` of the sequences. */
@@ -383,91 +393,16 @@ export class Workspace {
     this.changes.length = 0;
     // What masks leave out is said before training; what cannot be filtered so is refused then.
     if (this.standIns.length > 0 && this.rows.asked.maxNormMedians === undefined) await this.rows.shardRows().catch(() => undefined);
-    await this.loadModel();
-    await this.loadText();
-  }
-
-  private async loadModel(): Promise<void> {
-    const files = this.inspection.model;
-    const key = files
-      ? JSON.stringify([
-          modelSources(files).map(({ path, size }) => [path, size]),
-          files.config,
-          files.adapter?.config,
-          files.tokenizer !== undefined,
-        ])
-      : '';
-    if (key === this.loadedKey) return;
-    this.loaded?.model.destroy();
-    this.loaded = undefined;
-    this.modelProblem = undefined;
-    this.loadedKey = key;
-    this.textKey = '';
-    if (!files) return;
-    this.options.onProgress?.('loading the language model', 0);
-    try {
-      this.loaded = await loadLanguageModel(this.gpu, files, this.setting('modelBatchTokens'), this.options.flopsPerMs);
-    } catch (cause) {
-      this.modelProblem = messageOf(cause);
-      this.blame(files.weights[0]?.path, this.modelProblem);
-    }
-  }
-
-  private blame(file: string | undefined, error: string): void {
-    const report = this.inspection.reports.find(({ path }) => path === file);
-    if (report) Object.assign(report, { ok: false, error });
-  }
-
-  private async loadText(): Promise<void> {
-    const { texts } = this.inspection;
-    const tokens = this.tokensFile ? [this.tokensFile] : this.inspection.tokens;
-    const key = JSON.stringify([this.loadedKey, [...texts, ...tokens].map(({ path, size }) => [path, size])]);
-    if (key === this.textKey) return;
-    this.textKey = key;
-    this.text = undefined;
-    this.tokensProblem = undefined;
-    if (!this.loaded) return;
-    const { config } = this.loaded;
-    const [file] = tokens;
-    const [source] = texts;
-    try {
-      if (file) this.text = await loadTokens(file, config);
-      else if (source)
-        this.text = await loadWords(source, this.loaded, {
-          context: this.options.context ?? DEFAULT_CONTEXT,
-          prependBos: this.options.prependBos ?? true,
-          limit: this.setting('trainTokens') + this.setting('evalTokens'),
-          onProgress: (fraction) => this.options.onProgress?.('turning the text into tokens', fraction),
-        });
-    } catch (cause) {
-      const path = (file ?? source)?.path ?? '';
-      const problem = cause instanceof Error ? cause.message.replace(`${path}: `, '') : String(cause);
-      if (file) this.tokensProblem = problem;
-      this.blame(path, problem);
-    }
-  }
-
-  /** With a model whose hook fits and sequences to run it on: the dropped text, else the shards' own held-out token sequences. */
-  private async modelEvaluation(shards: readonly RowSource[], split: Split): Promise<EvaluationSource | undefined> {
-    const hook = this.hook;
-    if (!this.loaded || !hook || this.loaded.model.hookWidth(hook) !== shards[0]?.facts.d) return undefined;
-    const sequences = this.text?.sequences ?? (await sequencesOfShards(shards, split, this.loaded.config, this.setting('evalTokens')));
-    if (!sequences || sequences.n === 0) return undefined;
-    return { kind: 'model', model: this.loaded.model, hook, sequences: this.limited(sequences) };
+    this.provenance = undefined;
+    await this.language.load(this.inspection);
   }
 
   private modelInfo(): ModelInfo | undefined {
-    const { model: files, shards, texts } = this.inspection;
+    const { model: files, texts } = this.inspection;
     if (!files) return undefined;
-    if (!this.loaded) return unusableModel(files.folder, this.modelProblem ?? 'not loaded');
+    if (!this.loaded) return unusableModel(files.folder, this.language.problem ?? 'not loaded');
     const unread = texts.length > 0 ? 'unusable' : 'none';
-    const text = this.text || this.shardsHaveSequences() ? 'there' : unread;
-    const { label, config, model } = this.loaded;
-    return modelInfo(label, config, model, this.modelNotes, { hook: this.hook, d: shards[0]?.facts.d, text });
-  }
-
-  private shardsHaveSequences(): boolean {
-    const { shards } = this.inspection;
-    return shards.length > 0 && shards.every(({ facts: { sequence, hasTokens } }) => sequence > 1 && hasTokens);
+    const text = this.hasTokens ? 'there' : unread;
+    return modelInfo({ ...this.loaded, notes: this.modelNotes }, { hook: this.hookInUse, provenance: this.provenance, text });
   }
 }

@@ -27,3 +27,6 @@ export interface WorkspaceOptions {
 export const DEFAULT_CONTEXT = 128;
 export const DEFAULT_HOOK = 'blocks.0.mlp.hook_post';
 export const DEFAULTS = { evalTokens: 65536, trainTokens: Number.POSITIVE_INFINITY, modelBatchTokens: 4096, cacheBytes: 2 ** 30 };
+
+/** A setting, or what holds without it. */
+export const settingOf = (options: WorkspaceOptions, name: keyof typeof DEFAULTS): number => options[name] ?? DEFAULTS[name];

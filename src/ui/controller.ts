@@ -87,7 +87,10 @@ export class Lab {
     if (!(await this.empty())) return;
     await this.openFiles([...files].map(([path, file]) => ({ path, file, handle: this.handles.get(path) })));
     if (data.picked) await this.attempt({ type: 'choose', choices: answersOf(data.picked) });
-    if (data.model?.hook) await this.attempt({ type: 'choose-hook', hook: data.model.hook });
+    if (data.model?.hook) {
+      const insist = data.model.hookCheck?.verdict === 'trusted';
+      await this.attempt({ type: 'choose-hook', hook: data.model.hook, insist });
+    }
     if (data.filterRequest) await this.attempt({ type: 'filter', request: data.filterRequest });
     useLab.setState({ form });
   }

@@ -5,7 +5,8 @@ import { type Asked, askedOf, commonFirstToken } from '../../interop/asked';
 import { saeOrigin } from '../../interop/saelens';
 import { centreOf } from '../../lab/centre';
 import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
-import { shardsOrigin } from '../../lab/origin';
+import { sameHook } from '../../lab/hookNames';
+import type { Provenance } from '../../lab/protocol';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { ADAM } from '../../sae/schedules';
 import { SweepTrainer } from '../../sae/trainer';
@@ -14,6 +15,7 @@ import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
 import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
 import type { CommandUsage } from '../options';
 import { describeMetrics, finish, progress } from '../output';
+import { provenanceFacts } from '../provenance';
 import { readSae } from '../saeInput';
 import { dataFacts, limitsOf, TEXT_ROWS } from '../training';
 
@@ -33,6 +35,7 @@ export const evalUsage = (): CommandUsage => ({
     tokens: { kind: 'text', value: 'FILE', help: 'A file of token sequences, in place of a text.' },
     data: { kind: 'list', value: 'PATH', help: 'Instead of a model: all rows of the shards, none held out.' },
     hook: { kind: 'text', value: 'NAME', default: 'the one in `cfg.json`', help: "Its width must be the SAE's d_in." },
+    'trust-hook': { kind: 'flag', help: 'With `--data`: takes `--hook` though the shards say that they come from another.' },
     ...READING_OPTIONS,
     ...TEXT_ROWS,
     ...FILTER_OPTIONS,
@@ -54,7 +57,9 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const origin = saeOrigin(sae.cfg);
   const engine = await openEngine();
   const { gpu, flopsPerMs } = engine;
-  const workspace = await loadWorkspace(engine, model === undefined ? { data, reading, filter } : { model, text, tokens }, {
+  const named = options.text('hook');
+  const onRows = { data, reading, filter, hook: named, trustHook: options.flag('trust-hook') };
+  const workspace = await loadWorkspace(engine, model === undefined ? onRows : { model, text, tokens }, {
     ...limitsOf(options),
     ...(origin.prependBos === false && { prependBos: false }),
   });
@@ -62,9 +67,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const { source, asked, hook } = await sourceOf();
 
   async function sourceOf(): Promise<{ source: EvaluationSource; asked: Asked; hook: string | undefined }> {
-    const named = options.text('hook');
     if (workspace.model && workspace.sequences) {
-      const hook = named ?? sae.hookName;
+      const hook = named ?? (sae.hookName === undefined ? undefined : (sameHook(sae.hookName, workspace.model.hooks) ?? sae.hookName));
       if (hook === undefined) throw new UsageError('--hook is required: the SAE’s cfg.json does not name one');
       const width = workspace.model.hookWidth(hook);
       if (width !== sae.dIn)
@@ -87,8 +91,18 @@ export async function evaluateSae(args: string[]): Promise<number> {
     const sources = await workspace.rows.shardRows();
     await workspace.rows.fingerprint();
     const ranges = sources.map(({ facts }, i) => ({ source: i, start: 0, rows: facts.rows }));
-    const hook = named ?? shardsOrigin(shards).hookName;
+    const { hook } = workspace.hookInUse;
     return { source: { kind: 'rows', blocks: () => heldOutBlocks(sources, ranges) }, asked: askedOf(origin, { path, hook }), hook };
+  }
+
+  function provenanceOf(): Provenance {
+    if (source.kind === 'model') {
+      const hookFrom = named === undefined ? 'cfg.json of the SAE' : '--hook';
+      return { hook: source.hook, hookFrom, hookCheck: { verdict: 'computed', found: 'this model computes the rows there.' } };
+    }
+    const { from } = workspace.hookInUse;
+    const hookCheck = { verdict: 'unchecked', found: 'there is no language model to compare the rows with.' } as const;
+    return hook === undefined ? {} : { hook, ...(from !== undefined && { hookFrom: from }), hookCheck };
   }
 
   const trainer = await SweepTrainer.create(gpu, {
@@ -118,7 +132,7 @@ export async function evaluateSae(args: string[]): Promise<number> {
     arch: sae.arch,
     d_in: sae.dIn,
     d_sae: sae.dSae,
-    ...(hook !== undefined && { hook }),
+    ...provenanceFacts(provenanceOf()),
     ...(asked.centreRows && { rows_centred: true }),
     ...(source.kind === 'model' && origin.prependBos === false && { prepend_bos: false }),
     ...(notes.length > 0 && { sae_notes: notes }),

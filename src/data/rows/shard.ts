@@ -184,6 +184,12 @@ export class ShardSource implements RowSource {
     return block;
   }
 
+  /** Token id of each row, without the rows; undefined where the file has no tokens. */
+  async readTokens(start: number, rows: number): Promise<Int32Array | undefined> {
+    this.checkRows(start, rows);
+    return this.beside.tokens && readIntegers(this.facts.label, this.beside.tokens, start, rows);
+  }
+
   /** 0 for each row that is padding, else 1; undefined where the file has no mask. */
   async readMask(start: number, rows: number): Promise<Uint8Array | undefined> {
     this.checkRows(start, rows);

@@ -13,6 +13,8 @@ export interface RunInputs {
   filter: FilterRequest;
   model?: string;
   hook?: string;
+  /** The hook is taken whatever the shards say and the check finds. */
+  trustHook?: boolean;
   text?: string;
   tokens?: string;
   /** Limits on a text in tokens; absent where there is none. */
@@ -118,6 +120,7 @@ export function trainArguments({ config, inputs, shuffle, batchesBefore, init }:
     ...filterWords(inputs.filter),
     ...option('model', inputs.model && path(inputs.model)),
     ...option('hook', inputs.hook),
+    ...(inputs.trustHook ? ['--trust-hook'] : []),
     ...option('text', inputs.text && path(inputs.text)),
     ...option('tokens', inputs.tokens && path(inputs.tokens)),
     ...option('context', inputs.context),

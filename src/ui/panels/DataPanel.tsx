@@ -4,6 +4,7 @@ import { useServices } from '../context';
 import { bytes, count, percent, short } from '../format';
 import { isLive, useLab } from '../store';
 import { Files } from './Files';
+import { HookChoice } from './HookChoice';
 import { Picks } from './Picks';
 
 /** Loaded when there are rows: nothing of it is needed on the first screen. */
@@ -102,8 +103,6 @@ function ShardsCard({ shards, tensor }: { shards: ShardsInfo; tensor: string | u
 }
 
 function ModelCard({ model }: { model: ModelInfo }) {
-  const { lab } = useServices();
-  const live = useLab(isLive);
   const tokens = useLab((s) => s.data.text?.tokens);
   const hook = model.hooks.find(({ name }) => name === model.hook);
   return (
@@ -120,19 +119,7 @@ function ModelCard({ model }: { model: ModelInfo }) {
           {short(model.parameters)} parameters, vocabulary {count(model.vocab)}, context {model.context}
         </dd>
       </dl>
-      {model.hooks.length > 0 && (
-        <label className="field">
-          <span>Hook</span>
-          <select value={model.hook ?? ''} disabled={live} onChange={(e) => lab.do({ type: 'choose-hook', hook: e.target.value })}>
-            {model.hook === undefined && <option value="">none fits</option>}
-            {model.hooks.map((h) => (
-              <option key={h.name} value={h.name}>
-                {h.name} ({h.width})
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      <HookChoice model={model} />
       {model.notes && (
         <ul className="problems warn-text" aria-label="About the model">
           {model.notes.map((note) => (
@@ -159,6 +146,12 @@ function TextCard({ text }: { text: TextInfo }) {
       <dd>
         {count(text.heldOutSequences)} sequences of {text.sequenceLength} held out of {short(text.tokens)} tokens
       </dd>
+      {text.overlap && (
+        <>
+          <dt>Overlap</dt>
+          <dd className="break">{text.overlap}</dd>
+        </>
+      )}
     </dl>
   );
 }
