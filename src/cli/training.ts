@@ -12,6 +12,7 @@ import { experimentOptions } from '../lab/sessionState';
 import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
 import type { Workspace } from '../lab/workspace';
+import { architecture, optionWords } from '../sae/architectures';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type Options, UsageError } from './args';
@@ -198,6 +199,9 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
     );
   const [arm] = config.arms;
   const { arch, width } = { arch: arm?.arch, width: arm?.widths[0] };
+  const [held, wanted] = [sae.options, arm?.options].map((options) => optionWords(architecture(sae.arch), options).join(' '));
+  if (sae.arch === arch && held !== wanted)
+    throw new Error(`${path}: its options are ${held || 'the defaults'}; those of the run are ${wanted || 'the defaults'}.`);
   if (sae.arch !== arch || sae.dIn !== d || sae.dSae !== width) {
     throw new Error(
       `${path}: holds a ${sae.arch} SAE with d_in ${sae.dIn}, d_sae ${sae.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`,

@@ -1,13 +1,16 @@
 /** SAELens' cfg.json, of any age, as the few facts that decide what the weights mean, and the names of what nothing reads. */
 
 import { DataError } from '../data/bytes/types';
-import { type ArchitectureId, architectures } from '../sae/architectures';
+import { type ArchitectureId, architecture, architectures, type OptionValues, optionValues } from '../sae/architectures';
+import { messageOf } from '../util/errors';
 import { type Fields, isFields } from '../util/json';
 
 export interface SaelensCfg {
   arch: ArchitectureId;
   /** Its name there. */
   name: string;
+  /** Values of the architecture's options, which the lab writes (`gated_sae_lab.options`). */
+  options?: OptionValues;
   dIn?: number;
   dSae?: number;
   applyBDecToInput: boolean;
@@ -96,17 +99,36 @@ export function parseCfg(path: string, cfg: unknown): SaelensCfg {
       path,
       `hook_name_out is ${JSON.stringify(out)}, not the hook that is read: a transcoder, which the lab does not read.`,
     );
+  const { options, notes } = optionsOf(path, arch, of.any('gated_sae_lab'));
   return {
     arch,
     name: String(name),
+    ...(options && { options }),
     dIn,
     dSae: width(path, 'd_sae', of.any('d_sae')),
     applyBDecToInput: of.any('apply_b_dec_to_input') !== false,
     needsScale: normalize === 'expected_average_only_in',
     ...(typeof scales === 'boolean' && { scalesFeatures: scales }),
     ...(origin.hookName !== undefined && { hookName: origin.hookName }),
-    notes: of.leftOver(),
+    notes: [...notes, ...of.leftOver()],
   };
+}
+
+/** @param lab the lab's own facts. @throws DataError for options that the architecture does not know. */
+function optionsOf(path: string, arch: ArchitectureId, lab: unknown): { options?: OptionValues; notes: string[] } {
+  const entry = architecture(arch);
+  const options = isFields(lab) ? lab.options : undefined;
+  if (options === undefined)
+    return {
+      notes: entry.options.map((option) => `cfg.json does not say the option ${option.key}: taken for ${option.default}.`),
+    };
+  try {
+    if (!isFields(options)) throw new Error('options is no object');
+    optionValues(entry, options as OptionValues);
+    return { options: options as OptionValues, notes: [] };
+  } catch (error) {
+    throw new DataError(path, `gated_sae_lab: ${messageOf(error)}.`);
+  }
 }
 
 /** @param cfg of a SAE that was loaded; undefined says nothing. */

@@ -28,7 +28,7 @@ export async function loadSae(sources: readonly ByteSource[]): Promise<LoadedSae
   const read = cfgSource && (await readCfg(cfgSource));
   const cfg = read ? parseCfg(cfgSource.path, read.raw) : assumedCfg(file);
   notes.push(...(read?.notes ?? []), ...cfg.notes);
-  let weights = await readWeights(file, cfg);
+  let weights: SaeWeights = { ...(await readWeights(file, cfg)), ...(cfg.options && { options: cfg.options }) };
   refuseStrangers(file, cfg);
 
   const factors = file.tensors.get('scaling_factor') ?? file.tensors.get('finetuning_scaling_factor');

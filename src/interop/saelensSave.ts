@@ -77,7 +77,11 @@ export function saelensFolder(weights: SaeWeights, origin: SaelensOrigin = {}): 
 }
 
 /** cfg.json in the layout of SAELens 6. */
-export function saelensCfg({ arch, dIn, dSae }: Pick<SaeWeights, 'arch' | 'dIn' | 'dSae'>, origin: SaelensOrigin): Record<string, unknown> {
+export function saelensCfg(
+  { arch, dIn, dSae, options = {} }: Pick<SaeWeights, 'arch' | 'dIn' | 'dSae' | 'options'>,
+  origin: SaelensOrigin,
+): Record<string, unknown> {
+  const lab = { ...origin.lab, ...(Object.keys(options).length > 0 && { options }) };
   return {
     architecture: architecture(arch).saelens,
     d_in: dIn,
@@ -98,7 +102,7 @@ export function saelensCfg({ arch, dIn, dSae }: Pick<SaeWeights, 'arch' | 'dIn' 
       prepend_bos: origin.prependBos ?? true,
       ...(origin.datasetPath !== undefined && { dataset_path: origin.datasetPath }),
       ...(origin.training && trainingKeys(origin.training)),
-      ...(origin.lab && { gated_sae_lab: origin.lab }),
+      ...(Object.keys(lab).length > 0 && { gated_sae_lab: lab }),
     },
   };
 }

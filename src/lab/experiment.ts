@@ -161,7 +161,10 @@ export class Experiment {
           runs: runs.map(({ run: { spec } }) => ({
             schedule: spec.schedule,
             optimiser: { beta1: spec.beta1, ...ADAM },
-            weights: init ? foldScale(init, 1 / this.scale) : initialWeights(spec.arch, this.data.d, spec.width, spec.seed, bDec),
+            weights: {
+              ...(init ? foldScale(init, 1 / this.scale) : initialWeights(spec.arch, this.data.d, spec.width, spec.seed, bDec)),
+              options: spec.options,
+            },
           })),
           pool: this.feeder.pool.rows,
           scale: this.scale,

@@ -32,7 +32,6 @@ export function savedRun(
     training: trainingFacts(spec, batch),
     lab: {
       lambda: spec.schedule.lambda,
-      ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
       lr: spec.schedule.lr,
       steps: step,
       seed: spec.seed,

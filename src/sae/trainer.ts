@@ -8,7 +8,7 @@ import type { MatmulVariant } from '../gpu/matmul';
 import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
 import { architecture } from './architectures';
-import { type OptionValues, optionValues } from './architectures/options';
+import { optionValues } from './architectures/options';
 import { MAX_RUNS, RUN, STAT, STATS } from './kernels';
 import { clip, type Layout, type PackedRun, type StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
@@ -27,8 +27,6 @@ export interface OptimiserSettings {
 export interface TrainerRun {
   schedule: Schedule;
   optimiser: OptimiserSettings;
-  /** The architecture's options by key; those not named are at the table's defaults. */
-  options?: OptionValues;
   weights: SaeWeights;
 }
 
@@ -89,7 +87,9 @@ export class SweepTrainer {
   ) {
     this.steps = options.runs.map(() => 0);
     this.live = options.runs.map(() => true);
-    this.optionValues = options.runs.map((run, r) => optionValues(architecture((options.layout.runs[r] as PackedRun).arch), run.options));
+    this.optionValues = options.runs.map((run, r) =>
+      optionValues(architecture((options.layout.runs[r] as PackedRun).arch), run.weights.options),
+    );
     this.ring = Array.from({ length: RING }, (_, i) => ({
       buffer: arena.readback(`stats${i}`, options.layout.runs.length * STATS * 4),
       busy: Promise.resolve(),
@@ -211,8 +211,10 @@ export class SweepTrainer {
   }
 
   /** Weights of a run, in units of the scaled activations. */
-  weights(r: number): Promise<SaeWeights> {
-    return downloadRun(this.gpu, this.parameters, this.layout, r);
+  async weights(r: number): Promise<SaeWeights> {
+    const weights = await downloadRun(this.gpu, this.parameters, this.layout, r);
+    const { options = {} } = this.options.runs[r]?.weights ?? {};
+    return Object.keys(options).length > 0 ? { ...weights, options } : weights;
   }
 
   /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */

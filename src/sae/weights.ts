@@ -1,8 +1,10 @@
 /** Weights of one SAE on the host, as the trainer keeps them: both matrices with a latent's row contiguous. */
-import type { ArchitectureId } from './architectures';
+import type { ArchitectureId, OptionValues } from './architectures';
 
 export interface SaeWeights {
   arch: ArchitectureId;
+  /** The architecture's options by key; those not named are at the table's defaults. */
+  options?: OptionValues;
   dIn: number;
   dSae: number;
   /** `[d_sae, d_in]` rows: SAELens' W_enc transposed. */

@@ -94,8 +94,7 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
     runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights, options: own }) => ({
       schedule: { ...SCHEDULE, ...schedule },
       optimiser: { beta1, beta2: 0.999, eps: 1e-8 },
-      weights: weights ?? someWeights(arch, d, width, seed, shift),
-      options: own,
+      weights: { ...(weights ?? someWeights(arch, d, width, seed, shift)), ...(own && { options: own }) },
     })),
     pool,
     scale,
