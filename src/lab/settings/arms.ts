@@ -107,7 +107,7 @@ export function armFields(arch: string): ArmField[] {
   ];
   const names = fields.flatMap(({ word, also }) => [word, ...also]);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`architecture ${arch}: two of its words are called ${twice}`);
+  if (twice !== undefined) throw new Error(`architecture ${arch}: two words of its arms are called ${twice}`);
   return fields;
 }
 

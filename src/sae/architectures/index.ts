@@ -17,7 +17,7 @@ export type {
 
 const TABLE = new Map<string, Architecture>();
 
-/** Adds an architecture. @throws Error when its id or code is taken, or it does not fit the kernels. */
+/** Adds an architecture. @throws Error when its id, its code or a word of its arms is taken, or it does not fit the kernels. */
 export function register(entry: Architecture): void {
   for (const other of TABLE.values()) {
     if (other.id === entry.id || other.code === entry.code)
@@ -25,6 +25,10 @@ export function register(entry: Architecture): void {
   }
   if (entry.vectors.length < 1 || entry.vectors.length > 3) throw new Error(`architecture ${entry.id}: 1 to 3 vectors a latent`);
   if (entry.options.length > 4) throw new Error(`architecture ${entry.id}: at most 4 options reach the kernels`);
+  if (!/^[a-z]\w*$/.test(entry.id)) throw new Error(`architecture ${entry.id}: an id begins names in WGSL`);
+  const words = ['width', 'd-sae', entry.knob.id, ...entry.options.map(({ key }) => key)];
+  const twice = words.find((word, i) => words.indexOf(word) !== i);
+  if (twice !== undefined) throw new Error(`architecture ${entry.id}: two words of its arms are called ${twice}`);
   TABLE.set(entry.id, entry);
 }
 
