@@ -1,12 +1,15 @@
 /** How fast rows come out of a folder in Node, from the page cache, beside a plain sequential read of the same files into one buffer. */
 import { open } from 'node:fs/promises';
 import { type FileSource, listFiles } from '../../src/data/bytes/nodeFiles';
+import { nodeUnpacking } from '../../src/data/bytes/nodeUnpacking';
+import { unpackOn } from '../../src/data/bytes/unpacking';
 import { inspectFiles } from '../../src/data/dropped/classify';
 import { BLOCK_BYTES } from '../../src/data/rows/order';
 import { readRows, type Turns, takeTurns } from './turns';
 
 /** @throws Error when rows are missing. */
 export async function timeFolder(folder: string, rows: number, turns: number): Promise<Turns> {
+  unpackOn(nodeUnpacking);
   const files = await listFiles([folder]);
   const { shards } = await inspectFiles(files);
   const values = files.filter(({ path }) => !path.endsWith('.json'));

@@ -1,4 +1,6 @@
 /** The lab without a page: the same engine in Node, through Dawn. Keys of the JSON results: docs/cli.md. */
+import { nodeUnpacking } from '../data/bytes/nodeUnpacking';
+import { unpackOn } from '../data/bytes/unpacking';
 import { messageOf } from '../util/errors';
 import { UsageError } from './args';
 import { evalUsage, evaluateSae } from './commands/eval';
@@ -47,6 +49,7 @@ export async function main(args: string[]): Promise<number> {
     process.stdout.write(usage(name, command.usage()));
     return 0;
   }
+  unpackOn(nodeUnpacking);
   try {
     return await command.run(rest);
   } catch (error) {

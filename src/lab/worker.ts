@@ -3,6 +3,8 @@
  * a worker of its own.
  */
 
+import { unpackOn } from '../data/bytes/unpacking';
+import { webUnpacking } from '../data/bytes/webUnpacking';
 import { ReaderClient } from '../data/reader/client';
 import { messageOf } from '../util/errors';
 import type { Envelope, LabEvent, Replies } from './protocol';
@@ -20,8 +22,11 @@ const emit = (event: LabEvent, transfer: ArrayBuffer[] = []) => scope.postMessag
 
 // The built worker lies in assets/, the demo beside that folder; the dev server serves it from the root.
 const demoBase = new URL(import.meta.env.DEV ? '/demo/' : '../demo/', import.meta.url).href;
+// Both workers find what the other has unpacked: the reader's name is that of the folder.
+const unpacked = crypto.randomUUID();
+unpackOn(webUnpacking(unpacked, true));
 const reader = new ReaderClient(
-  () => new Worker(new URL('../data/reader/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }),
+  () => new Worker(new URL('../data/reader/readerWorker.ts', import.meta.url), { type: 'module', name: unpacked }),
 );
 const session = new Session(scope.navigator.gpu, emit, demoBase, reader);
 

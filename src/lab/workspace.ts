@@ -4,7 +4,7 @@
  */
 
 import type { ByteSource } from '../data/bytes/types';
-import { type Inspection, type InspectOptions, inspectFiles } from '../data/dropped/classify';
+import { type Inspection, type InspectOptions, inspectFiles, unpackShards } from '../data/dropped/classify';
 import { modelSources } from '../data/dropped/modelFolder';
 import type { FilterRequest } from '../data/rows/filter';
 import { RowsInUse } from '../data/rows/filterShards';
@@ -386,6 +386,7 @@ export class Workspace {
 
   private async refresh(): Promise<void> {
     this.inspection = await inspectFiles(this.files, this.picks.options);
+    await unpackShards(this.inspection, (fraction) => this.options.onProgress?.('unpacking compressed arrays', fraction));
     this.standIns = this.inspection.shards.map((shard) => new StandIn(shard));
     this.rows.replace(this.inspection.shards, this.standIns);
     this.revision++;

@@ -6,6 +6,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect } from 'vitest';
 import { fixturePath } from '../fixtures';
 import { randoms } from '../gpu';
+import { npyFile, npyHeader, zipFile } from '../unit/data/formats/npyHelpers';
 import { configure, dropFiles, type Journey, journey, on, SMALL, withBrowser } from './lab';
 import { modelFiles, ROWS, readShapes, WIDTH, writeShards, writeTensors } from './shards';
 
@@ -137,6 +138,47 @@ function sequences(): string {
   );
   return path;
 }
+
+/** `np.savez_compressed` of 20,000 places, of which 15,000 were written: 4 MB, which is more than is unpacked in memory. */
+function compressed(): string {
+  const [rows, width] = [20_000, 52];
+  const values = randoms(rows * width, 7).fill(0, 15_000 * width);
+  const array = npyFile(npyHeader('<f4', [rows, width]), new Uint8Array(values.buffer));
+  const path = join(mkdtempSync(join(tmpdir(), 'lab-compressed-')), 'acts.npz');
+  writeFileSync(path, zipFile([{ name: 'activations.npy', data: array, method: 8 }]));
+  return path;
+}
+
+journey('a compressed .npz is unpacked once, for both workers, and its rows of zeros are dropped by a click', {}, async (lab) => {
+  const { page, until } = lab;
+  await device(lab);
+  /** Sizes of the temporary files that the browser keeps, folder by folder. */
+  const unpacked = () =>
+    page.evaluate(async () => {
+      type Folder = { values(): AsyncIterable<Folder & { getFile(): Promise<File> }> };
+      const root = (await (await navigator.storage.getDirectory()).getDirectoryHandle('unpacked', { create: true })) as unknown as Folder;
+      const folders: number[][] = [];
+      for await (const folder of root.values()) {
+        const sizes: number[] = [];
+        for await (const file of folder.values()) sizes.push((await file.getFile()).size);
+        folders.push(sizes);
+      }
+      return folders;
+    });
+  await dropFiles(page, [compressed()]);
+  const { data } = await until('rows', (s) => s.data.shards !== undefined);
+  expect(data.shards).toMatchObject({ rows: 20_000, d: 52 });
+  // With the header of the array: 128 bytes.
+  expect(await unpacked()).toEqual([[20_000 * 52 * 4 + 128]]);
+  await page.getByText(/from row 15000 of acts\.npz on/).waitFor();
+  const proposal = page.getByRole('list', { name: 'Proposed' }).getByRole('listitem').filter({ hasText: 'Drop rows of zeros' });
+  await proposal.getByRole('button', { name: 'Drop', exact: true }).click();
+  await until('filter', (s) => s.data.shards?.filter === 'without rows of zeros');
+  await configure(page, { ...SWEEP, steps: '200' });
+  await on(page).start.click();
+  await until('the run', (s) => s.runs.length > 0 && s.runs.every(({ state }) => state === 'done'));
+  expect(await unpacked()).toEqual([[20_000 * 52 * 4 + 128]]);
+});
 
 journey('profile after the drop, a filter by a click, counted while training, fixed while runs train', {}, async (lab) => {
   const { page, until, state } = lab;

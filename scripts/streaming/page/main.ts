@@ -1,5 +1,7 @@
 /** In the page: rows through the reader's worker as training asks for them, and a plain read of the same files, turn about. */
 import { BlobSource } from '../../../src/data/bytes/byteSource';
+import { unpackOn } from '../../../src/data/bytes/unpacking';
+import { webUnpacking } from '../../../src/data/bytes/webUnpacking';
 import { inspectFiles } from '../../../src/data/dropped/classify';
 import { ReaderClient } from '../../../src/data/reader/client';
 import { BLOCK_BYTES } from '../../../src/data/rows/order';
@@ -11,6 +13,7 @@ export type AsksPage = Window & {
   timeFiles?: (rows: number, turns: number) => Promise<Turns>;
 };
 
+unpackOn(webUnpacking('reader', true));
 const reader = new ReaderClient(
   () => new Worker(new URL('../../../src/data/reader/readerWorker.ts', import.meta.url), { type: 'module', name: 'reader' }),
 );

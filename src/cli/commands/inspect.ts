@@ -2,7 +2,7 @@
 
 import { fingerprintOf } from '../../data/bytes/fingerprint';
 import { listFiles } from '../../data/bytes/nodeFiles';
-import { type Inspection, inspectFiles } from '../../data/dropped/classify';
+import { type Inspection, inspectFiles, unpackShards } from '../../data/dropped/classify';
 import type { ModelFiles } from '../../data/dropped/modelFolder';
 import { type Profile, type Profiles, profileSources } from '../../data/rows/profile';
 import { describeProfile, filterOptions, scaleOfLeft } from '../../data/rows/profileText';
@@ -13,7 +13,7 @@ import { messageOf } from '../../util/errors';
 import { readOptions, UsageError } from '../args';
 import { checkTensor, READING_OPTIONS, readingOf } from '../engine';
 import type { CommandUsage } from '../options';
-import { finish, table } from '../output';
+import { finish, progress, table } from '../output';
 
 export const inspectUsage = (): CommandUsage => ({
   summary: 'What each file was recognised as, or why it is refused; what was assumed. Opens no GPU.',
@@ -30,6 +30,7 @@ export async function inspect(args: string[]): Promise<number> {
   if (words.length === 0) throw new UsageError('give at least one file or folder');
   const reading = readingOf(options);
   const found = await inspectFiles(await listFiles(words), reading);
+  if (options.flag('profile')) await unpackShards(found, (fraction) => progress(`unpacking ${(100 * fraction).toFixed(0)} %`));
   const { shards } = found;
   checkTensor(shards, reading.tensor);
   const profiles = options.flag('profile') && shards.length > 0 ? await profileSources(shards) : undefined;

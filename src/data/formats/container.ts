@@ -3,6 +3,7 @@
  * ranges. A reader of a format never decides what an array is for; names and shapes are looked at elsewhere (`shard.ts`).
  */
 import type { ByteSource } from '../bytes/types';
+import type { Unpackable } from '../bytes/unpacking';
 
 /** dtypes as stored, always handed out little-endian. */
 export type StoredDtype =
@@ -42,7 +43,7 @@ export const STORED_BYTES: Record<StoredDtype, number> = {
 };
 
 /** One array of a container, described by its header alone. */
-export interface ArrayEntry {
+export interface ArrayEntry extends Unpackable {
   /** Key in the file; "" where the file holds one array without a name. */
   readonly name: string;
   readonly dtype: StoredDtype;
@@ -52,7 +53,7 @@ export interface ArrayEntry {
   readonly isSequences?: boolean;
   /**
    * `count` values from value `from`, in C order of `shape`, little-endian. Reads no more of the file than these values need
-   * (plus, where the layout demands it, the rest of a compressed or strided slice).
+   * (plus, where the layout demands it, the rest of a strided slice; what is compressed as a whole is unpacked once, `unpack`).
    * @throws DataError naming the file, what was found and what to do.
    */
   read(from: number, count: number): Promise<Uint8Array>;

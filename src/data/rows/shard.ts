@@ -2,6 +2,7 @@
 
 import { spareBuffers } from '../bytes/spareBuffers';
 import { type ByteSource, DataError } from '../bytes/types';
+import type { Unpackable } from '../bytes/unpacking';
 import type { ArrayEntry, Container, StoredDtype } from '../formats/container';
 import { alignedBytes, decodeFloats, ROW_DTYPE_BYTES } from '../formats/floats';
 import { readIntegers } from '../formats/integers';
@@ -188,6 +189,12 @@ export class ShardSource implements RowSource {
   async readTokens(start: number, rows: number): Promise<Int32Array | undefined> {
     this.checkRows(start, rows);
     return this.beside.tokens && readIntegers(this.facts.label, this.beside.tokens, start, rows);
+  }
+
+  /** Whether something of it must be unpacked before it is read; then it is done, with its progress, before anyone waits for rows. */
+  get packed(): readonly Unpackable[] {
+    const { tokens, mask } = this.beside;
+    return [this.activations, tokens, mask].filter((entry) => entry?.unpack !== undefined) as Unpackable[];
   }
 
   /** 0 for each row that is padding, else 1; undefined where the file has no mask. */

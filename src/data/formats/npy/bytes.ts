@@ -1,5 +1,6 @@
 /** What an array's bytes are read from: a file, or a member of an archive. */
 import { DataError } from '../../bytes/types';
+import type { OnFraction } from '../../bytes/unpacking';
 
 /** A ByteSource is one. */
 export interface Bytes {
@@ -8,6 +9,8 @@ export interface Bytes {
   readonly member?: string;
   readonly size: number;
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** What must be done once before all of it is read, where something must. */
+  unpack?(onFraction: OnFraction): Promise<void>;
 }
 
 /** An error that names the file, and the member where there is one. */

@@ -31,7 +31,7 @@ export function arrayEntry(array: StoredArray): ArrayEntry {
         : await bytes.read(base + from * width, count * width);
     return array.bigEndian ? swapped(values, width) : values;
   };
-  return { name: array.name, dtype, shape, read };
+  return { name: array.name, dtype, shape, read, ...(bytes.unpack && { unpack: bytes.unpack }) };
 }
 
 /** @throws DataError when [from, from + count) is not inside `total` values. */

@@ -31,7 +31,13 @@ export async function openNpzZip(zip: ZipArchive, options: OpenOptions = {}): Pr
   for (const member of zip.members.values()) {
     if (!member.name.endsWith(SUFFIX)) continue;
     const name = member.name.slice(0, -SUFFIX.length);
-    const bytes: Bytes = { path, member: member.name, size: member.size, read: (from, length) => member.read(from, length) };
+    const bytes: Bytes = {
+      path,
+      member: member.name,
+      size: member.size,
+      read: (from, length) => member.read(from, length),
+      ...(member.unpack && { unpack: member.unpack }),
+    };
     const header = await readNpyHeader(bytes);
     const text = await readText(bytes, header);
     if (text !== undefined) {

@@ -3,9 +3,10 @@
  * out whole members only, and do not say where the bytes of a stored one lie.
  */
 import { type ByteSource, DataError } from '../../bytes/types';
+import type { OnFraction } from '../../bytes/unpacking';
 import { crc32 } from './crc32';
+import { Deflated } from './deflated';
 import { type DirectoryEntry, LOCAL, LOCAL_SIZE, readDirectory, viewOf } from './directory';
-import { Inflater } from './inflater';
 
 export interface ZipMember {
   readonly name: string;
@@ -14,12 +15,13 @@ export interface ZipMember {
   readonly compressedSize: number;
   readonly method: 'stored' | 'deflated';
   /**
-   * `length` bytes from byte `from`. A stored member is read where it lies. A deflated one is inflated: a range behind the last costs
-   * what lies between, any other up to 8 MiB more than itself (where that part was reached before). Its checksum is compared when its end is
-   * read; a stored one's by `readWhole` alone, for that needs all of it.
+   * `length` bytes from byte `from`. A stored member is read where it lies; its checksum is compared by `readWhole` alone, for that needs all of
+   * it. A deflated one is unpacked once, whole and checked, and read from there; only of its first bytes a range is inflated by itself.
    * @throws DataError
    */
   read(from: number, length: number): Promise<Uint8Array>;
+  /** Of a deflated member: unpacks it now, where that is not done yet. @throws DataError */
+  unpack?(onFraction: OnFraction): Promise<void>;
   /**
    * All of it, its checksum compared. The caller bounds the size. A checksum of 0 is one that was not computed, as torch writes it with
    * `set_crc32_options(False)`.
@@ -47,7 +49,8 @@ class Member implements ZipMember {
   readonly compressedSize: number;
   readonly method: 'stored' | 'deflated';
   private start?: Promise<number>;
-  private inflater?: Inflater;
+  private deflated?: Deflated;
+  readonly unpack?: (onFraction: OnFraction) => Promise<void>;
 
   constructor(
     private readonly source: ByteSource,
@@ -57,6 +60,7 @@ class Member implements ZipMember {
     this.size = entry.size;
     this.compressedSize = entry.compressedSize;
     this.method = entry.method === 0 ? 'stored' : 'deflated';
+    if (this.method === 'deflated') this.unpack = async (onFraction) => (await this.inflated()).unpack(onFraction);
   }
 
   async read(from: number, length: number): Promise<Uint8Array> {
@@ -64,16 +68,23 @@ class Member implements ZipMember {
       throw this.refuse(
         `bytes ${from} to ${from + length} were asked for, but it has ${this.size} bytes. The file is damaged: write it again.`,
       );
+    if (this.method === 'stored') return this.source.read((await this.dataStart()) + from, length);
+    return (await this.inflated()).read(from, length);
+  }
+
+  private async inflated(): Promise<Deflated> {
     const start = await this.dataStart();
-    if (this.method === 'stored') return this.source.read(start + from, length);
-    this.inflater ??= new Inflater({
-      size: this.size,
-      compressedSize: this.compressedSize,
+    const { size, compressedSize, name } = this;
+    this.deflated ??= new Deflated({
+      size,
+      compressedSize,
       crc: this.entry.crc,
+      path: this.source.path,
+      identity: [this.source.path, this.source.size, name, start],
       read: (offset, count) => this.source.read(start + offset, count),
       refuse: (message) => this.refuse(message),
     });
-    return this.inflater.read(from, length);
+    return this.deflated;
   }
 
   async readWhole(): Promise<Uint8Array> {

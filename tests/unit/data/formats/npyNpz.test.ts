@@ -44,16 +44,17 @@ describe('.npz', () => {
     await expectRangesToAgree(entry, 4, [7, 333]);
   });
 
-  it('with a deflated array of many windows is read by ranges, each compressed byte once', async () => {
+  it('with a large deflated array is unpacked once and then read by ranges', async () => {
     const data = numbered(1_500_000, 4);
     const bytes = zipFile([{ name: 'a.npy', data: npyFile(npyHeader('<u4', [15_000, 100]), data), method: 8, descriptor: true }]);
-    const source = new CountedSource(new MemorySource('a.npz', bytes));
+    const source = new CountedSource(new MemorySource('windows.npz', bytes));
     const entry = entryOf(await openNpz(source), 'a');
+    expect(source.bytesRead).toBeLessThan(200_000);
     for (let row = 0; row < 15_000; row += 777) {
       const count = Math.min(777, 15_000 - row) * 100;
       expect(Buffer.compare(await entry.read(row * 100, count), data.subarray(row * 400, row * 400 + count * 4))).toBe(0);
     }
-    expect(source.bytesRead).toBeLessThan(bytes.length + 100_000);
+    expect(source.bytesRead).toBeLessThan(bytes.length + 300_000);
   });
 
   it('with a deflated Fortran array is transposed, in one pass over it for each range', async () => {

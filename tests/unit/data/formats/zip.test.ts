@@ -1,5 +1,9 @@
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../../src/data/bytes/byteSource';
+import { nodeUnpacking } from '../../../../src/data/bytes/nodeUnpacking';
+import { unpackOn } from '../../../../src/data/bytes/unpacking';
 import { openZip, type ZipMember } from '../../../../src/data/formats/zip/archive';
 import { crc32 } from '../../../../src/data/formats/zip/crc32';
 import { ascii, CountedSource, concat, fixture, numbered, refusalOf, type ZipInput, zipFile } from './npyHelpers';
@@ -67,26 +71,56 @@ describe('zip archives', () => {
     expect(source.bytesRead - opened).toBe(500 + 31);
   });
 
-  it('inflate sequential ranges once, not from the beginning each time', async () => {
+  it('are unpacked once, whatever ranges are read in what order and how often the archive is opened', async () => {
     const bytes = zipFile([{ name: 'a', data: LONG, method: 8 }]);
-    const source = new CountedSource(memory(bytes));
+    const source = new CountedSource(new MemorySource('once.zip', bytes));
     const member = (await openZip(source)).members.get('a');
     const opened = source.bytesRead;
-    for (let at = 0; at < LONG.length; at += 30_000) await member?.read(at, Math.min(30_000, LONG.length - at));
-    expect(source.bytesRead - opened).toBeLessThan(bytes.length);
+    // At once, backwards, and again through another opening of the same file.
+    await Promise.all([2_000_000, 70_000, 1_000_000].map((at) => member?.read(at, 100_000)));
+    for (let at = LONG.length - 30_000; at > 100_000; at -= 30_000) await member?.read(at, 30_000);
+    expect(source.bytesRead - opened).toBeLessThanOrEqual(bytes.length);
     expect(source.largest).toBeLessThanOrEqual(2 ** 18);
+    const before = source.bytesRead;
+    const again = (await openZip(source)).members.get('a');
+    const reopened = source.bytesRead - before;
+    expect(await again?.read(LONG.length - 10, 10)).toEqual(LONG.slice(-10));
+    expect(source.bytesRead - before - reopened).toBe(31);
   });
 
-  it('are not inflated ahead of what is asked for', async () => {
-    const source = new CountedSource(memory(zipFile([{ name: 'a', data: LONG, method: 8 }])));
+  it('are not unpacked for their first bytes, which tell what is in them', async () => {
+    const source = new CountedSource(new MemorySource('head.zip', zipFile([{ name: 'a', data: LONG, method: 8 }])));
     const member = (await openZip(source)).members.get('a');
     const opened = source.bytesRead;
-    await member?.read(0, 10);
+    expect(await member?.read(3, 10)).toEqual(LONG.slice(3, 13));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(source.bytesRead - opened).toBeLessThanOrEqual(2 ** 18 + 31);
+    expect(source.bytesRead - opened).toBeLessThanOrEqual(2 ** 18);
   });
 
-  it('keep few streams open, whatever the number of members', async () => {
+  it('are unpacked on request, with the progress told, and nothing is left in the temp folder', async () => {
+    const left = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('gated-sae-lab-')).length;
+    const before = await left();
+    const member = (await openZip(new MemorySource('told.zip', zipFile([{ name: 'a', data: LONG, method: 8 }])))).members.get('a');
+    const told: number[] = [];
+    await member?.unpack?.((fraction) => told.push(fraction));
+    expect(told.length).toBeGreaterThan(5);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(told.at(-1)).toBe(1);
+    expect(await left()).toBe(before);
+    expect((await open([{ name: 'a', data: LONG }])).members.get('a')?.unpack).toBeUndefined();
+  });
+
+  it('are refused before they are unpacked where there is no room, with what to do', async () => {
+    const member = (await openZip(new MemorySource('room.zip', zipFile([{ name: 'a', data: LONG, method: 8 }])))).members.get('a');
+    unpackOn({ ...nodeUnpacking, free: async () => 2_000_000, place: 'here', create: () => Promise.reject(new Error('not to be called')) });
+    const error = await refusalOf(member?.read(0, LONG.length) as Promise<Uint8Array>).finally(() => unpackOn(nodeUnpacking));
+    expect(error.message).toBe(
+      'room.zip: is compressed and unpacks to 0.00300 GB, but only 0.00200 GB are free here. Make room, or save it uncompressed: np.savez instead of np.savez_compressed.',
+    );
+    expect(Buffer.compare((await member?.read(0, LONG.length)) as Uint8Array, LONG)).toBe(0);
+  });
+
+  it('of which there are many small ones are read alike', async () => {
     const inputs = Array.from({ length: 100 }, (_, i) => ({ name: `m${i}`, data: numbered(20_000, 4), method: 8 as const }));
     const members = [...(await open(inputs)).members.values()];
     for (const from of [1000, 40_000, 79_000]) {
@@ -191,7 +225,22 @@ describe('a damaged zip archive', () => {
       /cannot be inflated beyond byte 0/,
     ],
   ];
-  for (const [how, input, message] of reading) {
+  /** Above what is unpacked in memory. */
+  const large: typeof reading = [
+    [
+      'is large and inflates to more than it declares',
+      { name: 'a', data: LONG, method: 8, lies: { size: 2_999_999 } },
+      /inflates to more than the 2999999 bytes/,
+    ],
+    [
+      'is large and inflates to less',
+      { name: 'a', data: LONG, method: 8, lies: { size: 3_000_001 } },
+      /inflates to 3000000 bytes, but declares 3000001/,
+    ],
+    ['is large and has another checksum', { name: 'a', data: LONG, method: 8, lies: { crc: 1 } }, /checksum differs/],
+    ['is large and no deflate stream', { name: 'a', data: LONG, lies: { method: 8 } }, /cannot be inflated beyond byte \d+ of 3000000/],
+  ];
+  for (const [how, input, message] of [...reading, ...large]) {
     it(`with a member that ${how} is refused when it is read, each time`, async () => {
       const member = await memberOf([input], 'a');
       for (let time = 0; time < 2; time++) {
@@ -209,7 +258,8 @@ describe('a damaged zip archive', () => {
     const read = (at: number, n: number) => (broken ? Promise.reject(new Error('unplugged')) : inner.read(at, n));
     const member = (await openZip({ path: 'a.zip', size: bytes.length, read })).members.get('a') as ZipMember;
     await member.read(0, 100);
-    broken = true;
+    broken = true; // and again, for a failed attempt is not kept
+    await expect(member.read(LONG.length - 100, 100)).rejects.toThrow('unplugged');
     await expect(member.read(LONG.length - 100, 100)).rejects.toThrow('unplugged');
     broken = false;
     expect(await member.read(LONG.length - 100, 100)).toEqual(LONG.slice(-100));
