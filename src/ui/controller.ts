@@ -9,6 +9,7 @@ import { type LabClient, LabError } from './client';
 import type { Drop, SourceFile } from './drop';
 import { filesBehind, forgetHandles, joined, mayRead, rememberedHandles, rememberHandles } from './folders';
 import { MetricStore } from './metricStore';
+import { nextSelection } from './shownSet';
 import { addNotice, dismissNotice, selectRun, useLab } from './store';
 import { latest } from './throttle';
 import { offerUndo } from './undo';
@@ -291,8 +292,8 @@ export class Lab {
     this.metrics.keep(new Set(all.map((r) => r.id)));
     for (const id of this.removed) if (!all.some((run) => run.id === id)) this.removed.delete(id);
     const runs = all.filter(({ id }) => !this.removed.has(id));
-    const { selectedRunId } = useLab.getState();
-    const selection = runs.some((r) => r.id === selectedRunId) ? selectedRunId : runs[0]?.id;
+    const { runs: before, selectedRunId } = useLab.getState();
+    const selection = nextSelection(before, runs, selectedRunId);
     useLab.setState({ runs });
     if (selection !== selectedRunId) selectRun(selection);
   }

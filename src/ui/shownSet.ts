@@ -1,38 +1,29 @@
-/** Which set of comparable runs the chart shows: the newest, until a person chooses another or selects one of its runs. */
+/**
+ * Which set of comparable runs the chart shows: that of the selected run. New runs of another set take the selection, so that they come into
+ * view by themselves; to choose a set is to select one of its runs.
+ */
 import type { RunSummary } from '../lab/protocol';
 import { differences, type RunSet } from '../metrics/comparison';
 
-/** What was chosen, and what was there then. */
-export interface Choice {
-  /** Key of the set chosen; the newest set without one. */
-  key?: string | undefined;
-  /** Newest run and selected run when it was chosen. */
-  newest?: string | undefined;
-  selected?: string | undefined;
-}
-
+type Runs = readonly RunSummary[];
 type Sets = readonly RunSet<RunSummary>[];
 
-/** Runs are numbered as they are made. */
-const numberOf = (id: string): number => Number(id.replace(/\D+/g, ''));
+/** The set of the selected run, else the newest. */
+export const shownSet = (sets: Sets, selected: string | undefined): RunSet<RunSummary> | undefined =>
+  sets.find(({ runs }) => runs.some(({ id }) => id === selected)) ?? sets.at(-1);
 
-/**
- * The choice after runs or the selection have changed; the same object when they have not. New runs come into view whatever was chosen
- * before; a newly selected run brings its set.
- */
-export function chosenSet(choice: Choice, sets: Sets, selected: string | undefined): Choice {
-  const ids = sets.flatMap(({ runs }) => runs.map(({ id }) => id));
-  const newest = ids.reduce<string | undefined>((a, b) => (a !== undefined && numberOf(a) > numberOf(b) ? a : b), undefined);
-  if (choice.newest === newest && choice.selected === selected) return choice;
-  // A run taken off the list leaves an older one as the newest, which is no new one.
-  const isNew = choice.newest === undefined || (newest !== undefined && numberOf(newest) > numberOf(choice.newest));
-  if (isNew) return { newest, selected };
-  const own = sets.find(({ runs }) => runs.some(({ id }) => id === selected))?.key;
-  return { key: choice.selected === selected ? choice.key : own, newest, selected };
+/** The run to select when the list of runs has changed. @param before the list as it was. */
+export function nextSelection(before: Runs, runs: Runs, selected: string | undefined): string | undefined {
+  const known = new Set(before.map(({ id }) => id));
+  const fresh = runs.find(({ id }) => !known.has(id));
+  const own = runs.find(({ id }) => id === selected);
+  if (own) return fresh && differences(own, fresh).length > 0 ? fresh.id : own.id;
+  if (fresh) return fresh.id;
+  // The selected run was taken off the list: another one of its set, if there is one.
+  const gone = before.find(({ id }) => id === selected);
+  const sibling = gone && runs.find((run) => differences(run, gone).length === 0);
+  return (sibling ?? runs[0])?.id;
 }
-
-export const shownSet = (choice: Choice, sets: Sets): RunSet<RunSummary> | undefined =>
-  sets.find(({ key }) => key === choice.key) ?? sets.at(-1);
 
 /** A name for each set by its key: the data, and what else tells it from the others of that name. */
 export function setLabels(sets: Sets): Map<string, string> {

@@ -39,6 +39,14 @@ journey('a tensor that was picked can be changed; the runs stay, and are not com
   await on(page).start.click();
   const { runs } = await done(lab, 4);
   expect(new Set(runs.slice(2).map((run) => run.data))).toEqual(new Set([`${other} of two_candidates.safetensors`]));
+
+  // The newest runs come into view; a run of the others brings theirs, with all that it was made with.
+  const shown = page.getByRole('combobox', { name: 'Shown' }).locator('option:checked');
+  await expect.poll(() => shown.textContent()).toMatch(new RegExp(`^${other} of `));
+  await page.locator(`tr[data-run="${runs[0]?.id}"]`).click();
+  await expect.poll(() => shown.textContent()).toMatch(/^layer_4 of /);
+  await page.getByText('All settings').click();
+  await page.getByText(/^npm run lab -- train --data two_candidates\.safetensors --tensor layer_4 /).waitFor();
 });
 
 journey('the scale that the profile proposes is applied by its button only, with λ, and runs say what they are of', {}, async (lab) => {

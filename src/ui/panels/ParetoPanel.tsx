@@ -5,7 +5,7 @@ import { QUALITIES, type QualityId } from '../../metrics/quality';
 import { Chart } from '../charts/Chart';
 import { effectiveMetric, paretoModel, paretoWords } from '../charts/paretoModel';
 import { useServices } from '../context';
-import { type Choice, chosenSet, setLabels, shownSet } from '../shownSet';
+import { setLabels, shownSet } from '../shownSet';
 import { hoverRun, selectRun, useLab } from '../store';
 import { Term } from '../Term';
 import { RunLegend } from './RunLegend';
@@ -21,10 +21,7 @@ export function ParetoPanel() {
   const selected = useLab((s) => s.selectedRunId);
   const hovered = useLab((s) => s.hoveredRunId);
   const sets = useMemo(() => runSets(all), [all]);
-  const [choice, setChoice] = useState<Choice>({});
-  const next = chosenSet(choice, sets, selected);
-  if (next !== choice) setChoice(next);
-  const set = shownSet(next, sets);
+  const set = shownSet(sets, selected);
   const runs = set?.runs ?? [];
   const [view, setView] = useState(0);
   const metric = effectiveMetric(runs, wanted);
@@ -99,7 +96,7 @@ export function ParetoPanel() {
         <div className="sets">
           <label>
             Shown{' '}
-            <select value={set?.key} onChange={(event) => setChoice({ ...next, key: event.target.value })}>
+            <select value={set?.key} onChange={(event) => selectRun(sets.find(({ key }) => key === event.target.value)?.runs[0]?.id)}>
               {sets.toReversed().map(({ key }) => (
                 <option key={key} value={key}>
                   {labels.get(key)}

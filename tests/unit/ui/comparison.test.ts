@@ -3,7 +3,7 @@ import type { RunSummary } from '../../../src/lab/protocol';
 import { compare, comparedWords, leftOutWords, runSets } from '../../../src/metrics/comparison';
 import { headline } from '../../../src/metrics/headline';
 import { QUALITIES } from '../../../src/metrics/quality';
-import { chosenSet, setLabels, shownSet } from '../../../src/ui/shownSet';
+import { nextSelection, setLabels, shownSet } from '../../../src/ui/shownSet';
 import { metrics, run } from './fixtures';
 
 const at = (id: string, recovered: number | undefined, over: Partial<RunSummary> = {}) =>
@@ -103,25 +103,23 @@ describe('sets of runs', () => {
     ]);
   });
 
-  const shown = (choice: ReturnType<typeof chosenSet>, runs: RunSummary[]) => shownSet(choice, runSets(runs))?.runs.map(({ id }) => id);
-  it('a selected run brings its set, a choice holds, and a new sweep comes into view by itself', () => {
-    let choice = chosenSet({}, runSets(here), 'r1');
-    expect(shown(choice, here)).toEqual(['r1', 'r2']);
-    const more = [...here, there];
-    choice = chosenSet(choice, runSets(more), 'r1');
-    expect(shown(choice, more)).toEqual(['r3']);
-    expect(chosenSet(choice, runSets(more), 'r1')).toBe(choice);
-    choice = chosenSet(choice, runSets(more), 'r2');
-    expect(shown(choice, more)).toEqual(['r1', 'r2']);
-    choice = { ...choice, key: runSets(more)[1]?.key };
-    expect(shown(chosenSet(choice, runSets(more), 'r2'), more)).toEqual(['r3']);
+  it('the selected run brings its set into view; without one the newest is there', () => {
+    const ofRun = (selected?: string) => shownSet(runSets([...here, there]), selected)?.runs.map(({ id }) => id);
+    expect(ofRun('r2')).toEqual(['r1', 'r2']);
+    expect(ofRun('r3')).toEqual(['r3']);
+    expect(ofRun()).toEqual(['r3']);
+    expect(shownSet([], 'r1')).toBeUndefined();
   });
-  it('taking runs off the list changes nothing but what is gone', () => {
-    const all = [...here, there];
-    const sets = runSets(all);
-    const choice = chosenSet(chosenSet({}, sets, 'r1'), sets, 'r2');
-    expect(shown(chosenSet(choice, runSets(here), 'r2'), here)).toEqual(['r1', 'r2']);
-    expect(shown(chosenSet(choice, runSets([there]), 'r3'), [there])).toEqual(['r3']);
-    expect(shownSet(chosenSet({}, [], undefined), [])).toBeUndefined();
+  it('new runs of another set take the selection, others leave it', () => {
+    expect(nextSelection([], here, undefined)).toBe('r1');
+    expect(nextSelection(here, [...here, there], 'r2')).toBe('r3');
+    expect(nextSelection(here, [...here, at('r5', 0.5)], 'r2')).toBe('r2');
+    expect(nextSelection([...here, there], [...here, there], 'r2')).toBe('r2');
+  });
+  it('a selected run that is taken off the list leaves the selection to one of its set', () => {
+    const all = [there, ...here];
+    expect(nextSelection(all, [there, here[0] as RunSummary], 'r2')).toBe('r1');
+    expect(nextSelection(all, here, 'r3')).toBe('r1');
+    expect(nextSelection(here, [], 'r1')).toBeUndefined();
   });
 });
