@@ -7,7 +7,6 @@
 import { Rng } from '../../util/rng';
 import type { RowFacts, RowRange } from './types';
 
-export const DEFAULT_HOLDOUT = 0.02;
 export const MAX_HELD_OUT = 65536;
 const BLOCK_ROWS = 1024;
 
@@ -28,7 +27,7 @@ export interface Split {
  * @param sources rows, and rows per sequence, of each source; blocks are whole sequences where there are at least two.
  * @param fraction of all rows to hold out, 0 to below 1; at most MAX_HELD_OUT rows are. 0 trains on everything, and so does a set of one row.
  */
-export function splitRows(sources: readonly Sized[], seed: number, fraction = DEFAULT_HOLDOUT): Split {
+export function splitRows(sources: readonly Sized[], seed: number, fraction: number): Split {
   if (!(fraction >= 0 && fraction < 1)) throw new RangeError(`the held-out fraction must be at least 0 and below 1; it is ${fraction}`);
   const total = sources.reduce((sum, { facts }) => sum + facts.rows, 0);
   const want = fraction === 0 ? 0 : Math.min(MAX_HELD_OUT, total - 1, Math.max(1, Math.round(total * fraction)));

@@ -15,7 +15,7 @@ const shards = await Promise.all(
 
 describe('BatchFeeder', () => {
   it('serves every training row once an epoch, as f32 on the GPU', async () => {
-    const { train, trainRows } = splitRows(shards, 1);
+    const { train, trainRows } = splitRows(shards, 1, 0.02);
     const feeder = await BatchFeeder.create(gpu, shards, train, { batch: 16, seed: 1, shuffle: 'pool', d: 20, poolRows: 40 });
     const rows: string[] = [];
     for (let s = 0; s * 16 < 2 * trainRows; s++) {

@@ -16,7 +16,7 @@ describe('splitRows', () => {
     [[{ facts: { rows: 20000, sequence: 128 } }, { facts: { rows: 5, sequence: 1 } }]],
   ])('%j: every row on exactly one side, neither empty', (sources) => {
     for (const seed of [0, 1, 2]) {
-      const split = splitRows(sources, seed);
+      const split = splitRows(sources, seed, 0.02);
       const all = [...rowsOf(split.train), ...rowsOf(split.heldOut)];
       expect(new Set(all).size).toBe(all.length);
       expect(all.length).toBe(sources.reduce((s, { facts }) => s + facts.rows, 0));
@@ -28,8 +28,8 @@ describe('splitRows', () => {
 
   it('is a function of the seed', () => {
     const sources = [{ facts: { rows: 50000, sequence: 1 } }];
-    expect(splitRows(sources, 1)).toEqual(splitRows(sources, 1));
-    expect(splitRows(sources, 1)).not.toEqual(splitRows(sources, 2));
+    expect(splitRows(sources, 1, 0.02)).toEqual(splitRows(sources, 1, 0.02));
+    expect(splitRows(sources, 1, 0.02)).not.toEqual(splitRows(sources, 2, 0.02));
   });
 
   it('holds out about the fraction, in whole sequences', () => {
@@ -39,7 +39,7 @@ describe('splitRows', () => {
   });
 
   it('keeps to the cap, and to nothing at 0', () => {
-    const big = splitRows([{ facts: { rows: 1e8, sequence: 1 } }], 0);
+    const big = splitRows([{ facts: { rows: 1e8, sequence: 1 } }], 0, 0.02);
     expect(big.heldOutRows).toBeLessThanOrEqual(MAX_HELD_OUT);
     expect(big.heldOutRows).toBeGreaterThan(MAX_HELD_OUT - 2048);
     expect(splitRows([{ facts: { rows: 10, sequence: 1 } }], 0, 0)).toEqual({
@@ -48,7 +48,7 @@ describe('splitRows', () => {
       trainRows: 10,
       heldOutRows: 0,
     });
-    expect(splitRows([{ facts: { rows: 1, sequence: 1 } }], 0).heldOutRows).toBe(0);
+    expect(splitRows([{ facts: { rows: 1, sequence: 1 } }], 0, 0.02).heldOutRows).toBe(0);
     expect(() => splitRows([{ facts: { rows: 10, sequence: 1 } }], 0, 1)).toThrow(/fraction/);
   });
 });
