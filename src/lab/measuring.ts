@@ -36,8 +36,9 @@ export interface ShardsMeasured {
   onProgress?: ((note: string, fraction: number) => void) | undefined;
 }
 
-/** Of a text, so many times what is evaluated on is looked through for windows that were not trained on. */
+/** Of a text, so many times what is evaluated on is looked through for windows that were not trained on, and at least LOOKED_THROUGH tokens. */
 const CANDIDATES = 16;
+const LOOKED_THROUGH = 2 ** 21;
 /** Training tokens that are compared with them, at most. */
 const MOST_COMPARED = 2 ** 27;
 const TOKENS_AT_ONCE = 2 ** 20;
@@ -86,7 +87,7 @@ async function heldOutOf(all: Sequences, setting: ShardsMeasured, inOrder: boole
     said: { evalText: `measured on ${what}; how much of it was trained on cannot be known: ${why}.` },
   });
   if (!hasTokens) return unknown('the shards have no tokens. It must not be the text that they were made from');
-  const candidates = limitSequences(all, CANDIDATES * evalTokens);
+  const candidates = limitSequences(all, Math.max(LOOKED_THROUGH, CANDIDATES * evalTokens));
   const compared = { tokens: 0 };
   const seen = await seenTokens(candidates, trainingTokens(setting, compared));
   const { sequences, seen: count, passedOver } = unseenFirst(candidates, seen, Math.max(1, Math.floor(evalTokens / all.T)));
