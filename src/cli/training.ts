@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { saeOrigin } from '../interop/saelens';
 import { Experiment, type Run } from '../lab/experiment';
 import type { TimeShares } from '../lab/rate';
-import { recipeOf } from '../lab/recipe';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
+import { summaryOf } from '../lab/runSummary';
 import { savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
 import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
@@ -252,21 +252,21 @@ export function runFacts(
   { experiment, engine, workspace, adjusted, time, memory }: TrainingSetup,
   rowsPerSecond: number,
 ): Record<string, unknown> {
-  const { arch, options, width, seed, schedule } = run.spec;
-  const recipe = recipeOf(run, experiment.origin);
+  const { id, arch, options, dIn, dSae, lambda, step, seed, normalize, activationScale, state, message, recipe, provenance, metrics } =
+    summaryOf(run, experiment);
   return {
     arch,
-    ...(Object.keys(options).length > 0 && { options }),
-    d_in: experiment.data.d,
-    d_sae: width,
-    lambda: schedule.lambda,
-    steps: run.step,
+    ...(options && { options }),
+    d_in: dIn,
+    d_sae: dSae,
+    lambda,
+    steps: step,
     seed,
-    normalize: experiment.options.normalize,
+    normalize,
     x_dtype: experiment.options.xDtype,
-    activation_scale: experiment.scale,
-    state: run.state,
-    ...(run.message === undefined ? {} : { message: run.message }),
+    activation_scale: activationScale,
+    state,
+    ...(message !== undefined && { message }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
     ...(memory && { gpu_bytes: memory.allocated, gpu_bytes_formula: memory.total, gpu_bytes_state: memory.state }),
     ...(time && {
@@ -279,9 +279,9 @@ export function runFacts(
     ...dataFacts(workspace),
     ...adjusted,
     settings: runSettings(recipe),
-    command: commandLine(recipe, run.id),
-    ...provenanceFacts(experiment.origin.provenance),
-    ...run.metrics,
+    command: commandLine(recipe, id),
+    ...provenanceFacts(provenance),
+    ...metrics,
   };
 }
 

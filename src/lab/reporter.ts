@@ -1,10 +1,7 @@
 /** Events on their way to the page, thinned: logs and run lists at most ten times a second, density histograms formed here. */
-import { architecture, optionWords } from '../sae/architectures';
 import type { StepLog } from '../sae/trainer';
 import type { Experiment, Run } from './experiment';
-import { type Identified, identityOf, type Origin } from './origin';
 import { type DensityHistogram, type LabEvent, LOG_COLUMNS, type RunSummary } from './protocol';
-import { recipeOf } from './recipe';
 
 export type Emit = (event: LabEvent, transfer?: ArrayBuffer[]) => void;
 
@@ -27,46 +24,6 @@ export function densityHistogram(fires: ArrayLike<number>, rows: number): Densit
     counts[at] = (counts[at] as number) + 1;
   }
   return { counts, dead, rows };
-}
-
-/** What a run's summary takes from its experiment. */
-export interface SharedFacts extends Identified, Origin {
-  dIn: number;
-  paused: boolean;
-  rowsPerSecond?: number | undefined;
-}
-
-export function summarise(run: Run, extra: SharedFacts): RunSummary {
-  const { id, spec, state, step, message, metrics, evaluatedAt } = run;
-  const entry = architecture(spec.arch);
-  const { knob } = entry;
-  const summary: RunSummary = {
-    id,
-    name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options)].join(' '),
-    arch: spec.arch,
-    ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
-    dIn: extra.dIn,
-    dSae: spec.width,
-    lambda: spec.schedule.lambda,
-    seed: spec.seed,
-    normalize: extra.normalize,
-    activationScale: extra.activationScale,
-    steps: spec.schedule.steps,
-    step,
-    state: state === 'training' && extra.paused ? 'paused' : state,
-    data: extra.data,
-    identity: identityOf(extra),
-    recipe: recipeOf(run, extra),
-  };
-  if (extra.provenance) summary.provenance = extra.provenance;
-  if (message !== undefined) summary.message = message;
-  if (metrics) {
-    summary.metrics = metrics;
-    summary.quality = metrics.loss_recovered === undefined ? 'r2' : 'loss_recovered';
-  }
-  if (evaluatedAt !== undefined) summary.evaluatedAt = evaluatedAt;
-  if (extra.rowsPerSecond !== undefined && state === 'training' && !extra.paused) summary.rowsPerSecond = extra.rowsPerSecond;
-  return summary;
 }
 
 /** Collects log rows and says when it is time to send. */

@@ -2,7 +2,7 @@
 import { type Experiment, hasEnded, type Run } from './experiment';
 import type { Origin } from './origin';
 import type { RunSummary } from './protocol';
-import { summarise } from './reporter';
+import { summarise, summaryOf } from './runSummary';
 import { runFolder, savedRun } from './saveRun';
 
 interface PastRun {
@@ -47,12 +47,11 @@ export class RunBook {
   }
 
   summaries(experiment: Experiment | undefined, paused: boolean, rowsPerSecond: number): RunSummary[] {
-    const present = experiment
-      ? { ...experiment.origin, dIn: experiment.data.d, paused, rowsPerSecond: rowsPerSecond || undefined }
-      : undefined;
     return [
       ...this.past.map(({ run, dIn, origin }) => summarise(run, { ...origin, dIn, paused: false })),
-      ...(present ? (experiment?.runs ?? []).map((run) => summarise(run, present)) : []),
+      ...(experiment?.runs ?? []).map((run) =>
+        summaryOf(run, experiment as Experiment, { paused, rowsPerSecond: rowsPerSecond || undefined }),
+      ),
     ];
   }
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../../lab/experiment';
 import type { RunSummary } from '../../lab/protocol';
-import { summarise } from '../../lab/reporter';
+import { summaryOf } from '../../lab/runSummary';
 import { runFolder } from '../../lab/saveRun';
 import { type Comparison, compare } from '../../metrics/comparison';
 import { headline } from '../../metrics/headline';
@@ -79,9 +79,8 @@ export async function sweep(args: string[]): Promise<number> {
 
 /** The runs that are compared with each other; all are of the same data. */
 export function compared({ runs, experiment }: TrainingSetup, quality: Quality): Comparison<RunSummary> {
-  const shared = { ...experiment.origin, dIn: experiment.data.d, paused: false };
   return compare(
-    runs.map((run) => summarise(run, shared)),
+    runs.map((run) => summaryOf(run, experiment)),
     quality,
   );
 }
