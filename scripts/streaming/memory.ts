@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { readOptions } from '../../src/cli/args';
 import { openEngine } from '../../src/cli/engine';
 import { prepareTraining, trainRows, trainToTheEnd } from '../../src/cli/training';
+import { nodeUnpacking } from '../../src/data/bytes/nodeUnpacking';
+import { unpackOn } from '../../src/data/bytes/unpacking';
 
 /** What the child reports. Bytes; resident sizes are of the whole process. */
 export interface Trained {
@@ -25,11 +27,12 @@ export interface Trained {
   waitingForData: number;
 }
 
-/** The option names of `train`. */
-const ARGS = ['--arch', 'gated', '--d-sae', '16', '--lambda', '1e-3', '--lr', '1e-4', '--out', 'unused'];
+/** The option names of `train`. Parts of a set repeat their few rows that are not zeros. */
+const ARGS = ['--arch', 'gated', '--d-sae', '16', '--lambda', '1e-3', '--lr', '1e-4', '--out', 'unused', '--allow-duplicates'];
 
 /** Trains on the folder as `npm run lab -- train` does, and writes nothing. */
 export async function trainOn(folder: string, batch: number, steps: number): Promise<Trained> {
+  unpackOn(nodeUnpacking);
   const { options } = readOptions([...ARGS, '--data', folder, '--batch', String(batch), '--steps', String(steps)], trainRows());
   let baseline = 0;
   let readBefore = 0;

@@ -3,6 +3,7 @@
 import { listFiles } from '../data/bytes/nodeFiles';
 import type { ByteSource } from '../data/bytes/types';
 import type { InspectOptions } from '../data/dropped/classify';
+import { describePool } from '../data/dropped/pooled';
 import { describeDrops, type FilterRequest } from '../data/rows/filter';
 import type { ShardSource } from '../data/rows/shard';
 import { type Gpu, openGpu } from '../gpu/device';
@@ -59,6 +60,7 @@ export const READING_OPTIONS: OptionRows = {
     help: "The activations' name, for files with several candidates; without it an error lists them.",
   },
   'words-are-bf16': { kind: 'flag', help: '2-byte values of numpy files are bf16, which numpy cannot say.' },
+  'allow-duplicates': { kind: 'flag', help: 'Uses files that hold the same rows as another one, which are refused otherwise.' },
 };
 
 /** Rows left out, for every command that trains or measures on them. */
@@ -73,7 +75,11 @@ export const FILTER_OPTIONS: OptionRows = {
 
 export function readingOf(options: Options): InspectOptions {
   const tensor = options.text('tensor');
-  return { ...(tensor !== undefined && { tensor }), ...(options.flag('words-are-bf16') && { wordsAreBf16: true }) };
+  return {
+    ...(tensor !== undefined && { tensor }),
+    ...(options.flag('words-are-bf16') && { wordsAreBf16: true }),
+    ...(options.flag('allow-duplicates') && { allowDuplicates: true }),
+  };
 }
 
 /** @throws UsageError naming the option. */
@@ -133,6 +139,8 @@ export async function loadWorkspace(
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
+  const pooled = describePool(shards);
+  if (pooled !== undefined) say(pooled);
   if (inputs.model !== undefined && !workspace.model)
     throw new Error(workspace.state(0, 0).model?.problem ?? `${inputs.model}: no config.json with model weights beside it.`);
   if (inputs.tokens !== undefined) await workspace.useTokens((await listFiles([inputs.tokens]))[0] as ByteSource);

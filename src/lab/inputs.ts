@@ -38,6 +38,7 @@ export function runInputs({ shards, picked, filter, model, limits, isDemo }: Giv
     data: dataPaths(shards),
     ...(picked?.tensor !== undefined && { tensor: picked.tensor }),
     ...(picked?.wordsAreBf16 && { wordsAreBf16: true }),
+    ...(picked?.allowDuplicates && { allowDuplicates: true }),
     filter,
     ...(model && {
       model: there(model.files.folder),

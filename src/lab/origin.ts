@@ -1,5 +1,6 @@
 /** Where a run's activations came from. */
 import { sha256 } from '../data/bytes/fingerprint';
+import { describePool } from '../data/dropped/pooled';
 import type { Shuffle } from '../data/pool/sequencer';
 import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
@@ -105,8 +106,10 @@ export function shardsInfo(
   picked: Picked = {},
 ): Omit<ShardsInfo, 'badRows'> {
   const [first] = shards as [ShardSource];
+  const pooled = describePool(shards);
   return {
     source: 'shards',
+    ...(pooled !== undefined && { pooled }),
     label: ofTensor(shards.length === 1 ? first.facts.label : `${shards.length} shards`, picked),
     rows: trainRows + heldOutRows,
     d: first.facts.d,

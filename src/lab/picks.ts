@@ -20,11 +20,12 @@ export class Picks {
 
   /** Absent when nothing was answered. */
   get picked(): Picked | undefined {
-    const { tensor, wordsAreBf16 } = this.choices;
-    if (tensor === undefined && !wordsAreBf16) return undefined;
+    const { tensor, wordsAreBf16, allowDuplicates } = this.choices;
+    if (tensor === undefined && !wordsAreBf16 && !allowDuplicates) return undefined;
     return {
       ...(tensor !== undefined && { tensor, among: this.among.includes(tensor) ? this.among : [tensor, ...this.among] }),
       ...(wordsAreBf16 && { wordsAreBf16 }),
+      ...(allowDuplicates && { allowDuplicates }),
     };
   }
 }

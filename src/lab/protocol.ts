@@ -36,6 +36,8 @@ export interface ShardsInfo {
   trainRows: number;
   heldOutRows: number;
   bytes: number;
+  /** What is pooled, when that is more than one kind of file: a sentence. */
+  pooled?: string;
   /** Rows with NaN or Inf met so far; they are excluded. */
   badRows: number;
   /** What is left out on request, in words, and the rows of it met so far, in words; absent when nothing is. */
@@ -88,6 +90,8 @@ export interface Picked {
   among?: string[];
   /** 2-byte values are read as bf16. */
   wordsAreBf16?: boolean;
+  /** Files with the same rows are all used. */
+  allowDuplicates?: boolean;
 }
 
 export interface DataState {
@@ -252,7 +256,7 @@ export type Command =
   /** Files with their paths relative to what was dropped (`folder/shard_0.safetensors`). */
   | { type: 'add-files'; files: { path: string; file: File }[] }
   /** How files that leave a choice are read: the tensor with the activations, whether 2-byte values are bf16. */
-  | { type: 'choose'; choices: { tensor?: string; wordsAreBf16?: boolean } }
+  | { type: 'choose'; choices: { tensor?: string; wordsAreBf16?: boolean; allowDuplicates?: boolean } }
   /** What to leave out of training and of held-out rows, in place of what was asked for before. */
   | { type: 'filter'; request: FilterRequest }
   /** A sample of the shards, measured; undefined when no sampled row is finite. */

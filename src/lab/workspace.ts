@@ -4,8 +4,9 @@
  */
 
 import type { ByteSource } from '../data/bytes/types';
-import { type Inspection, type InspectOptions, inspectFiles, unpackShards } from '../data/dropped/classify';
+import { type Inspection, type InspectOptions, inspectFiles } from '../data/dropped/classify';
 import { modelSources } from '../data/dropped/modelFolder';
+import { settleShards } from '../data/dropped/settle';
 import type { FilterRequest } from '../data/rows/filter';
 import { RowsInUse } from '../data/rows/filterShards';
 import { type Split, splitRows } from '../data/rows/split';
@@ -386,7 +387,9 @@ export class Workspace {
 
   private async refresh(): Promise<void> {
     this.inspection = await inspectFiles(this.files, this.picks.options);
-    await unpackShards(this.inspection, (fraction) => this.options.onProgress?.('unpacking compressed arrays', fraction));
+    await settleShards(this.inspection, this.picks.options, (fraction) =>
+      this.options.onProgress?.('unpacking compressed arrays', fraction),
+    );
     this.standIns = this.inspection.shards.map((shard) => new StandIn(shard));
     this.rows.replace(this.inspection.shards, this.standIns);
     this.revision++;

@@ -305,9 +305,10 @@ interface Replaced {
   form: SettingValues;
 }
 
-const answersOf = ({ tensor, wordsAreBf16 }: Picked): { tensor?: string; wordsAreBf16?: boolean } => ({
+const answersOf = ({ tensor, wordsAreBf16, allowDuplicates }: Picked): Omit<Picked, 'among'> => ({
   ...(tensor !== undefined && { tensor }),
   ...(wordsAreBf16 !== undefined && { wordsAreBf16 }),
+  ...(allowDuplicates !== undefined && { allowDuplicates }),
 });
 
 const withFiles = (before: ReadonlyMap<string, File>, files: readonly SourceFile[]): Map<string, File> =>

@@ -2,8 +2,10 @@
 
 import { fingerprintOf } from '../../data/bytes/fingerprint';
 import { listFiles } from '../../data/bytes/nodeFiles';
-import { type Inspection, inspectFiles, unpackShards } from '../../data/dropped/classify';
+import { type Inspection, inspectFiles } from '../../data/dropped/classify';
 import type { ModelFiles } from '../../data/dropped/modelFolder';
+import { describePool } from '../../data/dropped/pooled';
+import { refuseDuplicates, settleShards } from '../../data/dropped/settle';
 import { type Profile, type Profiles, profileSources } from '../../data/rows/profile';
 import { describeProfile, filterOptions, scaleOfLeft } from '../../data/rows/profileText';
 import type { ShardSource } from '../../data/rows/shard';
@@ -30,19 +32,29 @@ export async function inspect(args: string[]): Promise<number> {
   if (words.length === 0) throw new UsageError('give at least one file or folder');
   const reading = readingOf(options);
   const found = await inspectFiles(await listFiles(words), reading);
-  if (options.flag('profile')) await unpackShards(found, (fraction) => progress(`unpacking ${(100 * fraction).toFixed(0)} %`));
+  // Without a profile nothing is unpacked, so that what is compressed is not compared either.
+  if (options.flag('profile')) await settleShards(found, reading, (fraction) => progress(`unpacking ${(100 * fraction).toFixed(0)} %`));
+  else if (found.shards.every(({ packed }) => packed.length === 0)) await refuseDuplicates(found, reading);
   const { shards } = found;
   checkTensor(shards, reading.tensor);
   const profiles = options.flag('profile') && shards.length > 0 ? await profileSources(shards) : undefined;
   const model = found.model && (await modelFacts(found.model));
+  const pooled = describePool(shards);
   const result = {
     files: await describeFiles(found, profiles),
     ...(model && { model }),
     ...(shards.length > 0 && { fingerprint: await fingerprintOf(shards.flatMap(({ files }) => files)) }),
+    ...(pooled !== undefined && { pooled }),
     ...(profiles?.total && { profile: profileJson(profiles.total) }),
   };
   finish(options.flag('json'), result, () =>
-    [fileTable(found.reports), ...notes(found.reports), ...modelLines(model), ...profileLines(profiles, shards)].join('\n'),
+    [
+      fileTable(found.reports),
+      ...notes(found.reports),
+      ...(pooled === undefined ? [] : ['', pooled]),
+      ...modelLines(model),
+      ...profileLines(profiles, shards),
+    ].join('\n'),
   );
   return 0;
 }

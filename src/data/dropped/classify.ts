@@ -9,7 +9,6 @@ import { mapLimited } from '../../util/mapLimited';
 import { naturalCompare } from '../../util/naturalSort';
 import { baseName, folderOf } from '../../util/paths';
 import type { ByteSource } from '../bytes/types';
-import { type OnFraction, unpackAll } from '../bytes/unpacking';
 import { extension } from '../formats/foreign';
 import { TOKEN_NAMES } from '../formats/integers';
 import { isModelWeights } from '../formats/modelWeights';
@@ -44,6 +43,8 @@ export interface InspectOptions {
   tensor?: string;
   /** 2-byte values of numpy files without a float type are bf16: the answer to the question `words-are-bf16`. */
   wordsAreBf16?: boolean;
+  /** Files with the rows of another one are used too: the answer to the question `duplicate-rows`. */
+  allowDuplicates?: boolean;
 }
 
 /** Recognises files. Reads headers only (JSON whole). */
@@ -64,29 +65,6 @@ export async function inspectFiles(sources: readonly ByteSource[], options: Insp
   const before = entries.filter((entry) => !settled.has(entry)).map((entry) => entry.report);
   result.reports = [...zarr, ...before, ...units.map((unit) => unit.report)].sort((a, b) => naturalCompare(a.path, b.path));
   return result;
-}
-
-/**
- * Unpacks what of the activations is compressed as a whole, so that nobody waits for it later. A file of which that fails is refused like any other
- * bad one.
- * @param onFraction of all of it.
- */
-export async function unpackShards(inspection: Inspection, onFraction: OnFraction): Promise<void> {
-  const total = inspection.shards.reduce((sum, { packed }) => sum + packed.length, 0);
-  let done = 0;
-  const failed = new Set<ShardSource>();
-  for (const shard of inspection.shards) {
-    const { label } = shard.facts;
-    try {
-      await unpackAll(shard.packed, (fraction) => onFraction((done + fraction * shard.packed.length) / total));
-    } catch (cause) {
-      failed.add(shard);
-      const report = inspection.reports.find(({ path }) => path === label);
-      if (report) Object.assign(report, { ok: false, error: withoutPath(cause, label) });
-    }
-    done += shard.packed.length;
-  }
-  inspection.shards = inspection.shards.filter((shard) => !failed.has(shard));
 }
 
 async function examine(source: ByteSource): Promise<Entry> {

@@ -24,8 +24,8 @@ export interface FileReport {
   candidates?: string[];
   /** What was assumed where the file leaves a choice, for the person to confirm. */
   assumptions?: string[];
-  /** What only a person can say: whether the file's 2-byte values are bf16. */
-  question?: 'words-are-bf16';
+  /** What only a person can say: whether the file's 2-byte values are bf16; whether the same rows twice are meant. */
+  question?: 'words-are-bf16' | 'duplicate-rows';
   /** Says what was found and what to do. */
   error?: string;
 }

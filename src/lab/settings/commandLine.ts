@@ -10,6 +10,7 @@ export interface RunInputs {
   data: readonly string[];
   tensor?: string;
   wordsAreBf16?: boolean;
+  allowDuplicates?: boolean;
   filter: FilterRequest;
   model?: string;
   hook?: string;
@@ -117,6 +118,7 @@ export function trainArguments({ config, inputs, shuffle, batchesBefore, init }:
     ...(inputs.data.length > 0 ? ['--data', ...inputs.data.map(path)] : []),
     ...option('tensor', inputs.tensor),
     ...(inputs.wordsAreBf16 ? ['--words-are-bf16'] : []),
+    ...(inputs.allowDuplicates ? ['--allow-duplicates'] : []),
     ...filterWords(inputs.filter),
     ...option('model', inputs.model && path(inputs.model)),
     ...option('hook', inputs.hook),

@@ -75,6 +75,12 @@ function ShardsCard({ shards, tensor }: { shards: ShardsInfo; tensor: string | u
       <dt>{shards.source === 'harvest' ? 'Harvested' : 'From'}</dt>
       {/* A picked tensor stands above. */}
       <dd className="break">{tensor === undefined ? shards.label : shards.label.replace(`${tensor} of `, '')}</dd>
+      {shards.pooled && (
+        <>
+          <dt>Pooled</dt>
+          <dd className="warn-text break">{shards.pooled.replace(/^Pooled into one set: /, '')}</dd>
+        </>
+      )}
       <dt>Rows × d</dt>
       <dd>
         {count(shards.rows)} × {shards.d} {shards.dtype}

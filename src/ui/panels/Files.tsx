@@ -152,6 +152,17 @@ function Question({ file }: { file: FileReport }) {
           </button>
         </span>
       )}
+      {question === 'duplicate-rows' && (
+        <span className="question">
+          <button
+            type="button"
+            title="The same rows are then there twice, perhaps once to train on and once held out"
+            onClick={() => lab.do({ type: 'choose', choices: { allowDuplicates: true } })}
+          >
+            Use it all the same
+          </button>
+        </span>
+      )}
     </>
   );
 }

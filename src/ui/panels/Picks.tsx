@@ -4,7 +4,7 @@ import { useServices } from '../context';
 import { isLive, useLab } from '../store';
 
 /** What was answered where files left a choice, each with the way to answer it anew. Runs in the table stay. */
-export function Picks({ picked: { tensor, among = [], wordsAreBf16 } }: { picked: Picked }) {
+export function Picks({ picked: { tensor, among = [], wordsAreBf16, allowDuplicates } }: { picked: Picked }) {
   const { lab } = useServices();
   const live = useLab(isLive);
   const why = live ? 'Stop the runs first' : undefined;
@@ -22,6 +22,23 @@ export function Picks({ picked: { tensor, among = [], wordsAreBf16 } }: { picked
               disabled={live}
               title={why ?? 'Asks again how these values are read'}
               onClick={() => lab.do({ type: 'choose', choices: { wordsAreBf16: false } })}
+            >
+              Undo
+            </button>
+          </dd>
+        </>
+      )}
+      {allowDuplicates && (
+        <>
+          <dt>The same rows twice</dt>
+          <dd>
+            used{' '}
+            <button
+              type="button"
+              className="link"
+              disabled={live}
+              title={why ?? 'Leaves out files with the rows of another one'}
+              onClick={() => lab.do({ type: 'choose', choices: { allowDuplicates: false } })}
             >
               Undo
             </button>

@@ -124,7 +124,7 @@ describe('inspect', () => {
     expect(open).not.toHaveBeenCalled();
     open.mockRestore();
     expect(code).toBe(0);
-    expect(Object.keys(json)).toEqual(['files', 'fingerprint']);
+    expect(Object.keys(json)).toEqual(['files', 'fingerprint', 'pooled']);
     const files = json.files as Json[];
     const byName = new Map(files.map((entry) => [(entry.path as string).split('/').at(-1), entry]));
     expect(byName.get('f32.safetensors')).toMatchObject({
