@@ -53,7 +53,8 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
   const [arm] = config.arms;
   const facts: Record<string, number | string> = {};
   for (const setting of settings()) {
-    const value: Value | undefined = config[setting.key];
+    // Of seeds the arm's own stands apart, as `seed`.
+    const value: Value | undefined = (setting.key === 'seeds' ? undefined : arm?.[setting.key]) ?? config[setting.key];
     if (value === undefined || setting.key === 'evalEvery') continue;
     facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number) : value;
   }

@@ -186,6 +186,8 @@ describe('a setting', () => {
     expect((await lab('sweep', ...shared, '--out', at('toy-default'))).json.config).toMatchObject({ toy: 2 });
     expect((await lab('sweep', ...shared, '--toy', 5, '--out', at('toy-given'))).json.config).toMatchObject({ toy: 5 });
     expect(file(join(at('toy-given'), 'results.json')).config).toMatchObject({ toy: 5 });
+    const own = ['--data', data, '--steps', 1, '--batch', 8, '--arm', 'gated width=8 lambda=1 toy=4', '--json', '--out', at('toy-own')];
+    expect((await lab('sweep', ...own)).json.runs).toMatchObject([{ settings: { toy: 4 }, command: expect.stringMatching(/ toy=4/) }]);
     const refused = await lab('sweep', ...shared, '--toy', 'x', '--out', at('toy-refused'));
     expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/--toy: "x" is not a number/)]);
   });
