@@ -1,10 +1,9 @@
 /** The lab's own step and encoder product, as contenders. */
-import plain from '../shaders/matmul/plain.wgsl?raw';
 import { Arena } from '../src/gpu/buffers';
 import type { Gpu } from '../src/gpu/device';
 import { matmulGrid, matmulSource } from '../src/gpu/matmul';
 import { Plan } from '../src/gpu/plan';
-import { struct } from '../src/gpu/struct';
+import { paramsOf, shaderFile } from '../src/gpu/shaders';
 import { chooseMatmul } from '../src/gpu/tuner';
 import { layoutLimits, layoutOf } from '../src/sae/layout';
 import { SweepTrainer, type TrainerOptions } from '../src/sae/trainer';
@@ -13,7 +12,7 @@ import type { Context } from './context';
 import type { Contender } from './measure';
 import { BETA2, EPS, LAMBDA } from './problem';
 
-const PRODUCT = struct({ rows: 'u32', columns: 'u32', quads: 'u32' });
+const PRODUCT = paramsOf('matmul/plain');
 
 /** So small that the weights, hence L0 and the work, stay as they are while they are timed. */
 export const STILL = 1e-12;
@@ -93,7 +92,7 @@ export async function ourProduct(gpu: Gpu, name: string, x: Float32Array, w: Flo
   const latents = w.length / d;
   if (d % 4 !== 0) throw new Error('the benchmark takes widths that are multiples of 4');
   const variant = await chooseMatmul(gpu, { rows, columns: latents, quads: d / 4 });
-  const kernel = await gpu.kernels.get(matmulSource(variant, 'bench.product', plain));
+  const kernel = await gpu.kernels.get(matmulSource(variant, 'bench.product', shaderFile('matmul/plain')));
   const arena = new Arena(gpu, 'bench.product');
   const u = arena.storage('u', rows * latents * 4);
   const flops = 2 * rows * d * latents;

@@ -47,10 +47,9 @@ export function sparseWeights(arch: ArchitectureId, d: number, f: number, l0: nu
   const weights = initialWeights(arch, d, f, seed, bias);
   // b_dec is subtracted before the encoder; it is small beside x, so the sample leaves it out.
   const shift = threshold(x, weights.wEnc, d, Math.min(1, l0 / f));
-  const [gate, scale, magnitude] = architecture(arch).vectors.map(({ name }) => name);
-  weights.vectors[gate as string]?.fill(shift);
-  if (scale !== undefined) weights.vectors[scale]?.fill(0.1);
-  if (magnitude !== undefined) weights.vectors[magnitude]?.fill(shift * 0.9);
+  architecture(arch).vectors.forEach(({ name, role }, i) => {
+    weights.vectors[name]?.fill(role === 'log-gain' ? 0.1 : i === 0 ? shift : shift * 0.9);
+  });
   return weights;
 }
 

@@ -10,8 +10,17 @@ export function testGpu(): Promise<Gpu> {
   return shared;
 }
 
-/** Whether the kernels that keep rows in registers (registers.wgsl) run here: on llvmpipe, and on nothing else that is known. */
-export const canKeepRows = (gpu: Gpu): boolean => hasSubgroupsOf(gpu, 8);
+/**
+ * True where the kernels of shaders/sae/processor run: on subgroups of 8 lanes, as Mesa's llvmpipe has them with vectors of 256 bits.
+ * @throws Error with what to do elsewhere: their tests run or fail.
+ */
+export function keepsRows(gpu: Gpu): true {
+  if (hasSubgroupsOf(gpu, 8)) return true;
+  const { subgroupMinSize: least, subgroupMaxSize: most } = gpu.device.adapterInfo ?? {};
+  throw new Error(
+    `the kernels of shaders/sae/processor need subgroups of 8 lanes; ${gpu.adapter.name} has ${least ?? 'none'}${most === least ? '' : ` to ${most}`}. Test them on Mesa's llvmpipe (Debian: mesa-vulkan-drivers): VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json) LP_NATIVE_VECTOR_WIDTH=256 npm test -- kernels`,
+  );
+}
 
 /** n values that are NaN in every bit pattern a kernel could forget to overwrite. */
 export const poison = (n: number): Float32Array => new Float32Array(n).fill(Number.NaN);

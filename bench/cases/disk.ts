@@ -6,6 +6,7 @@ import { writeSafetensors } from '../../src/data/formats/safetensors/write';
 import { BatchFeeder } from '../../src/data/pool/feeder';
 import { ShardSource } from '../../src/data/rows/shard';
 import { InFlight } from '../../src/gpu/plan';
+import { SUBJECT } from '../../src/sae/architectures';
 import { layoutLimits, layoutOf } from '../../src/sae/layout';
 import { SweepTrainer } from '../../src/sae/trainer';
 import type { Case, Context } from '../context';
@@ -79,10 +80,10 @@ async function feed({ gpu, flopsPerMs }: Context, file: ByteSource, size: Size, 
     poolRows: POOL_ROWS,
     d,
   });
-  const weights = sparseWeights('gated', d, f, l0, normalRows(64, d, 7), 1);
+  const weights = sparseWeights(SUBJECT, d, f, l0, normalRows(64, d, 7), 1);
   const limits = layoutLimits(gpu, flopsPerMs);
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(d, batch, [{ arch: 'gated', width: f }], limits),
+    layout: layoutOf(d, batch, [{ arch: SUBJECT, width: f }], limits),
     runs: [
       {
         weights,

@@ -1,4 +1,5 @@
 /** (c) The step over its one irreducible product, x·W_encᵀ. */
+import { REFERENCE, SUBJECT } from '../../src/sae/architectures';
 import { type Case, leftOut, ratio } from '../context';
 import { measure } from '../measure';
 import { ourProduct, ourStep } from '../ours';
@@ -7,7 +8,7 @@ import { stepSize } from './step';
 
 export const overhead: Case = async (context) => {
   const { d, f, batch, l0 } = stepSize(context);
-  const problems = (['gated', 'baseline'] as const).map((arch) => makeProblem(arch, d, f, batch, l0));
+  const problems = [SUBJECT, REFERENCE].map((arch) => makeProblem(arch, d, f, batch, l0));
   const steps = [];
   for (const { x, weights } of problems) steps.push(await ourStep(context, `${weights.arch} step`, x, [weights]));
   const [first] = problems as [(typeof problems)[number]];
@@ -23,7 +24,7 @@ export const overhead: Case = async (context) => {
       { ...context.effort, rounds, leastRounds: rounds, budgetMs: 3 * context.effort.budgetMs },
       context,
     );
-    const [gated, baseline] = ['gated step', 'baseline step'].map((name) => ratio(timings, name, 'encoder product'));
+    const [gated, baseline] = [`${SUBJECT} step`, `${REFERENCE} step`].map((name) => ratio(timings, name, 'encoder product'));
     return {
       title: 'overhead over the irreducible product',
       figures: { gated_over_encoder: gated },

@@ -1,4 +1,5 @@
 /** (e) What a gated step costs as F, B and L0 grow, with the exponents of a power law fitted to it. */
+import { SUBJECT } from '../../src/sae/architectures';
 import { allRounds, type Case, type Context, type Curve, leftOut, timeLeft } from '../context';
 import { measure, type Timing } from '../measure';
 import { type OurStep, ourStep } from '../ours';
@@ -50,7 +51,7 @@ async function along(
       if (timeLeft(context) <= 0) break;
       const size = { ...base };
       size[axis] = value;
-      const { x, weights } = makeProblem('gated', size.d, size.f, size.batch, size.l0);
+      const { x, weights } = makeProblem(SUBJECT, size.d, size.f, size.batch, size.l0);
       const one = await ourStep(context, `${label} ${value}`, x, [weights]);
       steps.push(one);
       // L0 is what it turns out to be, not what was asked for.

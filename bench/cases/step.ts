@@ -1,5 +1,5 @@
 /** (b) The whole step, gated and baseline: sparse, dense, and the same dense step in TF.js and in jax-js. */
-import type { ArchitectureId } from '../../src/sae/architectures';
+import { type ArchitectureId, REFERENCE, SUBJECT } from '../../src/sae/architectures';
 import { type Bar, type Case, type CaseResult, type Context, leftOut, ratio, timeLeft } from '../context';
 import { type Contender, measure, type Timing } from '../measure';
 import { type OurStep, ourStep } from '../ours';
@@ -35,7 +35,7 @@ export const step: Case = async (context) => {
   const notes: string[] = [`D ${d}, F ${f}, B ${batch}`];
   const skipped: string[] = [];
   const disposals: (() => void)[] = [];
-  const problems = (['gated', 'baseline'] as const).map((arch) => ({ arch, problem: makeProblem(arch, d, f, batch, l0) }));
+  const problems = [SUBJECT, REFERENCE].map((arch) => ({ arch, problem: makeProblem(arch, d, f, batch, l0) }));
   /** Whether so much can be begun and every contender so far still take its turn. */
   const isTimeFor = (ms: number) => timeLeft(context) > ms + entries.reduce((sum, { knownMs }) => sum + knownMs, 0);
   const missing = (timings: readonly Timing[]) => leftOut(context, [...entries, ...skipped.map((name) => ({ name }))], timings);
@@ -66,8 +66,8 @@ export const step: Case = async (context) => {
     }
     for (const { arch, problem } of problems) {
       const [ours, dense] = FORMS.map((form) => entries.find((entry) => entry.arch === arch && entry.who === form)?.knownMs);
-      // The figures want the gated step; a quick run leaves the peers' baseline out.
-      if ((context.quick && arch === 'baseline') || context.peers.length === 0 || ours === undefined || dense === undefined) continue;
+      // The figures want the subject's step; a quick run leaves the peers' reference out.
+      if ((context.quick && arch === REFERENCE) || context.peers.length === 0 || ours === undefined || dense === undefined) continue;
       const losses = await ourLosses(context, arch, problem);
       for (const peer of context.peers) {
         const name = `${arch} dense, ${peer.name}`;
@@ -102,18 +102,18 @@ export const step: Case = async (context) => {
 };
 
 function resultOf({ peers }: Context, entries: readonly Entry[], timings: Timing[], notes: string[]): CaseResult {
-  const gated = 'gated sparse, ours';
+  const gated = `${SUBJECT} sparse, ours`;
   const over = (id: Peer['id']) => {
     const peer = peers.find((one) => one.id === id);
-    return peer && ratio(timings, `gated dense, ${peer.name}`, gated);
+    return peer && ratio(timings, `${SUBJECT} dense, ${peer.name}`, gated);
   };
   const bars = entries.flatMap(({ name, arch, who }): Bar[] => {
     const timing = timings.find((one) => one.name === name);
     return timing ? [{ arch, who, ms: timing.ms }] : [];
   });
   const figures = {
-    gated_sparse_over_dense: ratio(timings, gated, 'gated dense, ours'),
-    baseline_sparse_over_dense: ratio(timings, 'baseline sparse, ours', 'baseline dense, ours'),
+    gated_sparse_over_dense: ratio(timings, gated, `${SUBJECT} dense, ours`),
+    baseline_sparse_over_dense: ratio(timings, `${REFERENCE} sparse, ours`, `${REFERENCE} dense, ours`),
     tfjs_over_gated: over('tfjs'),
     jaxjs_over_gated: over('jaxjs'),
   };

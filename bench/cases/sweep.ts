@@ -1,19 +1,23 @@
 /** (d) Eight runs in one packed sweep, and the same eight one after another, each as fast as it goes alone. */
+import { type ArchitectureId, architecture, REFERENCE, SUBJECT } from '../../src/sae/architectures';
 import { allRounds, type Case, leftOut, ratio } from '../context';
 import { type Contender, measure } from '../measure';
 import { type OurStep, ourStep } from '../ours';
 import { normalRows, sparseWeights } from '../problem';
 
-const SIZE = { d: 128, batch: 256, l0: 24, widths: { gated: 256, baseline: 384 } };
-const SMALL = { d: 64, batch: 128, l0: 12, widths: { gated: 128, baseline: 192 } };
-const RUNS: (keyof typeof SIZE.widths)[] = ['gated', 'gated', 'gated', 'gated', 'baseline', 'baseline', 'baseline', 'baseline'];
+/** `width`: of the subject; the reference's costs the same. */
+const SIZE = { d: 128, batch: 256, l0: 24, width: 256 };
+const SMALL = { d: 64, batch: 128, l0: 12, width: 128 };
+const EACH = 4;
+const RUNS = [SUBJECT, REFERENCE].flatMap((arch) => Array.from({ length: EACH }, () => architecture(arch)));
 
 export const sweep: Case = async (context) => {
-  const { d, batch, l0, widths } = context.small ? SMALL : SIZE;
+  const { d, batch, l0, width } = context.small ? SMALL : SIZE;
   const x = normalRows(batch, d, 3);
-  const weights = RUNS.map((arch, i) => sparseWeights(arch, d, widths[arch], l0, x, i));
+  const weights = RUNS.map(({ id, width: { equalCompute } }, i) => sparseWeights(id, d, width * equalCompute, l0, x, i));
   const packed = await ourStep(context, '8 runs in a sweep', x, weights);
   const alone: OurStep[] = [];
+  const of = (arch: ArchitectureId) => `${EACH} ${arch} of ${width * architecture(arch).width.equalCompute}`;
   try {
     for (const [i, own] of weights.entries()) alone.push(await ourStep(context, `run ${i}`, x, [own]));
     const sequential: Contender = {
@@ -32,7 +36,7 @@ export const sweep: Case = async (context) => {
       figures: { sweep8_over_sequential: ratio(timings, packed.name, sequential.name) },
       timings,
       notes: [
-        `D ${d}, B ${batch}, 4 gated of ${widths.gated} and 4 baseline of ${widths.baseline}, L0 about ${l0}; one step of all eight`,
+        `D ${d}, B ${batch}, ${of(SUBJECT)} and ${of(REFERENCE)}, L0 about ${l0}; one step of all eight`,
         ...leftOut(context, contenders, timings),
       ],
     };

@@ -3,7 +3,7 @@ import type * as Jaxjs from '@jax-js/jax';
 import type { ArchitectureId } from '../../src/sae/architectures';
 import { BETA2, EPS, LAMBDA, type Problem, transpose } from '../problem';
 import { checkDevice, lastDevice } from './devices';
-import type { Peer, PeerProduct, PeerStep, ProductInputs, ProductLayout } from './peer';
+import { checkPeer, type Peer, type PeerProduct, type PeerStep, type ProductInputs, type ProductLayout } from './peer';
 
 type Jax = typeof Jaxjs;
 type Arr = Jaxjs.Array;
@@ -89,6 +89,7 @@ function lossOf(jax: Jax, arch: ArchitectureId, batch: number) {
 }
 
 async function step(jax: Jax, arch: ArchitectureId, problem: Problem, device: GPUDevice): Promise<PeerStep> {
+  checkPeer('jax-js', arch);
   const { numpy: np } = jax;
   const { d, f, batch, weights } = problem;
   const array = (values: Float32Array, shape: number[]) => np.array(values as Float32Array<ArrayBuffer>).reshape(shape);

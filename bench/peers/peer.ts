@@ -2,6 +2,15 @@
 import type { ArchitectureId } from '../../src/sae/architectures';
 import type { Problem } from '../problem';
 
+/** The architectures whose loss the libraries' files spell out. */
+export const PEER_ARCHITECTURES: readonly ArchitectureId[] = ['gated', 'baseline'];
+
+/** @throws Error when a library has no loss for it. */
+export function checkPeer(name: string, arch: ArchitectureId): void {
+  if (!PEER_ARCHITECTURES.includes(arch))
+    throw new Error(`${name}'s step is written for ${PEER_ARCHITECTURES.join(' and ')}, not for ${arch}`);
+}
+
 /** Adam's numbers for one step; `t` counts from 1. */
 export interface StepNumbers {
   lr: number;

@@ -3,7 +3,7 @@ import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureId } from '../../src/sae/architectures';
 import { BETA2, EPS, LAMBDA, type Problem, transpose } from '../problem';
 import { checkDevice, lastDevice } from './devices';
-import type { Peer, PeerProduct, PeerStep, ProductInputs, ProductLayout, StepNumbers } from './peer';
+import { checkPeer, type Peer, type PeerProduct, type PeerStep, type ProductInputs, type ProductLayout, type StepNumbers } from './peer';
 
 type Tf = typeof Tfjs;
 type Tensor = Tfjs.Tensor;
@@ -75,6 +75,7 @@ function lossOf(tf: Tf, arch: ArchitectureId, x: Tensor, frozenDec: Tensor, froz
 }
 
 function step(tf: Tf, arch: ArchitectureId, problem: Problem, done: () => Promise<void>): PeerStep {
+  checkPeer('TF.js', arch);
   const { d, f, batch, weights } = problem;
   const x = tf.tensor2d(problem.x, [batch, d]);
   let values: Parameters = [

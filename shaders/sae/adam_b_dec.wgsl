@@ -1,4 +1,5 @@
 // Adam on b_dec of every run, in place. One invocation a (vec4 column, run); grid (ceil(Q/64), R).
+// needs: sae/common, sae/adam
 
 struct Params {
   quads : u32, // Q

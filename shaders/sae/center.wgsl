@@ -8,7 +8,7 @@ struct Params {
   rows : u32,
   quads : u32,  // Q
   d : u32,      // D
-  first : u32,  // first row of `raw`
+  first_row : u32, // first row of `raw`
   scale : f32,
 }
 
@@ -22,7 +22,7 @@ fn value(row : u32, k : u32) -> f32 {
   if (k >= params.d) {
     return 0.0;
   }
-  return raw[(params.first + row) * params.d + k] * params.scale - mean[k / 4u][k % 4u];
+  return raw[(params.first_row + row) * params.d + k] * params.scale - mean[k / 4u][k % 4u];
 }
 
 @compute @workgroup_size(64)

@@ -2,10 +2,11 @@
 // alone, so that no other run leaves a trace in its bits. Sets the counts to zero for the next step, and the sizes of the dense form's
 // indirect dispatches: as planned, or nothing when no run needs them.
 // One workgroup of 64; grid (1).
+// needs: sae/common
 
 struct Params {
   runs : u32,       // R
-  rows : u32,
+  batch : u32,      // B
   dispatches : u32, // of the dense form
   share : f32,
 }
@@ -23,7 +24,7 @@ var<workgroup> any : atomic<u32>;
 fn main(@builtin(local_invocation_index) t : u32) {
   if (t < params.runs) {
     let run = runs.run[t];
-    let dense = run.live != 0u && f32(counts[t]) > params.share * f32(run.width) * f32(params.rows);
+    let dense = run.live != 0u && f32(counts[t]) > params.share * f32(run.width) * f32(params.batch);
     active_set.form[t] = select(SPARSE, DENSE, dense);
     counts[t] = 0u;
     if (dense) {

@@ -1,5 +1,6 @@
 // Size of each run's active set: counts[r] += bits of the batch. u32 atomics, whose order leaves no trace.
 // One workgroup of 64 a (group of 4 rows, run); grid (ceil(B/4), R). Runs that are not live are skipped.
+// needs: sae/common
 
 struct Params {
   latents : u32,

@@ -8,13 +8,14 @@
 // a dot product. An invocation owns up to four vec4 columns in named accumulators. All sums run in the order of the list.
 // A run in several segments goes on from what the segment before left (`first`, `last`).
 // Runs that are not live or take the dense form are skipped; their residuals and statistics are left as they were.
+// needs: sae/common, architectures, sae/row
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 256u;
 const LANES = 8u;
 
 struct Params {
-  rows : u32,       // rows of one slot of `residuals`, and of `stats`
+  batch : u32,      // B: rows of one slot of `residuals`, and of `stats`
   quads : u32,      // Q
   latents : u32,    // of the segment
   runs : u32,       // R
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let q3 = q2 + WIDTH;
   let end = params.quads - 1u;
   let aux = has_aux(run.arch);
-  let s = ((group.z * params.rows + row) * params.runs + r) * STATS;
+  let s = ((group.z * params.batch + row) * params.runs + r) * STATS;
   var m0 = vec4(0.0);
   var m1 = vec4(0.0);
   var m2 = vec4(0.0);

@@ -3,7 +3,9 @@
 // the first bit of each word is kept, which at usual sparsity is nearly all there is.
 //
 // Padding latents and rows beyond the batch come out as 0, whatever the architecture. Blocks of a run that is not
-// live are left as they were. `x_at` comes from encode_x32.wgsl or encode_x16.wgsl.
+// live are left as they were. `x_at` and the kernel's name come from encode_x32.wgsl or
+// encode_x16.wgsl.
+// needs: sae/common, architectures
 
 override KEEP_FIRST : bool = false;
 

@@ -3,6 +3,7 @@
 // architecture fires wherever it is touched.
 // One workgroup of 32 a latent; grid `latents` folded. Runs that are not live are skipped, so that one evaluated in
 // several passes is counted once.
+// needs: sae/common, architectures
 
 const LANES = 8u; // as in decode.wgsl
 

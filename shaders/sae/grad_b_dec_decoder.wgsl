@@ -2,9 +2,10 @@
 // One workgroup of 16 columns x LANES invocations, which share 16 row lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). A lane sums a
 // group of 32 consecutive rows, the groups are added in order.
 // The auxiliary error does not appear: its decoder, b_dec included, is frozen (eq. 8).
+// needs: sae/common
 
 struct Params {
-  rows : u32,
+  batch : u32,      // B
   quads : u32,      // Q
   scale : f32,      // 2/B
 }
@@ -28,12 +29,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   let q = group.x * 16u + t.x;
   let at = group.y * params.quads + q;
   var total = vec4(0.0);
-  for (var base = 0u; base < params.rows; base += 16u * GROUP) {
+  for (var base = 0u; base < params.batch; base += 16u * GROUP) {
     for (var lane = t.y; lane < 16u; lane += LANES) {
       var sum = vec4(0.0);
       let first = base + lane * GROUP;
-      for (var row = first; row < min(first + GROUP, params.rows) && q < params.quads; row++) {
-        sum += residuals[(run.main_slot * params.rows + row) * params.quads + q];
+      for (var row = first; row < min(first + GROUP, params.batch) && q < params.quads; row++) {
+        sum += residuals[(run.main_slot * params.batch + row) * params.quads + q];
       }
       lanes[lane * 16u + t.x] = sum;
     }

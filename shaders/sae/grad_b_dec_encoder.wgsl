@@ -3,6 +3,7 @@
 // One workgroup of 16 columns x LANES invocations, which share 16 lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of
 // summation: a lane adds up every 16th group of the run. A run in several segments goes on from what the lanes left in `carry`, so that cuts leave no trace in the bits.
 // Runs that are not live or take the dense form are skipped.
+// needs: sae/common
 
 override LANES : u32 = 16u;
 const GROUP = 8u;

@@ -1,5 +1,5 @@
 // Bindings of the kernels that update latents (latent_update.wgsl, processor/latent_update.wgsl), and the optimiser of one latent.
-// `params` is the kernel's own; of it rows (B), quads (Q), latents (of the segment) and runs (R) are used here.
+// `params` is the kernel's own; of it batch (B), quads (Q), latents (of the segment) and runs (R) are used here.
 
 const GROUP = 8u;
 

@@ -10,13 +10,14 @@
 // share a dot product. An invocation owns up to four vec4 columns in named accumulators; rows of more than 4·WIDTH vec4s go chunk by
 // chunk, the gradients of the latent in hand waiting in two more rows of `shares` a group. No atomics; every sum has a fixed order, which
 // depends on the run alone. Runs that are not live or take the dense form are skipped.
+// needs: sae/common, architectures, sae/adam, sae/latent
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 256u;
 const LANES = 8u;
 
 struct Params {
-  rows : u32,        // B
+  batch : u32,       // B
   quads : u32,       // Q
   latents : u32,     // of the segment
   row_groups : u32,  // ceil(B/4)
@@ -103,8 +104,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   let aux = has_aux(run.arch);
   let is_unit = has_unit_decoder(run.arch);
-  let main_ = run.main_slot * params.rows;
-  let second = run.aux_slot * params.rows;
+  let main_ = run.main_slot * params.batch;
+  let second = run.aux_slot * params.batch;
   let last = min(begin + GROUP, run.first + run.width);
   let share = (params.row_groups + WIDTH - 1u) / WIDTH;
   let from_word = min(t * share, params.row_groups);

@@ -2,17 +2,18 @@
 // (its norms may have come in several column chunks).
 // One workgroup of 64 a run; grid (R). An invocation sums groups of 32 consecutive rows, the groups are added
 // in order. A run that is not active is skipped.
+// needs: sae/common
 
 struct Params {
   rows : u32,
-  slot_rows : u32, // rows of `stats`
+  batch : u32,  // B: rows of `stats`
   runs : u32,   // R
   chunks : u32,
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, slot rows, R, STATS]
+@group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, B, R, STATS]
 @group(0) @binding(3) var<storage, read_write> totals : array<f32>;  // [R, STATS]
 
 const GROUP = 32u;
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     for (var row = first; row < min(first + GROUP, params.rows); row++) {
       var own = array<f32, STATS>();
       for (var chunk = 0u; chunk < params.chunks; chunk++) {
-        let s = ((chunk * params.slot_rows + row) * params.runs + group.x) * STATS;
+        let s = ((chunk * params.batch + row) * params.runs + group.x) * STATS;
         for (var k = 0u; k < STAT_COSINE; k++) {
           own[k] += stats[s + k];
         }

@@ -1,5 +1,5 @@
 // Bindings of the decoders (decode.wgsl, processor/decode.wgsl), and what becomes of one vec4 column of a row when its latents are added up.
-// `params` is the kernel's own; of it rows (of one slot), quads (Q) and runs (R) are used here.
+// `params` is the kernel's own; of it batch (B), quads (Q) and runs (R) are used here.
 
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
@@ -24,8 +24,8 @@ fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_
   if (q >= params.quads) {
     return;
   }
-  let at = (run.main_slot * params.rows + row) * params.quads + q;
-  let at_aux = (run.aux_slot * params.rows + row) * params.quads + q;
+  let at = (run.main_slot * params.batch + row) * params.quads + q;
+  let at_aux = (run.aux_slot * params.batch + row) * params.quads + q;
   if (!is_last) {
     residuals[at] = main_;
     if (has_aux(run.arch)) {
@@ -53,5 +53,5 @@ fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_
 
 // What was left of one column: of the main path, or (slot) of the auxiliary one.
 fn before(slot : u32, row : u32, q : u32) -> vec4<f32> {
-  return residuals[(slot * params.rows + row) * params.quads + min(q, params.quads - 1u)];
+  return residuals[(slot * params.batch + row) * params.quads + min(q, params.quads - 1u)];
 }

@@ -58,7 +58,7 @@ export interface Gpu {
   destroy(): void;
 }
 
-/** Used where they are: on processors a matmul variant and two kernels of the step pass rows between the lanes of a subgroup (matmul.ts, registers.wgsl). */
+/** Used where they are: on processors a matmul variant and two kernels of the step pass rows between the lanes of a subgroup (matmul.ts, shaders/sae/processor). */
 const OPTIONAL_FEATURES: GPUFeatureName[] = ['subgroups'];
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;

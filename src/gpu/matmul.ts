@@ -3,16 +3,10 @@
  * are listed in shaders/matmul/direct.wgsl) followed by a core. All cores give the same bits, so which one is used is a
  * matter of speed alone: `chooseMatmul` in tuner.ts measures.
  */
-import broadcastCode from '../../shaders/matmul/broadcast.wgsl?raw';
-import directCode from '../../shaders/matmul/direct.wgsl?raw';
-import direct4x8Code from '../../shaders/matmul/direct_4x8.wgsl?raw';
-import direct8x4Code from '../../shaders/matmul/direct_8x4.wgsl?raw';
-import direct8x8Code from '../../shaders/matmul/direct_8x8.wgsl?raw';
-import tiled4x4Code from '../../shaders/matmul/tiled_4x4.wgsl?raw';
-import tiled8x8Code from '../../shaders/matmul/tiled_8x8.wgsl?raw';
 import { type Gpu, hasSubgroupsOf } from './device';
 import type { KernelSource } from './kernel';
 import type { Grid } from './plan';
+import { type ShaderName, shaderFile } from './shaders';
 
 /** Of C = A·Bᵀ: rows of A, rows of B, vec4s along K. */
 export interface MatmulShape {
@@ -43,9 +37,9 @@ export interface MatmulVariant {
   software?: RegExp;
 }
 
-const direct = (code: string, rows: number, columns: number, x: number, y: number, software?: RegExp): MatmulVariant => ({
+const direct = (core: ShaderName, rows: number, columns: number, x: number, y: number, software?: RegExp): MatmulVariant => ({
   name: `direct${rows}x${columns}-${x}x${y}`,
-  code,
+  code: shaderFile(core),
   constants: { WG_X: x, WG_Y: y },
   tileRows: rows * y,
   tileColumns: columns * x,
@@ -54,9 +48,9 @@ const direct = (code: string, rows: number, columns: number, x: number, y: numbe
   software,
 });
 
-const tiled = (code: string, side: number, wg: number): MatmulVariant => ({
+const tiled = (core: ShaderName, side: number, wg: number): MatmulVariant => ({
   name: `tiled${side}x${side}-${wg}x${wg}`,
-  code,
+  code: shaderFile(core),
   constants: { WG: wg },
   tileRows: side * wg,
   tileColumns: side * wg,
@@ -67,7 +61,7 @@ const tiled = (code: string, side: number, wg: number): MatmulVariant => ({
 
 const BROADCAST: MatmulVariant = {
   name: 'broadcast16x4-8x1',
-  code: broadcastCode,
+  code: shaderFile('matmul/processor/broadcast'),
   constants: {},
   tileRows: 16,
   tileColumns: 32,
@@ -78,23 +72,23 @@ const BROADCAST: MatmulVariant = {
 };
 
 /** Runs on every device; what is used where nothing is measured. */
-export const DEFAULT_MATMUL: MatmulVariant = direct(directCode, 4, 4, 8, 8, /./);
+export const DEFAULT_MATMUL: MatmulVariant = direct('matmul/direct', 4, 4, 8, 8, /./);
 
 /** In the order in which they are tried. */
 export const MATMUL_VARIANTS: readonly MatmulVariant[] = [
   DEFAULT_MATMUL,
   BROADCAST,
-  direct(direct8x8Code, 8, 8, 8, 8, /swiftshader/i),
-  tiled(tiled8x8Code, 8, 8),
-  tiled(tiled8x8Code, 8, 16),
-  tiled(tiled4x4Code, 4, 16),
-  tiled(tiled4x4Code, 4, 8),
-  direct(direct8x4Code, 8, 4, 8, 8),
-  direct(direct4x8Code, 4, 8, 8, 8),
-  direct(directCode, 4, 4, 16, 4),
-  direct(directCode, 4, 4, 16, 16),
-  direct(directCode, 4, 4, 32, 1),
-  direct(directCode, 4, 4, 1, 32),
+  direct('matmul/direct_8x8', 8, 8, 8, 8, /swiftshader/i),
+  tiled('matmul/tiled_8x8', 8, 8),
+  tiled('matmul/tiled_8x8', 8, 16),
+  tiled('matmul/tiled_4x4', 4, 16),
+  tiled('matmul/tiled_4x4', 4, 8),
+  direct('matmul/direct_8x4', 8, 4, 8, 8),
+  direct('matmul/direct_4x8', 4, 8, 8, 8),
+  direct('matmul/direct', 4, 4, 16, 4),
+  direct('matmul/direct', 4, 4, 16, 16),
+  direct('matmul/direct', 4, 4, 32, 1),
+  direct('matmul/direct', 4, 4, 1, 32),
 ];
 
 /** Whether the device can run a variant. */

@@ -1,18 +1,17 @@
 /** Runs matmul variants on a device for the tuner: do they agree, and how long do they take. */
-import plainCode from '../../shaders/matmul/plain.wgsl?raw';
 import { Arena, readBytes } from './buffers';
 import type { Gpu } from './device';
 import type { Kernel } from './kernel';
 import { DEFAULT_MATMUL, type MatmulShape, type MatmulVariant, matmulFlops, matmulGrid, matmulSource } from './matmul';
 import { Plan } from './plan';
-import { struct } from './struct';
+import { paramsOf, shaderFile } from './shaders';
 
-export const PLAIN_PARAMS = struct({ rows: 'u32', columns: 'u32', quads: 'u32' });
+export const PLAIN_PARAMS = paramsOf('matmul/plain');
 
 /** Bytes of its C: rows padded to whole vec4s. */
 export const plainBytes = (rows: number, columns: number): number => rows * Math.ceil(columns / 4) * 16;
 
-export const plainSource = (variant: MatmulVariant) => matmulSource(variant, 'matmul.plain', plainCode);
+export const plainSource = (variant: MatmulVariant) => matmulSource(variant, 'matmul.plain', shaderFile('matmul/plain'));
 
 /** The time one run should take: well above what a submission costs, short enough for a hundred of them. */
 const RUN_MS = 3;

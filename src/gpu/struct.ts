@@ -82,11 +82,3 @@ export function constantIn(code: string, name: string): number {
   if (value === undefined) throw new Error(`no const ${name} in the WGSL`);
   return Number(value);
 }
-
-/** A struct of scalars by its members. */
-export function struct<const F extends Record<string, Scalar>>(fields: F): Struct<keyof F & string> {
-  return new Struct(
-    'Params',
-    Object.entries(fields).map(([name, type], i) => ({ name, type, offset: 4 * i })),
-  );
-}

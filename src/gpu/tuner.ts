@@ -5,11 +5,11 @@
  * A variant must give the default's bits on a small ragged product to take part, so a driver that miscompiles one, or
  * contracts its sums otherwise, costs speed and nothing else.
  */
-import plainCode from '../../shaders/matmul/plain.wgsl?raw';
 import type { Gpu } from './device';
 import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulShape, type MatmulVariant, matmulFlops, supportsMatmul } from './matmul';
 import { MatmulBench } from './matmulBench';
 import { RACE, race } from './race';
+import { shaderFile } from './shaders';
 import { browserStore, type TuningStore } from './tuningStore';
 
 export type { MatmulShape };
@@ -58,7 +58,7 @@ function hash(text: string): string {
 export function tuningKey(gpu: Gpu, candidates: readonly MatmulVariant[], { rows, columns, quads }: MatmulShape): string {
   const texts = JSON.stringify(candidates.map(({ name, code, constants }) => [name, code, constants]));
   const runtime = typeof navigator === 'undefined' ? '' : navigator.userAgent;
-  return [gpu.adapter.name, hash(`${runtime}\n${texts}\n${plainCode}`), `${rows}x${columns}x${quads}`].join(' | ');
+  return [gpu.adapter.name, hash(`${runtime}\n${texts}\n${shaderFile('matmul/plain')}`), `${rows}x${columns}x${quads}`].join(' | ');
 }
 
 /** @throws Error naming the variants when there is none of this name, or the device cannot run it. */

@@ -2,15 +2,14 @@
  * Speed of the matmul that was tuned for this device, for the bounds on dispatches and submissions and for time estimates. Grows the problem
  * until one dispatch takes a few milliseconds, so that a fast GPU is not measured by its launch overhead.
  */
-import plain from '../../shaders/matmul/plain.wgsl?raw';
 import { Arena } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { matmulGrid, matmulSource } from '../gpu/matmul';
 import { Plan } from '../gpu/plan';
-import { struct } from '../gpu/struct';
+import { paramsOf, shaderFile } from '../gpu/shaders';
 import { chooseMatmul } from '../gpu/tuner';
 
-const PARAMS = struct({ rows: 'u32', columns: 'u32', quads: 'u32' });
+const PARAMS = paramsOf('matmul/plain');
 const D = 128;
 const LATENTS = 512;
 /** A dispatch at least this long is trusted. */
@@ -19,7 +18,7 @@ const ENOUGH_MS = 4;
 /** @returns floating-point operations a millisecond (2 a multiply-add). */
 export async function calibrate(gpu: Gpu): Promise<number> {
   const variant = await chooseMatmul(gpu, { rows: 2048, columns: LATENTS, quads: D / 4 });
-  const kernel = await gpu.kernels.get(matmulSource(variant, 'calibrate', plain));
+  const kernel = await gpu.kernels.get(matmulSource(variant, 'calibrate', shaderFile('matmul/plain')));
   let speed = 0;
   for (const rows of [32, 256, 2048, 8192]) {
     const arena = new Arena(gpu, 'calibrate');

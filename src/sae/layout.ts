@@ -23,7 +23,7 @@ const SOFTWARE_DENSE_MS = 500;
 const ROW_GROUP = 32;
 /** Rows, latents or columns that a workgroup of the dense form's products owns: 8 invocations of 4. */
 export const DENSE_TILE = 32;
-/** vec4s of a row that fit the registers of a subgroup of 8 (registers.wgsl), and its lanes. */
+/** vec4s of a row that fit the registers of a subgroup of 8 (shaders/sae/processor), and its lanes. */
 const REGISTER_QUADS = 64;
 const REGISTER_LANES = 8;
 
@@ -72,7 +72,7 @@ export interface Layout {
   sumLanes: number;
   /** Column chunks of the row-wide kernels. */
   chunks: number;
-  /** Rows fit the registers of one subgroup, and the device has such: two of the row-wide kernels are then others (registers.wgsl), and the encoder keeps some of u. */
+  /** Rows fit the registers of one subgroup, and the device has such: two of the row-wide kernels are then others (shaders/sae/processor), and the encoder keeps some of u. */
   registers: boolean;
   /** Absent when the sparse form is the only one. */
   dense?: DenseLayout;

@@ -7,7 +7,7 @@ import { readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { architecture } from './architectures';
 import { clip, type Layout } from './layout';
-import type { PlacedSegment } from './stepContext';
+import type { PlacedSegment } from './step/context';
 import type { SaeWeights } from './weights';
 
 /** Buffers that hold the runs' parameters. */

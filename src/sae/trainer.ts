@@ -9,13 +9,13 @@ import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
 import { architecture } from './architectures';
 import { optionValues } from './architectures/options';
-import { MAX_RUNS, RUN, STAT, STATS } from './kernels';
+import { FORM, MAX_RUNS, RUN, STAT, STATS } from './kernels';
 import { clip, type Layout, type PackedRun, type StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
 import { downloadRun, padRows, takeFires, uploadPadding, uploadRun } from './packing';
 import { learningRate, type Schedule, sparsity } from './schedules';
-import { type PlacedSegment, StepContext } from './stepContext';
-import { stepPlan } from './stepPlan';
+import { type PlacedSegment, StepContext } from './step/context';
+import { trainStep } from './step/train';
 import type { SaeWeights } from './weights';
 
 export interface OptimiserSettings {
@@ -82,7 +82,6 @@ export class SweepTrainer {
     readonly options: TrainerOptions,
     /** Buffers, also for passes that evaluation adds on them. */
     readonly context: StepContext,
-    readonly variant: MatmulVariant,
     private readonly plan: Plan,
   ) {
     this.steps = options.runs.map(() => 0);
@@ -139,9 +138,11 @@ export class SweepTrainer {
       const mean = padRows(options.mean, layout.d);
       write(gpu, shared.mean, 0, mean);
       write(gpu, shared.b_dec, layout.runs.length * layout.quads * 16, mean);
-      const context = new StepContext(gpu, arena, layout, shared, segments, halfX);
-      const plan = await arena.guard(() => stepPlan(context, { pool: options.pool, scale: options.scale, form, variant, momentum }));
-      const trainer = new SweepTrainer(gpu, arena, options, context, variant, plan);
+      const context = new StepContext(gpu, arena, layout, shared, segments, halfX, variant);
+      const dispatches = trainStep(context, { pool: options.pool, scale: options.scale, form });
+      await context.compile(dispatches);
+      const plan = arena.guard(() => context.plan('sae.step', dispatches));
+      const trainer = new SweepTrainer(gpu, arena, options, context, plan);
       await arena.ready();
       uploadPadding(gpu, segments, layout);
       runs.forEach((run, r) => uploadRun(gpu, trainer.parameters, layout, r, run.weights));
@@ -188,7 +189,7 @@ export class SweepTrainer {
     this.writeRunTable(at.map(({ live, lr, lambda, step }) => ({ live, lr, lambda, t: step + 1 })));
     write(this.gpu, this.context.shared.slots, 0, slots);
     // An evaluation may have cleared it; where there is a choice, the GPU makes it.
-    if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active_set, 0, new Uint32Array(MAX_RUNS).fill(1));
+    if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active_set, 0, new Uint32Array(MAX_RUNS).fill(FORM.dense));
     const ring = this.ring[this.ringNext % RING];
     if (log && ring) {
       this.ringNext++;

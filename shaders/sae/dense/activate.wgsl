@@ -5,6 +5,7 @@
 // latent at a time; lanes are added up in a fixed order. Rows beyond the block are written as 0 up to the next multiple of 4
 // and not at all behind that. A run without an auxiliary loss leaves `gates` as
 // it was; a run that is not live or takes the sparse form is skipped.
+// needs: sae/common, architectures
 
 struct Params {
   rows : u32,

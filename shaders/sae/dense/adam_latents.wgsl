@@ -1,5 +1,6 @@
 // Dense form, Adam on the latents' scalars (b_enc, or b_gate, r_mag, b_mag), in place; w of a record, its run or its correction, is kept.
 // One invocation a latent; grid ceil(latents/64) folded. Runs that are not live or take the sparse form are skipped.
+// needs: sae/common, sae/adam
 
 struct Params {
   latents : u32,

@@ -4,6 +4,7 @@
 //   W_enc: the gradient first gains what b_dec contributes, - s_i (b_dec - mean), because the batch is centred by the mean.
 //
 // One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live or take the sparse form are skipped, and so is padding (its rows are zero).
+// needs: sae/common, architectures, sae/adam
 
 override WIDTH : u32 = 64u;
 override DECODER : bool = false;

@@ -7,12 +7,13 @@
 // beyond a narrower run return. f32 accumulation in the order of k; sums over rows in a fixed order through workgroup memory. Loads beyond
 // the last row or the run's last latent are clamped to it; such results count as 0, and are written only into the padding of
 // a latent's row up to the next multiple of 4. A run that is not live or takes the sparse form is skipped.
+// needs: sae/common, architectures
 
 struct Params {
   rows : u32,
   quads : u32,      // Q
   stride : u32,     // vec4s a row of pre_acts and grad_u: ceil(block rows/4)
-  slot_rows : u32,  // rows of one slot of `residuals`
+  batch : u32,      // B: rows of one slot of `residuals`
   first_row : u32,  // of this block in the batch
   latents : u32,
 }
@@ -92,10 +93,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   var aux1 = vec4(0.0);
   var aux2 = vec4(0.0);
   var aux3 = vec4(0.0);
-  let main_ = (run.main_slot * params.slot_rows + params.first_row) * params.quads;
+  let main_ = (run.main_slot * params.batch + params.first_row) * params.quads;
   if (quad * 4u < params.rows && k < run.width) {
     if (has_aux(run.arch)) {
-      let second = (run.aux_slot * params.slot_rows + params.first_row) * params.quads;
+      let second = (run.aux_slot * params.batch + params.first_row) * params.quads;
       for (var q = 0u; q < params.quads; q++) {
         let r0 = w_dec[w0 + q];
         let r1 = w_dec[w1 + q];

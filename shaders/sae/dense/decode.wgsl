@@ -6,6 +6,7 @@
 // multiply-adds a path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier.
 // Grid (ceil(Q/8), ceil(rows/32), R). f32 accumulation in the order of the run's latents, whatever the other runs. Nothing is
 // read outside the run's latents; rows and columns beyond the block are not written. A run that is not live or takes the sparse form is skipped.
+// needs: sae/common, architectures
 
 struct Params {
   rows : u32,
@@ -13,7 +14,7 @@ struct Params {
   quads : u32,      // Q
   stride : u32,     // vec4s a row of acts
   runs : u32,       // R
-  slot_rows : u32,  // rows of one slot of `residuals`
+  batch : u32,      // B: rows of one slot of `residuals`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -30,9 +31,9 @@ struct Params {
 fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {
   if (row < params.rows) {
     let centred = x[(params.first_row + row) * params.quads + q];
-    residuals[(run.main_slot * params.slot_rows + params.first_row + row) * params.quads + q] = main_ - centred;
+    residuals[(run.main_slot * params.batch + params.first_row + row) * params.quads + q] = main_ - centred;
     if (has_aux(run.arch)) {
-      residuals[(run.aux_slot * params.slot_rows + params.first_row + row) * params.quads + q] = aux - centred;
+      residuals[(run.aux_slot * params.batch + params.first_row + row) * params.quads + q] = aux - centred;
     }
   }
 }

@@ -1,5 +1,6 @@
 // Dense form, epilogue of the encoder matmul (core: shaders/matmul): u = x W_encᵀ - c by latents, [latents, stride], of the runs
 // that go through the dense form. Rows beyond the block are written as they come, up to the next multiple of 4.
+// needs: sae/common
 
 struct Params {
   rows : u32,

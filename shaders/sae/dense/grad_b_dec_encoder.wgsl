@@ -2,6 +2,7 @@
 // not stopped in the auxiliary term (paper App. G; dictionary_learning does the same).
 // One workgroup of 16 columns x 16 latent lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation.
 // Must run before adam_rows changes W_enc.
+// needs: sae/common
 
 struct Params {
   quads : u32, // Q

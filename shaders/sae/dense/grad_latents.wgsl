@@ -3,6 +3,7 @@
 //
 // One invocation a latent; grid ceil(latents/64) folded. Tiles in order, going on from what is stored: row
 // blocks, multiples of 32, leave no trace in the bits. Latents of a run that is not live or takes the sparse form keep their sums.
+// needs: sae/common
 
 struct Params {
   tiles : u32,      // ceil(rows/32)

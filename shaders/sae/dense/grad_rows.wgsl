@@ -5,6 +5,7 @@
 // loads, 64 multiply-adds); an 8 x 8 workgroup owns 32 latents x 32 columns. No workgroup memory and no barrier.
 // Grid (ceil(Q/8), ceil(widest run/32), R); tiles beyond a narrower run return. f32 accumulation in the order of the batch's rows, going
 // on from what is stored, so that row blocks leave no trace in the bits. No row beyond the block is read; loads beyond the run's last latent are clamped to it and their results not written. A run that is not live or takes the sparse form is skipped: its gradients are left as they were.
+// needs: sae/common
 
 override ENCODER : bool = false;
 
@@ -13,7 +14,7 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   stride : u32,     // vec4s a row of coefficients: ceil(block rows/4)
-  slot_rows : u32,  // rows of one slot of `residuals`
+  batch : u32,      // B: rows of one slot of `residuals`
   accumulate : u32, // 0: the first block of a step, overwrite
   scale : f32,      // 1 before the last block, where it is 2/B or 1/B
 }
@@ -38,7 +39,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let c1 = (run.first + min(k + 1u, last)) * params.stride;
   let c2 = (run.first + min(k + 2u, last)) * params.stride;
   let c3 = (run.first + min(k + 3u, last)) * params.stride;
-  let base = (select(run.main_slot * params.slot_rows, 0u, ENCODER) + params.first_row) * params.quads + q;
+  let base = (select(run.main_slot * params.batch, 0u, ENCODER) + params.first_row) * params.quads + q;
   let one = params.quads;
   let to = (run.first + k) * params.quads + q;
   var acc0 = vec4(0.0);

@@ -3,6 +3,7 @@
 //
 // One workgroup of WIDTH invocations a (row, run); grid (rows, R). An invocation takes every WIDTH-th vec4 column; one of them adds
 // up the lanes in a fixed order. A run that is not live or takes the sparse form is skipped.
+// needs: sae/common, architectures
 
 override WIDTH : u32 = 64u;
 
@@ -11,7 +12,7 @@ struct Params {
   first_row : u32,  // of this block in x
   quads : u32,      // Q
   runs : u32,       // R
-  slot_rows : u32,  // rows of one slot of `residuals`
+  batch : u32,      // B: rows of one slot of `residuals`
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -34,8 +35,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   }
   let aux = has_aux(run.arch);
   let at = (params.first_row + row) * params.quads;
-  let main_ = (run.main_slot * params.slot_rows + params.first_row + row) * params.quads;
-  let other_ = (run.aux_slot * params.slot_rows + params.first_row + row) * params.quads;
+  let main_ = (run.main_slot * params.batch + params.first_row + row) * params.quads;
+  let other_ = (run.aux_slot * params.batch + params.first_row + row) * params.quads;
   var norm = vec4(0.0);
   var square = 0.0;
   for (var q = t; q < params.quads; q += WIDTH) {

@@ -4,9 +4,10 @@
 // One workgroup a (row, run); grid (rows of the dispatch, R). The list holds CAPACITY latents at a time; a longer row goes on from what the
 // pass before left in `residuals`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each
 // level of nesting copies them once more. Hence a list first, then its entries.
+// needs: subgroups, sae/common, architectures, sae/processor/registers, sae/row
 
 struct Params {
-  rows : u32,       // rows of one slot of `residuals`, and of `stats`
+  batch : u32,      // B: rows of one slot of `residuals`, and of `stats`
   quads : u32,      // Q
   latents : u32,    // of the segment
   row_groups : u32, // ceil(rows of the buffer/4)

@@ -5,9 +5,10 @@
 //
 // One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded. Loops that carry rows of registers along copy
 // them once more for each level of nesting: hence a list first, then its entries.
+// needs: subgroups, sae/common, architectures, sae/processor/registers, sae/adam, sae/latent
 
 struct Params {
-  rows : u32,        // B
+  batch : u32,       // B
   quads : u32,       // Q, at most 64
   latents : u32,     // of the segment
   row_groups : u32,  // ceil(B/4)
@@ -33,8 +34,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   let aux = has_aux(run.arch);
   let is_unit = has_unit_decoder(run.arch);
-  let main_ = run.main_slot * params.rows;
-  let second = run.aux_slot * params.rows;
+  let main_ = run.main_slot * params.batch;
+  let second = run.aux_slot * params.batch;
   let last = min(begin + GROUP, run.first + run.width);
   let columns = (params.quads + LANES - 1u) / LANES;
   var shift = Row();

@@ -1,4 +1,4 @@
-// For drivers that run on a processor with 8 lanes (see shaders/matmul/broadcast.wgsl), where loads and barriers are what costs. A workgroup is
+// For drivers that run on a processor with 8 lanes (see shaders/matmul/processor/broadcast.wgsl), where loads and barriers are what costs. A workgroup is
 // one subgroup of exactly 8 invocations, so nothing waits at a barrier. A `Row` is one of at most 64 vec4s in their registers: column q belongs
 // to lane q % 8, there as number q / 8; registers are reached by number through chains of select, of which a whole one costs a tenth of a load.
 //

@@ -1,17 +1,16 @@
 /** The pool: activations on the GPU as f32 rows, waiting to be drawn into batches. */
 
-import ingestWgsl from '../../../shaders/data/ingest.wgsl?raw';
 import { Arena, megabytes, roundUp, write } from '../../gpu/buffers';
 import type { Gpu } from '../../gpu/device';
 import type { Kernel } from '../../gpu/kernel';
 import { fold, Plan } from '../../gpu/plan';
-import { struct } from '../../gpu/struct';
+import { paramsOf, shaderText } from '../../gpu/shaders';
 import { ROW_DTYPE_BYTES, type RowDtype } from '../formats/floats';
 import { sliceBlock } from '../rows/block';
 import type { RowBlock } from '../rows/types';
 
 /** Layout of the uniform `params` of ingest.wgsl. */
-export const IngestParams = struct({ rows: 'u32', d: 'u32', quads: 'u32', dtype: 'u32' });
+export const IngestParams = paramsOf('data/ingest');
 
 /** Numbers by which the kernel knows the dtypes. */
 const DTYPE_CODE: Record<RowDtype, number> = { f32: 0, f16: 1, bf16: 2 };
@@ -115,7 +114,7 @@ export class GpuPool {
       throw new RangeError(
         `a pool of ${capacity} rows of width ${d} takes ${megabytes(bytes)}; this GPU binds at most ${megabytes(limit)} at once. Take at most ${Math.floor(limit / stride / 4)} rows.`,
       );
-    const kernel = await gpu.kernels.get({ name: 'data.ingest', code: ingestWgsl, constants: { WORKGROUP } });
+    const kernel = await gpu.kernels.get({ name: 'data.ingest', code: shaderText('data/ingest'), constants: { WORKGROUP } });
     const arena = new Arena(gpu, 'pool');
     const rows = arena.storage('rows', bytes);
     const stagingBytes = Math.max(d * 4, Math.min(STAGING_BYTES, capacity * d * 4));

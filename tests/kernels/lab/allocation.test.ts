@@ -91,7 +91,7 @@ describe('a sweep that cannot be held, while others train', () => {
     const gpu = await testGpu();
     const alone = await trained(gpu, async () => undefined);
     const disturbed = await trained(gpu, async (experiment) => {
-      for (const label of [/moments/, /\.center$/, /\.fireCount$/]) {
+      for (const label of [/moments/, /\.center$/, /\.fire_count$/]) {
         refuse(gpu, label);
         await expect(experiment.evaluate(experiment.runs), String(label)).rejects.toThrow(/^evaluation of a sweep: the GPU could not hold/);
         vi.restoreAllMocks();

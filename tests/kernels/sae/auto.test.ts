@@ -5,7 +5,7 @@ import { forward, loss } from '../../../src/reference/sae';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { STATS } from '../../../src/sae/kernels';
 import type { StepForm } from '../../../src/sae/layout';
-import { DENSE_SHARE } from '../../../src/sae/stepPlan';
+import { DENSE_SHARE } from '../../../src/sae/step/train';
 import type { SweepTrainer } from '../../../src/sae/trainer';
 import {
   batchOf,

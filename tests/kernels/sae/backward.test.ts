@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fold } from '../../../src/gpu/plan';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
-import { canKeepRows, poison, randoms, testGpu } from '../../gpu';
+import { keepsRows, poison, randoms, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, each, errorsOf, groups, isLive, largest, untouched } from './checks';
 import { dispatch } from './dispatch';
@@ -59,7 +59,7 @@ async function updated(s: Scene, was: Buffers, options: Options) {
   const { layout: l } = s;
   const end = to ?? l.latents / LATENT_GROUP;
   const params = {
-    rows: s.rows,
+    batch: s.rows,
     quads: l.quads,
     latents: l.latents,
     row_groups: l.rowGroups,
@@ -76,8 +76,8 @@ async function updated(s: Scene, was: Buffers, options: Options) {
   };
   const MOMENTUM = momentum ? 1 : 0;
   return registers
-    ? dispatch('latentUpdateSubgroup', { params, ...buffers, constants: { MOMENTUM } })
-    : dispatch('latentUpdate', {
+    ? dispatch('sae/processor/latent_update', { params, ...buffers, constants: { MOMENTUM } })
+    : dispatch('sae/latent_update', {
         params: { ...params, chunks: l.chunks, width: l.workgroup },
         ...buffers,
         constants: { ...s.constants, MOMENTUM },
@@ -201,11 +201,9 @@ describe('latent_update with first moments', () => {
   describe('beta1 0.9 and less', () => each((s) => run(s, { momentum: true, beta1: 0.9 }), [...SHAPES, ...PATTERNS.slice(0, 4)]));
 });
 
-describe('latent_update with rows in registers', async () => {
+describe('latent_update with rows in registers', () => {
   const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
-  // On a device that has no subgroups of 8 the kernel is not used, and cannot be compiled.
-  const can = canKeepRows(await testGpu());
-  const there = (s: Scene, options: Options = {}) => (can ? run(s, { ...options, registers: true }) : Promise.resolve());
+  const there = async (s: Scene, options: Options = {}) => run(s, { ...options, registers: keepsRows(await testGpu()) });
   each(there, [
     ...SHORT,
     { what: 'registers full', d: 256, rows: 9, runs: [{ arch: 'gated', width: 70 }] },

@@ -14,8 +14,8 @@ describe('gradBDecDecoder', () =>
       const R = s.runs.length;
       const [grad_b_dec, alone] = (await Promise.all(
         [16, 1].map(async (LANES) => {
-          const out = await dispatch('gradBDecDecoder', {
-            params: { rows: s.rows, quads: s.layout.quads, scale: 2 / 64 },
+          const out = await dispatch('sae/grad_b_dec_decoder', {
+            params: { batch: s.rows, quads: s.layout.quads, scale: 2 / 64 },
             runs: table(s),
             inputs: { residuals: s.residuals },
             outputs: { grad_b_dec: poison(R * s.width) },
@@ -55,7 +55,7 @@ describe('gradBDecEncoder', () => {
     let state = { grad_b_dec: before, carry: poison(R * 16 * s.width) };
     let from = 0;
     for (const [k, count] of cuts.entries()) {
-      state = await dispatch('gradBDecEncoder', {
+      state = await dispatch('sae/grad_b_dec_encoder', {
         params: { quads, first: k === 0 ? 1 : 0, last: k === cuts.length - 1 ? 1 : 0 },
         runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }), { from, count }),
         inputs: {
@@ -124,7 +124,7 @@ describe.each([false, true])('adamBias, momentum %s', (momentum) =>
     );
     const state = { b_dec: s.bDec, b_dec_v: v, b_dec_m: momentum ? padRows(randoms(R * d, 18), d) : poison(R * s.width) };
     const grad_b_dec = padRows(randoms(R * d, 19), d);
-    const out = await dispatch('adamBDec', {
+    const out = await dispatch('sae/adam_b_dec', {
       params: { quads: s.layout.quads },
       runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r), ...optimiser(r) })),
       inputs: { grad_b_dec },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
 import type { Segment } from '../../../src/sae/layout';
-import { canKeepRows, maxError, poison, testGpu } from '../../gpu';
+import { keepsRows, maxError, poison, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { closeOrUntouched, each, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
@@ -25,7 +25,7 @@ interface Slice {
 async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from, registers = false }: Slice = {}): Promise<Decoded> {
   const { layout: l } = s;
   const R = s.runs.length;
-  const params = { rows: s.rows, quads: l.quads, latents: l.latents, runs: R, from_row: from, first: 1, last: 1 };
+  const params = { batch: s.rows, quads: l.quads, latents: l.latents, runs: R, from_row: from, first: 1, last: 1 };
   const active = flagged(s, ...dense);
   const buffers = {
     runs: table(s),
@@ -41,8 +41,8 @@ async function decoded(s: Scene, { dense = [], from = 0, rows = s.rows - from, r
     grid: [rows, R, l.chunks] as const,
   };
   return registers
-    ? dispatch('decodeSubgroup', { params: { ...params, row_groups: l.rowGroups }, ...buffers })
-    : dispatch('decode', { params: { ...params, width: l.workgroup }, ...buffers, constants: s.constants });
+    ? dispatch('sae/processor/decode', { params: { ...params, row_groups: l.rowGroups }, ...buffers })
+    : dispatch('sae/decode', { params: { ...params, width: l.workgroup }, ...buffers, constants: s.constants });
 }
 
 /** Errors and statistics of these rows by the twin; of the others, of ended runs and of dense ones there must be none. */
@@ -76,10 +76,8 @@ function check(s: Scene, { residuals, stats }: Decoded, { dense = [], from = 0, 
 /** Those whose rows fit the registers of a subgroup, in one column chunk. */
 const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
 
-describe('decode with rows in registers: errors and statistics', async () => {
-  // On a device that has no subgroups of 8 the kernel is not used, and cannot be compiled.
-  const can = canKeepRows(await testGpu());
-  const here = (test: () => Promise<void>) => (can ? test() : Promise.resolve());
+describe('decode with rows in registers: errors and statistics', () => {
+  const here = async (test: () => Promise<void>) => keepsRows(await testGpu()) && test();
   each(
     (s) => here(async () => check(s, await decoded(s, { registers: true }))),
     [
@@ -163,9 +161,9 @@ describe('a run cut into segments: first and last go on where the one before end
         const from = 4 * (plane * l.latents + segment.from);
         own.set(all.subarray(from, from + 4 * segment.count), 4 * plane * segment.count);
       });
-      state = await dispatch('decode', {
+      state = await dispatch('sae/decode', {
         params: {
-          rows: s.rows,
+          batch: s.rows,
           quads: l.quads,
           latents: segment.count,
           runs: R,

@@ -2,14 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_MATMUL, matmulGrid } from '../../../src/gpu/matmul';
 import { fold } from '../../../src/gpu/plan';
-import { denseEncodeSource, ENCODE_PARAMS } from '../../../src/sae/encoder';
 import { STATS } from '../../../src/sae/kernels';
 import { DENSE_TILE } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
-import { matmulTolerance, poison, randoms, testGpu } from '../../gpu';
+import { matmulTolerance, poison, randoms } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, closeOrUntouched, each, errorsOf, groups, isLive } from './checks';
-import { dispatchDense, execute } from './dispatch';
+import { dispatch } from './dispatch';
 import { flagged, joined, latentParams, PATTERNS, rowOf, runTable, type Scene, type SceneSpec, SHAPES, scene } from './scene';
 
 const CASES = [...SHAPES, ...PATTERNS.slice(0, 4)];
@@ -47,11 +46,12 @@ const activations = (s: Scene) => {
 describe('encode: u of the dense runs, by latents', () =>
   each(async (s) => {
     const { latents, quads } = s.layout;
-    const kernel = await (await testGpu()).kernels.get(denseEncodeSource(DEFAULT_MATMUL));
     const first = s.rows > 4 ? 3 : 0;
     const rows = s.rows - first;
     const n = 4 * groups(rows, 4);
-    const out = await execute(kernel, ENCODE_PARAMS.dense.pack({ rows, first_row: first, quads, latents, stride: n / 4 }), {
+    const out = await dispatch('sae/dense/encode', {
+      params: { rows, first_row: first, quads, latents, stride: n / 4 },
+      core: DEFAULT_MATMUL,
       inputs: { x: s.x, w_enc: s.wEnc, latent_params: latentParams(s), active_set: active(s) },
       outputs: { pre_acts: poison(latents * n) },
       runs: table(s),
@@ -73,7 +73,7 @@ describe('split: f and gate by latents, L1 and L0 by rows', () =>
   each(async (s) => {
     const R = s.runs.length;
     const n = s.layout.latents * 4 * stride(s);
-    const out = await dispatchDense('activate', {
+    const out = await dispatch('sae/dense/activate', {
       params: { rows: s.rows, stride: stride(s), runs: R, first_row: 0 },
       runs: table(s),
       inputs: { pre_acts: preActs(s), latent_params: latentParams(s), active_set: active(s) },
@@ -118,8 +118,8 @@ describe('decode and rowStats: errors, and the statistics that come from them', 
     const R = s.runs.length;
     const { acts, gates } = activations(s);
     const shared = { x: s.x, b_dec: s.bDec, active_set: active(s) };
-    const { residuals } = await dispatchDense('decode', {
-      params: { rows: s.rows, first_row: 0, quads, stride: stride(s), runs: R, slot_rows: s.rows },
+    const { residuals } = await dispatch('sae/dense/decode', {
+      params: { rows: s.rows, first_row: 0, quads, stride: stride(s), runs: R, batch: s.rows },
       runs: table(s),
       inputs: { ...shared, w_dec: s.wDec, acts, gates },
       outputs: { residuals: poison(s.residuals.length) },
@@ -127,8 +127,8 @@ describe('decode and rowStats: errors, and the statistics that come from them', 
     });
     const expected = reconstructed(s);
     closeOrUntouched(residuals, expected.residuals, 'errors');
-    const { stats } = await dispatchDense('rowStats', {
-      params: { rows: s.rows, first_row: 0, quads, runs: R, slot_rows: s.rows },
+    const { stats } = await dispatch('sae/dense/row_stats', {
+      params: { rows: s.rows, first_row: 0, quads, runs: R, batch: s.rows },
       runs: table(s),
       inputs: { ...shared, residuals },
       outputs: { stats: poison(s.rows * R * STATS) },
@@ -151,15 +151,15 @@ describe('backward, gradLatents and gradRows: the gradients', () =>
     const tiles = groups(s.rows, DENSE_TILE);
     const { acts } = activations(s);
     const shared = { active_set: active(s) };
-    const reached = await dispatchDense('backward', {
-      params: { rows: s.rows, quads, stride: stride(s), slot_rows: s.rows, first_row: 0, latents },
+    const reached = await dispatch('sae/dense/backward', {
+      params: { rows: s.rows, quads, stride: stride(s), batch: s.rows, first_row: 0, latents },
       runs: table(s),
       inputs: { ...shared, pre_acts: preActs(s), latent_params: latentParams(s), residuals: s.residuals, w_dec: s.wDec },
       outputs: { grad_u: poison(latents * 4 * stride(s)), tile_sums: poison(tiles * latents * 8) },
       grid: [widest(s), tiles, R],
     });
     const fires = Float32Array.from({ length: latents }, (_, i) => 3 * i);
-    const { latent_grads, latent_params: counted } = await dispatchDense('gradLatents', {
+    const { latent_grads, latent_params: counted } = await dispatch('sae/dense/grad_latents', {
       params: { tiles, latents, accumulate: 0, scale: 1 / s.rows },
       runs: table(s),
       inputs: { ...shared, tile_sums: reached.tile_sums },
@@ -168,8 +168,8 @@ describe('backward, gradLatents and gradRows: the gradients', () =>
     });
     const gradient = async (ENCODER: number, coefficients: Float32Array, vectors: Float32Array, scale: number) =>
       (
-        await dispatchDense('gradRows', {
-          params: { rows: s.rows, first_row: 0, quads, stride: stride(s), slot_rows: s.rows, accumulate: 0, scale },
+        await dispatch('sae/dense/grad_rows', {
+          params: { rows: s.rows, first_row: 0, quads, stride: stride(s), batch: s.rows, accumulate: 0, scale },
           runs: table(s),
           inputs: { ...shared, coefficients, vectors },
           outputs: { gradient: poison(latents * s.width) },
@@ -205,7 +205,7 @@ describe('gradBDecEncoder', () =>
     const own = randoms(latents, 9);
     const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? (own[(j - 3) / 4] as number) : nan));
     const before = randoms(R * s.width, 10);
-    const { grad_b_dec } = await dispatchDense('gradBDecEncoder', {
+    const { grad_b_dec } = await dispatch('sae/dense/grad_b_dec_encoder', {
       params: { quads },
       runs: table(s),
       inputs: { w_enc: s.wEnc, latent_grads, active_set: active(s) },
@@ -244,7 +244,7 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
       const before = joined(isDecoder ? s.wDec : s.wEnc, plane(positive, 11), ...(momentum ? [plane(randoms, 12)] : []));
       const gradient = plane(randoms, 13);
       const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? 0.1 * (j / 4 + 1) : nan));
-      const { w: after } = await dispatchDense('adamRows', {
+      const { w: after } = await dispatch('sae/dense/adam_rows', {
         params: { latents, quads, runs: s.runs.length },
         runs: adamTable(s, momentum),
         inputs: { latent_params: latentParams(s), latent_grads, b_dec: s.bDec, gradient, active_set: active(s) },
@@ -286,7 +286,7 @@ describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
     const n = s.layout.latents;
     const before = latentParams(s, { v: positive(4 * n, 14), fires: randoms(n, 20), m: momentum ? randoms(4 * n, 15) : undefined });
     const latent_grads = randoms(4 * n, 16);
-    const { latent_params: after } = await dispatchDense('adamLatents', {
+    const { latent_params: after } = await dispatch('sae/dense/adam_latents', {
       params: { latents: n },
       runs: adamTable(s, momentum),
       inputs: { latent_grads, active_set: active(s) },
@@ -328,7 +328,7 @@ it('row blocks: a block that begins at a row goes on from the sums of those befo
   const { latents, quads } = s.layout;
   const latent_grads = randoms(4 * latents, 21);
   const tile_sums = randoms(latents * 8, 22);
-  const out = await dispatchDense('gradLatents', {
+  const out = await dispatch('sae/dense/grad_latents', {
     params: { tiles: 1, latents, accumulate: 1, scale: 0.5 },
     runs: table(s),
     inputs: { tile_sums, active_set: active(s) },
@@ -347,8 +347,8 @@ it('row blocks: a block that begins at a row goes on from the sums of those befo
   // One row of the batch, from row 64 on.
   const coefficients = randoms(latents * 4, 23);
   const before = randoms(latents * s.width, 24);
-  const { gradient } = await dispatchDense('gradRows', {
-    params: { rows: 1, first_row: 64, quads, stride: 1, slot_rows: s.rows, accumulate: 1, scale: 0.25 },
+  const { gradient } = await dispatch('sae/dense/grad_rows', {
+    params: { rows: 1, first_row: 64, quads, stride: 1, batch: s.rows, accumulate: 1, scale: 0.25 },
     runs: table(s),
     inputs: { coefficients, vectors: s.x, active_set: active(s) },
     outputs: { gradient: before },

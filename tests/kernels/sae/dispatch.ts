@@ -2,10 +2,10 @@
 import { Arena, readBytes } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { Kernel } from '../../../src/gpu/kernel';
+import type { MatmulVariant } from '../../../src/gpu/matmul';
 import { type Grid, Plan } from '../../../src/gpu/plan';
-import type { Struct, Values } from '../../../src/gpu/struct';
-import { DENSE_PARAMS, type DenseKernelName, denseKernel } from '../../../src/sae/denseKernels';
-import { PARAMS, type SaeKernelName, saeKernel } from '../../../src/sae/kernels';
+import { type ParamsOf, paramsOf, type ShaderName } from '../../../src/gpu/shaders';
+import { saeSource } from '../../../src/sae/kernels';
 import { testGpu } from '../../gpu';
 
 type Data = Float32Array | Uint32Array;
@@ -19,12 +19,12 @@ interface Buffers<O extends string> {
   runs?: ArrayBuffer;
 }
 
-interface Call<P, O extends string> extends Buffers<O> {
-  params: P;
+interface Call<K extends ShaderName, O extends string> extends Buffers<O> {
+  params: Record<ParamsOf<K>, number>;
   constants?: Record<string, number>;
+  /** The matmul core of which it is the epilogue. */
+  core?: MatmulVariant;
 }
-
-type ParamsOf<T extends { pack(value: never): ArrayBuffer }> = Parameters<T['pack']>[0];
 
 /** Runs a kernel once and reads its outputs back, as f32 whatever they are (`words`). @param params the packed uniform struct. */
 export async function execute<O extends string>(
@@ -53,21 +53,13 @@ export async function execute<O extends string>(
   return Object.fromEntries(results);
 }
 
-export async function dispatch<K extends SaeKernelName, O extends string>(
+export async function dispatch<K extends ShaderName, O extends string>(
   name: K,
-  { params, constants, ...buffers }: Call<ParamsOf<(typeof PARAMS)[K]>, O>,
+  { params, constants, core, ...buffers }: Call<K, O>,
+  gpu?: Gpu,
 ): Promise<Record<O, Float32Array>> {
-  const packed = (PARAMS[name] as Struct).pack(params as Values);
-  return execute(await saeKernel(await testGpu(), name, constants), packed, buffers);
-}
-
-/** The same for a kernel of the dense form. */
-export async function dispatchDense<K extends DenseKernelName, O extends string>(
-  name: K,
-  { params, constants, ...buffers }: Call<ParamsOf<(typeof DENSE_PARAMS)[K]>, O>,
-): Promise<Record<O, Float32Array>> {
-  const packed = (DENSE_PARAMS[name] as Struct).pack(params as Values);
-  return execute(await denseKernel(await testGpu(), name, constants), packed, buffers);
+  const { kernels } = gpu ?? (await testGpu());
+  return execute(await kernels.get(saeSource(name, { constants, core })), paramsOf(name).pack(params), buffers, gpu);
 }
 
 /** Values read back as f32, as the words they are. */

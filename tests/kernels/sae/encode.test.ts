@@ -3,15 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { encodeF16 } from '../../../src/data/formats/floats';
 import type { Gpu } from '../../../src/gpu/device';
 import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid, supportsMatmul } from '../../../src/gpu/matmul';
-import { ENCODE_PARAMS, encodeSource } from '../../../src/sae/encoder';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
-import { DENSE_SHARE } from '../../../src/sae/stepPlan';
+import { DENSE_SHARE } from '../../../src/sae/step/train';
 import { matmulTolerance, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { subgroupGpu } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
-import { dispatch, execute, words } from './dispatch';
+import { dispatch, words } from './dispatch';
 import { counts, latentParams, PATTERNS, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
 
 const POISON = 0xdeadbeef;
@@ -31,20 +30,19 @@ interface Encoded {
 /** The active set after one dispatch, over poison. */
 async function encoded(s: Scene, options: Encoded = {}) {
   const { variant = DEFAULT_MATMUL, gpu, half, rows = s.rows, from = 0, to = s.layout.latents, keep = false } = options;
-  const kernel = await (gpu ?? (await testGpu())).kernels.get(encodeSource(variant, half !== undefined, keep));
   const { latents, quads, rowGroups } = s.layout;
-  const params = ENCODE_PARAMS.encode.pack({ rows, quads, latents, row_groups: rowGroups, from_latent: from, to_latent: to });
-  const { active_set } = await execute(
-    kernel,
-    params,
-    {
-      inputs: { x: half ?? s.x, w_enc: s.wEnc, latent_params: latentParams(s) },
-      outputs: { active_set: new Uint32Array(keep ? withKept(s).length : s.active.length).fill(POISON) },
-      runs: table(s),
-      grid: matmulGrid(variant, rows, to - from),
-    },
-    gpu,
-  );
+  const call = {
+    params: { rows, quads, latents, row_groups: rowGroups, from_latent: from, to_latent: to },
+    constants: { KEEP_FIRST: keep ? 1 : 0 },
+    core: variant,
+    outputs: { active_set: new Uint32Array(keep ? withKept(s).length : s.active.length).fill(POISON) },
+    runs: table(s),
+    grid: matmulGrid(variant, rows, to - from),
+  };
+  const inputs = { w_enc: s.wEnc, latent_params: latentParams(s) };
+  const { active_set } = half
+    ? await dispatch('sae/encode_x16', { ...call, inputs: { ...inputs, x_half: half } }, gpu)
+    : await dispatch('sae/encode_x32', { ...call, inputs: { ...inputs, x: s.x } }, gpu);
   return words(active_set);
 }
 
@@ -183,7 +181,7 @@ describe('count: latents that are on, over the batch, added to each live run', (
     async (s) => {
       const { latents, rowGroups } = s.layout;
       const before = Uint32Array.from(s.runs, (_, r) => 1000 * r);
-      const out = await dispatch('count', {
+      const out = await dispatch('sae/count', {
         params: { latents },
         runs: table(s),
         inputs: { active_set: s.active },
@@ -210,8 +208,8 @@ describe('choose', () => {
     const runs = layout.runs.map((run) => ({ ...run, lambda: 0 }));
     const R = widths.length;
     const grids = Uint32Array.from({ length: 3 * dispatches }, (_, i) => i + 7);
-    const out = await dispatch('choose', {
-      params: { runs: R, rows, dispatches, share: DENSE_SHARE },
+    const out = await dispatch('sae/choose', {
+      params: { runs: R, batch: rows, dispatches, share: DENSE_SHARE },
       runs: runTable(layout, runs, (r) => ({ live: !ended.includes(r) })),
       inputs: { grids },
       outputs: {

@@ -29,8 +29,8 @@ describe.each([0, 1])('gather, HALF %s', (HALF) =>
     const slots = Uint32Array.from({ length: s.rows }, (_, i) => (i * 7 + 2) % capacity);
     const mean = rowOf(s, s.bDec, s.runs.length);
     const n = s.rows * s.width;
-    const { x, x_half } = await dispatch('gather', {
-      params: { rows: s.rows, quads: s.layout.quads, scale: 0.3 },
+    const { x, x_half } = await dispatch('sae/gather', {
+      params: { batch: s.rows, quads: s.layout.quads, scale: 0.3 },
       inputs: { pool, slots, mean },
       outputs: { x: poison(n + s.width), x_half: poison((n + s.width) / 2) },
       grid: fold(groups(s.rows * s.layout.quads, 64)),
@@ -50,8 +50,8 @@ describe.each([0, 1])('center, HALF %s', (HALF) =>
     const raw = randoms((s.rows + 2) * d, 2);
     const mean = rowOf(s, s.bDec, s.runs.length);
     const n = s.rows * s.width;
-    const { x, x_half } = await dispatch('center', {
-      params: { rows: s.rows, quads, d, first: 2, scale: 0.3 },
+    const { x, x_half } = await dispatch('sae/center', {
+      params: { rows: s.rows, quads, d, first_row: 2, scale: 0.3 },
       inputs: { raw, mean },
       outputs: { x: poison(n + s.width), x_half: poison((n + s.width) / 2) },
       grid: fold(groups(s.rows * quads, 64)),
@@ -70,7 +70,7 @@ describe('correction', () =>
     const { latents, quads } = s.layout;
     s.c.fill(Number.NaN);
     const before = latentParams(s, { v: randoms(4 * latents, 3), fires: randoms(latents, 4), m: randoms(4 * latents, 5) });
-    const out = await dispatch('correction', {
+    const out = await dispatch('sae/correction', {
       params: { latents, quads, runs: s.runs.length },
       inputs: { w_enc: s.wEnc, b_dec: s.bDec },
       outputs: { latent_params: before },
@@ -104,8 +104,8 @@ describe('reduceStats', () => {
           }
         });
       });
-      const { totals } = await dispatch('reduceStats', {
-        params: { rows: s.rows, slot_rows: slotRows, runs: R, chunks },
+      const { totals } = await dispatch('sae/reduce_stats', {
+        params: { rows: s.rows, batch: slotRows, runs: R, chunks },
         runs: table(s),
         inputs: { stats },
         outputs: { totals: poison(R * STATS) },
@@ -122,8 +122,8 @@ describe('reduceStats', () => {
 
   it('gives a reconstruction of norm zero the cosine 0', async () => {
     const s = scene({ d: 1, rows: 1, runs: [{ arch: 'baseline', width: 1 }] });
-    const { totals } = await dispatch('reduceStats', {
-      params: { rows: 1, slot_rows: 1, runs: 1, chunks: 1 },
+    const { totals } = await dispatch('sae/reduce_stats', {
+      params: { rows: 1, batch: 1, runs: 1, chunks: 1 },
       runs: table(s),
       inputs: { stats: Float32Array.of(1, 0, 0, 0, 0, 0, 1, Number.NaN) },
       outputs: { totals: poison(8) },
@@ -147,7 +147,7 @@ describe('fireCount', () => {
       if (Math.floor(i / (latents / 4)) < groups(rows, 4)) active[MAX_RUNS + i] = clean[i] as number;
       if (i % rowGroups < groups(rows, 4)) active[MAX_RUNS + half + i] = clean[half + i] as number;
     }
-    const { fires } = await dispatch('fireCount', {
+    const { fires } = await dispatch('sae/fire_count', {
       params: { rows, quads, latents, row_groups: rowGroups, offset: OFFSET },
       runs: table(s),
       inputs: { active_set: active, x: s.x, w_enc: s.wEnc, latent_params: latentParams(s) },
@@ -169,7 +169,7 @@ describe('columnMoments', () =>
   each(async (s) => {
     const { quads } = s.layout;
     const pivot = randoms(s.width, 11);
-    const { moments } = await dispatch('columnMoments', {
+    const { moments } = await dispatch('sae/column_moments', {
       params: { rows: s.rows, quads },
       inputs: { x: s.x, pivot },
       outputs: { moments: poison(2 * s.width + 4) },
@@ -184,8 +184,8 @@ describe('restore', () =>
     const { d, quads, slots } = s.layout;
     const R = s.runs.length;
     const at = slots - 1;
-    const { raw_hat } = await dispatch('restore', {
-      params: { rows: s.rows, quads, d, slot_rows: s.rows, slot: at, first: 2, mean_row: R, unscale: 1 / 0.3 },
+    const { raw_hat } = await dispatch('sae/restore', {
+      params: { rows: s.rows, quads, d, batch: s.rows, slot: at, first_row: 2, runs: R, unscale: 1 / 0.3 },
       inputs: { residuals: s.residuals, x: s.x, b_dec: s.bDec },
       outputs: { raw_hat: poison((s.rows + 3) * d) },
       grid: fold(groups(s.rows * d, 64)),

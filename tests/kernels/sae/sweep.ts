@@ -10,7 +10,7 @@ import { padRows } from '../../../src/sae/packing';
 import type { Schedule } from '../../../src/sae/schedules';
 import { SweepTrainer, type TrainerOptions } from '../../../src/sae/trainer';
 import type { SaeWeights } from '../../../src/sae/weights';
-import { canKeepRows, poison, randoms, testGpu } from '../../gpu';
+import { keepsRows, poison, randoms, testGpu } from '../../gpu';
 
 export interface RunSpec {
   arch: ArchitectureId;
@@ -54,7 +54,7 @@ export interface SweepOptions {
   binding?: number;
   /** Least invocations of a row-wide workgroup: the layout's own unless given. */
   lanes?: number;
-  /** Rows in the registers of a subgroup, on a device that can. */
+  /** Rows in the registers of a subgroup. */
   registers?: boolean;
   halfX?: boolean;
 }
@@ -86,7 +86,7 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
     maxStorageBufferBindingSize: options.binding ?? gpu.limits.maxStorageBufferBindingSize,
     flopsPerMs,
     lanes: options.lanes,
-    registers: options.registers === true && canKeepRows(gpu),
+    registers: options.registers === true && keepsRows(gpu),
   };
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {

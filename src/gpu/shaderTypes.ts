@@ -1,0 +1,80 @@
+/** Made by scripts/shader-types.mjs (npm run format) from the WGSL files: members of `struct Params` by file, and of `struct Run`. */
+export interface Shaders {
+  'data/ingest': 'rows' | 'd' | 'quads' | 'dtype';
+  'lm/activation': 'rows' | 'width';
+  'lm/add': 'count';
+  'lm/attention': 'sequence' | 'heads' | 'kv_heads' | 'head4' | 'first' | 'block0' | 'scale';
+  'lm/column_sums': 'rows' | 'width';
+  'lm/cross_entropy_reduce': 'predictions' | 'tiles';
+  'lm/embed': 'rows' | 'width' | 'sequence' | 'first' | 'part' | 'has_positions';
+  'lm/layernorm': 'rows' | 'width' | 'eps';
+  'lm/linear': 'row0' | 'row_end' | 'ins' | 'outs' | 'out0' | 'stride' | 'has_bias';
+  'lm/linear_ragged': 'row0' | 'row_end' | 'ins' | 'outs' | 'out0' | 'stride' | 'has_bias';
+  'lm/rmsnorm': 'rows' | 'width' | 'eps';
+  'lm/rope': 'rows' | 'stride' | 'heads' | 'head_dim' | 'pairs' | 'sequence';
+  'lm/splice_value': 'rows' | 'width' | 'scale';
+  'lm/unembed_cross_entropy': 'p0' | 'p_end' | 'predictions' | 'sequence' | 'ins' | 'part' | 'v0' | 'tile' | 'tile0' | 'first';
+  'matmul/direct': never;
+  'matmul/direct_4x8': never;
+  'matmul/direct_8x4': never;
+  'matmul/direct_8x8': never;
+  'matmul/plain': 'rows' | 'columns' | 'quads';
+  'matmul/processor/broadcast': never;
+  'matmul/tiled_4x4': never;
+  'matmul/tiled_8x8': never;
+  'sae/adam': never;
+  'sae/adam_b_dec': 'quads';
+  'sae/architectures/baseline': never;
+  'sae/architectures/gated': never;
+  'sae/center': 'rows' | 'quads' | 'd' | 'first_row' | 'scale';
+  'sae/choose': 'runs' | 'batch' | 'dispatches' | 'share';
+  'sae/column_moments': 'rows' | 'quads';
+  'sae/common': never;
+  'sae/correction': 'latents' | 'quads' | 'runs';
+  'sae/count': 'latents';
+  'sae/decode': 'batch' | 'quads' | 'latents' | 'runs' | 'from_row' | 'first' | 'last' | 'width';
+  'sae/dense/activate': 'rows' | 'stride' | 'runs' | 'first_row';
+  'sae/dense/adam_latents': 'latents';
+  'sae/dense/adam_rows': 'latents' | 'quads' | 'runs';
+  'sae/dense/backward': 'rows' | 'quads' | 'stride' | 'batch' | 'first_row' | 'latents';
+  'sae/dense/decode': 'rows' | 'first_row' | 'quads' | 'stride' | 'runs' | 'batch';
+  'sae/dense/encode': 'rows' | 'first_row' | 'quads' | 'latents' | 'stride';
+  'sae/dense/grad_b_dec_encoder': 'quads';
+  'sae/dense/grad_latents': 'tiles' | 'latents' | 'accumulate' | 'scale';
+  'sae/dense/grad_rows': 'rows' | 'first_row' | 'quads' | 'stride' | 'batch' | 'accumulate' | 'scale';
+  'sae/dense/row_stats': 'rows' | 'first_row' | 'quads' | 'runs' | 'batch';
+  'sae/encode': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
+  'sae/encode_x16': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
+  'sae/encode_x32': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
+  'sae/fire_count': 'rows' | 'quads' | 'latents' | 'row_groups' | 'offset';
+  'sae/gather': 'batch' | 'quads' | 'scale';
+  'sae/grad_b_dec_decoder': 'batch' | 'quads' | 'scale';
+  'sae/grad_b_dec_encoder': 'quads' | 'first' | 'last';
+  'sae/latent': never;
+  'sae/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'chunks' | 'from_group' | 'to_group' | 'per_row' | 'width';
+  'sae/processor/decode': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_row' | 'first' | 'last';
+  'sae/processor/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_group' | 'to_group' | 'per_row';
+  'sae/processor/registers': never;
+  'sae/reduce_stats': 'rows' | 'batch' | 'runs' | 'chunks';
+  'sae/restore': 'rows' | 'quads' | 'd' | 'batch' | 'slot' | 'first_row' | 'runs' | 'unscale';
+  'sae/row': never;
+}
+
+export interface Structs {
+  Run:
+    | 'first'
+    | 'width'
+    | 'arch'
+    | 'live'
+    | 'lambda'
+    | 'lr'
+    | 'correction1'
+    | 'correction2'
+    | 'beta1'
+    | 'beta2'
+    | 'eps'
+    | 'main_slot'
+    | 'aux_slot'
+    | 'before'
+    | 'options';
+}
