@@ -2,31 +2,51 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { randoms } from '../gpu';
+import { fixturePath } from '../fixtures';
+import { openTensors } from '../kernels/lm/safetensors';
 import { configure, dropFiles, journey, on, SMALL, settle, steady, withBrowser } from './lab';
 import { modelFiles, ROWS, writeShards, writeTensors } from './shards';
 
 withBrowser();
 
-/** Width of the fixture model's `blocks.*.mlp.hook_post`. */
-const D_MLP = 80;
+const HOOK = 'blocks.1.mlp.hook_post';
 
-function wideShard(): string {
+/** Rows that PyTorch gives at HOOK of the fixture model, eight times over, with their tokens; `says` is what the file notes of its hook. */
+function wideShard(says?: string): string {
+  const [n, T, d] = [2, 24, 80];
+  const pytorch = openTensors(fixturePath('lm/gpt2/expected.safetensors'));
+  const [hook, ids] = [pytorch.get(HOOK), pytorch.get('input_ids')];
+  const rows = Float32Array.from({ length: 8 * n * T * d }, (_, i) => hook[i % (n * T * d)] as number);
+  const tokens = Int32Array.from({ length: 8 * n * T }, (_, i) => ids[i % (n * T)] as number);
   const path = join(mkdtempSync(join(tmpdir(), 'lab-wide-')), 'shard_0.safetensors');
-  writeFileSync(path, writeTensors({ activations: { dtype: 'F32', shape: [512, D_MLP], data: randoms(512 * D_MLP, 5) } }));
+  const tensors = {
+    activations: { dtype: 'F32', shape: [8 * n, T, d], data: rows },
+    tokens: { dtype: 'I32', shape: [8 * n, T], data: tokens },
+  };
+  writeFileSync(path, writeTensors(tensors, says === undefined ? undefined : { hook_name: says }));
   return path;
 }
 
-journey('shards with their language model: loss recovered is measured and named', {}, async ({ page, until }) => {
+journey('shards with their language model: it is asked where they come from, and loss recovered is measured there', {}, async (lab) => {
+  const { page, until } = lab;
   await until('device', (s) => s.device !== undefined);
   await dropFiles(page, [wideShard(), ...modelFiles()]);
-  const { data } = await until('model and text', (s) => s.data.model?.hook !== undefined && s.data.text !== undefined);
-  expect(data.model).toMatchObject({ family: 'GPT-2', hook: 'blocks.0.mlp.hook_post' });
+  const { data } = await until('model and text', (s) => s.data.model?.family === 'GPT-2' && s.data.text !== undefined);
+  expect(data.model?.hook).toBeUndefined();
+  expect(data.model?.among).toEqual(['blocks.0.mlp.hook_post', HOOK]);
+  await page.getByRole('combobox', { name: /which hook do these rows come from/i }).selectOption(HOOK);
+  await until('the answer', (s) => s.data.model?.hook === HOOK);
   await configure(page, { ...SMALL, steps: '30' });
   await on(page).start.click();
-  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
-  for (const { quality, metrics } of runs) {
+  const { runs, data: checked } = await until(
+    'two finished runs',
+    (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'),
+  );
+  expect(checked.model?.hookCheck?.verdict).toBe('rows');
+  expect(checked.text?.overlap).toMatch(/0 of \d+ tokens were trained on/);
+  for (const { quality, metrics, identity, provenance } of runs) {
     expect(quality).toBe('loss_recovered');
+    expect([identity.hook, provenance?.hook, provenance?.evalTokensSeen?.seen]).toEqual([HOOK, HOOK, 0]);
     expect(metrics?.ce_clean).toBeGreaterThan(0);
     expect(metrics?.loss_recovered).toBeCloseTo(
       1 - ((metrics?.ce_sae ?? 0) - (metrics?.ce_clean ?? 0)) / ((metrics?.ce_zero ?? 0) - (metrics?.ce_clean ?? 0)),
@@ -35,6 +55,26 @@ journey('shards with their language model: loss recovered is measured and named'
   }
   await settle(page);
   expect(await on(page).yTitle.textContent()).toMatch(/^Loss recovered/);
+});
+
+journey('a hook that the shards contradict is refused, taken on insisting, and says what the check found', {}, async ({ page, until }) => {
+  const other = 'blocks.0.mlp.hook_post';
+  await until('device', (s) => s.device !== undefined);
+  await dropFiles(page, [wideShard(HOOK), ...modelFiles()]);
+  await until('the shards’ hook', (s) => s.data.model?.hook === HOOK && s.data.text !== undefined);
+  await page.getByText('hook_name in shard_0.safetensors').waitFor();
+  await page.getByRole('combobox', { name: 'Hook' }).selectOption(other);
+  await page.getByText(`${other} was asked for, but the shards come from ${HOOK}`).waitFor();
+  await page.getByRole('button', { name: 'Measure there all the same' }).click();
+  await until('the other hook', (s) => s.data.model?.hook === other);
+  await configure(page, { ...SMALL, steps: '5' });
+  await on(page).start.click();
+  const { runs } = await until('two finished runs', (s) => s.runs.length === 2 && s.runs.every((run) => run.state === 'done'));
+  for (const { quality, provenance } of runs) {
+    expect(quality).toBe('loss_recovered');
+    expect(provenance?.hookCheck?.verdict).toBe('trusted');
+    expect(provenance?.hookCheck?.found).toMatch(/not those of blocks\.0\.mlp\.hook_post .* but those of blocks\.1\.mlp\.hook_post/);
+  }
 });
 
 journey('a model that does not fit the shards is said so, and R² stays R²', {}, async ({ page, until }) => {

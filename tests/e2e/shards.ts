@@ -29,14 +29,17 @@ function structuredRows(seed: number): Float32Array {
 const safetensors = (rows: Float32Array): Buffer => writeTensors({ activations: { dtype: 'F32', shape: [ROWS, WIDTH], data: rows } });
 
 /** A safetensors file, written by hand so that the lab's own writer is not what is tested. */
-export function writeTensors(tensors: Record<string, { dtype: string; shape: number[]; data: Float32Array | Int32Array }>): Buffer {
+export function writeTensors(
+  tensors: Record<string, { dtype: string; shape: number[]; data: Float32Array | Int32Array }>,
+  metadata?: Record<string, string>,
+): Buffer {
   let end = 0;
   const entries = Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
     const start = end;
     end += data.byteLength;
     return [name, { dtype, shape, data_offsets: [start, end] }];
   });
-  const text = JSON.stringify(Object.fromEntries(entries));
+  const text = JSON.stringify({ ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(entries) });
   const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
