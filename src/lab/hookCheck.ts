@@ -68,7 +68,7 @@ async function compareRows(setting: CheckSetting, windows: readonly Window[]): P
   const { hook, modelLabel, model } = setting;
   const own = await fitAt(setting, hook, windows);
   const rows = own.rows;
-  const differ = (share: number) => `${(100 * share).toPrecision(2)} % of their norm`;
+  const differ = (share: number) => `${share < 0.0995 ? (100 * share).toPrecision(2) : Math.round(100 * share)} % of their norm`;
   if (own.plain <= CLEARLY)
     return fits(
       `${rows} rows of the shards are what ${modelLabel} gives at ${hook} for their tokens (they differ by ${differ(own.plain)})`,

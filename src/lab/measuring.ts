@@ -57,7 +57,8 @@ export async function measureShards(setting: ShardsMeasured): Promise<Measuring>
   setting.onProgress?.('comparing the rows with what the model gives', 0);
   const check = await checkHook({ gpu, model, modelLabel: label, hook: hook.hook, shards, bos: tokeniser?.bos, text: text?.sequences });
   const isForced = insists && check.verdict !== 'rows';
-  const hookCheck = { verdict: isForced ? ('trusted' as const) : check.verdict, found: check.found };
+  const { verdict, found, instead } = check;
+  const hookCheck = { verdict: isForced ? ('trusted' as const) : verdict, found, ...(instead !== undefined && { instead }) };
   if (check.verdict === 'mismatch' && !isForced) return onRows({ hookCheck, lossProblem: check.found });
   const own = text ? undefined : await ownSequences(shards, split, model.config, evalTokens, check.inOrder);
   if (own && 'problem' in own) return onRows({ hookCheck, lossProblem: own.problem });

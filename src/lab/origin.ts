@@ -6,7 +6,7 @@ import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
 import type { EvaluationSource, Sequences } from './evaluation';
 import type { Normalize } from './normalizations';
-import type { Picked, Provenance, RunIdentity, ShardsInfo } from './protocol';
+import type { Picked, Provenance, RunIdentity, ShardsInfo, TextInfo } from './protocol';
 import type { RunInputs } from './settings';
 
 /** Where a run's activations came from and how they were treated; what is unknown is absent. */
@@ -60,6 +60,16 @@ export async function evaluationIdOf(evaluation: EvaluationSource, { heldOut }: 
   const { tokens, n, T } = evaluation.sequences;
   return idOf([n, T, await sha256(new Uint8Array(tokens.slice(0, n * T).buffer))]);
 }
+
+/** What of a text is measured on, as the page shows it: what was found out when runs started, before that what is held out. */
+export const measuredText = (
+  { n, T }: Sequences,
+  { evalTokensSeen, evalText }: Provenance = {},
+): Pick<TextInfo, 'heldOutSequences' | 'sequenceLength' | 'overlap'> => ({
+  heldOutSequences: evalTokensSeen ? evalTokensSeen.of / T : n,
+  sequenceLength: T,
+  ...(evalText !== undefined && { overlap: evalText }),
+});
 
 /** What is measured on, and what that rests on. @param model that is run for it, where one is. */
 export async function measuredOrigin(

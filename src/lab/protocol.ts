@@ -68,7 +68,7 @@ export interface ModelInfo {
   /** Something contradicts the hook in use, a sentence. */
   contradiction?: string;
   /** Whether the rows come from there; once runs have started. */
-  hookCheck?: { verdict: HookVerdict; found: string };
+  hookCheck?: { verdict: HookVerdict; found: string; instead?: string };
   /** Why loss recovered cannot be measured (yet), when it cannot. */
   problem?: string;
 }
@@ -174,10 +174,10 @@ export type HookVerdict = 'rows' | 'moments' | 'computed' | 'mismatch' | 'truste
 
 /** What the metrics of a run rest on. What is not known is absent. */
 export interface Provenance {
-  /** Where the rows come from, who says so, and how that was checked, in a sentence. */
+  /** Where the rows come from, who says so, and how that was checked, in a sentence; `instead`: the hook that gives these rows. */
   hook?: string;
   hookFrom?: string;
-  hookCheck?: { verdict: HookVerdict; found: string };
+  hookCheck?: { verdict: HookVerdict; found: string; instead?: string };
   /** Why loss recovered is not measured although there is a model, a sentence. */
   lossProblem?: string;
   /** Evaluation tokens that stand in the training tokens too, and of how many; absent where that cannot be known. */

@@ -24,7 +24,7 @@ import type { LoadedModel } from './loadedModel';
 import { measureShards } from './measuring';
 import { ModelAndText } from './modelAndText';
 import { modelInfo, unusableModel } from './modelInfo';
-import { harvestInfo, idOf, measuredOrigin, type Origin, shardsInfo, shardsLabel } from './origin';
+import { harvestInfo, idOf, measuredOrigin, measuredText, type Origin, shardsInfo, shardsLabel } from './origin';
 import { Picks } from './picks';
 import type { DataState, ModelInfo, Provenance } from './protocol';
 import type { RunInputs } from './settings';
@@ -355,17 +355,9 @@ export class Workspace {
       state.shards = { ...harvestInfo(label, this.loaded.model.hookWidth(this.hook), heldOut, train), badRows, ...this.facts() };
     }
     if (this.text) {
-      const { sequences } = this.text;
+      const { label, sequences } = this.text;
       const held = this.limited(first ? sequences : this.splitText(holdout).heldOut);
-      const { evalText: overlap } = this.provenance ?? {};
-      const { label } = this.text;
-      state.text = {
-        label,
-        tokens: sequences.n * sequences.T,
-        heldOutSequences: held.n,
-        sequenceLength: sequences.T,
-        ...(overlap && { overlap }),
-      };
+      state.text = { label, tokens: sequences.n * sequences.T, ...measuredText(held, this.provenance) };
     }
     return state;
   }

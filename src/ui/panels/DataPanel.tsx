@@ -133,7 +133,6 @@ function ModelCard({ model }: { model: ModelInfo }) {
           ))}
         </ul>
       )}
-      {model.problem && <p className="problem">{model.problem}</p>}
       {hook && tokens !== undefined && (
         <Suspense fallback={null}>
           <SaveActivations hook={hook.name} width={hook.width} tokens={tokens} />

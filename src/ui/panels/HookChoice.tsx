@@ -14,16 +14,19 @@ const CHECKED: Record<HookVerdict, string> = {
   unchecked: 'not checked',
 };
 
-/** Where the rows come from: who says so and how that was checked, or the question. What contradicts is asked again before it is taken. */
+/**
+ * Where the rows come from: who says so and how that was checked, or the question; and why loss recovered cannot be measured, if so. What
+ * the shards contradict is asked again before it is taken.
+ */
 export function HookChoice({ model }: { model: ModelInfo }) {
   const { lab } = useServices();
   const live = useLab(isLive);
   const shards = useLab((s) => s.data.shards);
   const [refused, setRefused] = useState<{ hook: string; why: string }>();
   const d = shards?.source === 'shards' ? shards.d : undefined;
-  const { hook, hookFrom, hookCheck, contradiction, among } = model;
+  const { hook, hookFrom, hookCheck, contradiction, among, problem } = model;
   const fitting = model.hooks.filter(({ width }) => d === undefined || width === d);
-  if (fitting.length === 0) return null;
+  if (fitting.length === 0) return problem === undefined ? null : <p className="problem">{problem}</p>;
   const choose = async (name: string, insist = false) => {
     setRefused(undefined);
     try {
@@ -32,12 +35,22 @@ export function HookChoice({ model }: { model: ModelInfo }) {
       setRefused({ hook: name, why: messageOf(error) });
     }
   };
-  const why = live ? 'Stop the runs first' : undefined;
+  const button = (label: string, name: string, insist = false) => (
+    <button type="button" disabled={live} title={live ? 'Stop the runs first' : undefined} onClick={() => void choose(name, insist)}>
+      {label}
+    </button>
+  );
+  const isElsewhere = hook !== undefined && hookCheck?.verdict === 'mismatch';
   return (
     <div className="hook-choice">
-      <label className="field">
-        <span>{among ? <strong className="warn-text">Which hook do these rows come from?</strong> : 'Hook'}</span>
-        <select value={hook ?? ''} disabled={live} title={why} onChange={(e) => void choose(e.target.value)}>
+      <label className={among ? 'field asked' : 'field'}>
+        <span>{among ? 'Which hook do these rows come from?' : 'Hook'}</span>
+        <select
+          value={hook ?? ''}
+          disabled={live}
+          title={live ? 'Stop the runs first' : undefined}
+          onChange={(e) => void choose(e.target.value)}
+        >
           {hook === undefined && (
             <option value="" disabled>
               choose…
@@ -62,26 +75,21 @@ export function HookChoice({ model }: { model: ModelInfo }) {
         </p>
       )}
       {contradiction !== undefined && !among && <p className="problem warn-text">{contradiction}</p>}
-      {refused && <Insist why={refused.why} live={live} onInsist={() => void choose(refused.hook, true)} />}
-      {hook !== undefined && hookCheck?.verdict === 'mismatch' && !refused && (
-        <Insist why="" live={live} onInsist={() => void choose(hook, true)} />
+      {problem !== undefined && <p className={among ? 'muted small break' : 'problem'}>{problem}</p>}
+      {isElsewhere && !refused && (
+        <p className="row">
+          {hookCheck.instead !== undefined && button(`Measure at ${hookCheck.instead}`, hookCheck.instead)}
+          {button(INSIST, hook, true)}
+        </p>
+      )}
+      {refused && (
+        <>
+          <p className="problem">{refused.why}</p>
+          <p className="row">{button(INSIST, refused.hook, true)}</p>
+        </>
       )}
     </div>
   );
 }
 
-function Insist({ why, live, onInsist }: { why: string; live: boolean; onInsist: () => void }) {
-  return (
-    <p className="problem">
-      {why}{' '}
-      <button
-        type="button"
-        disabled={live}
-        title={live ? 'Stop the runs first' : 'The next runs are measured there, on your word'}
-        onClick={onInsist}
-      >
-        Measure there all the same
-      </button>
-    </p>
-  );
-}
+const INSIST = 'Measure there all the same';
