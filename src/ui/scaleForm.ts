@@ -1,7 +1,7 @@
 /** The scale that a profile proposes, as a change of the form. */
 import type { Profile } from '../lab/protocol';
 import { type ArmForm, armFields, parts, type SettingValues } from '../lab/settings';
-import { isArchitecture } from '../sae/architectures';
+import { architecture, isArchitecture } from '../sae/architectures';
 
 export interface ScaleProposal {
   /** Factors by which rows would be and are multiplied in training, by this sample. */
@@ -23,7 +23,7 @@ export function scaleProposal(
   return { factor, present, lambdaFactor: factor / present };
 }
 
-/** The form with the proposal in it: the normalisation, and λ of every arm times the factor. */
+/** The form with the proposal in it: the normalisation, and the knob of every arm as the factor asks for. */
 export function withScale(form: SettingValues, { lambdaFactor }: ScaleProposal): SettingValues {
   return { ...form, normalize: 'mean-norm', arms: form.arms.map((arm) => scaledArm(arm, lambdaFactor)) };
 }
@@ -31,7 +31,9 @@ export function withScale(form: SettingValues, { lambdaFactor }: ScaleProposal):
 function scaledArm(arm: ArmForm, factor: number): ArmForm {
   const knob = isArchitecture(arm.arch) ? armFields(arm.arch).find(({ place }) => place === 'knob') : undefined;
   if (!knob) return arm;
-  return { ...arm, texts: { ...arm.texts, [knob.word]: scaledLambdas(arm.texts[knob.word] ?? knob.default ?? '', factor) } };
+  const times = factor ** architecture(arm.arch).knob.power;
+  if (times === 1) return arm;
+  return { ...arm, texts: { ...arm.texts, [knob.word]: scaledLambdas(arm.texts[knob.word] ?? knob.default ?? '', times) } };
 }
 
 /** `0.1, 0.2` or `lo:hi:count` times a factor, to three digits; what is no number stays as it is, to be mended where it was typed. */

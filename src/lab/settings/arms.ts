@@ -74,7 +74,7 @@ export function armFields(arch: string): ArmField[] {
       place: 'knob',
       key: 'knob',
       label: knob.symbol,
-      spec: { kind: 'knob', symbol: knob.symbol, above: knob.above, max: knob.max },
+      spec: { kind: 'knob', symbol: knob.symbol, whole: knob.whole === true, above: knob.above, max: knob.max },
       default: knob.default,
       help: `${knob.help} A list (0.1, 0.2) or a log range lo:hi:count (0.1:0.8:4). Scales differ between architectures.`,
     },

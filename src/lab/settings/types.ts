@@ -8,7 +8,7 @@ export type Spec =
   /** Whole numbers, or multiples of the data's d: `2x`. */
   | { kind: 'widths'; min: number; max: number }
   /** Numbers above a bound, or log ranges `lo:hi:count`. */
-  | { kind: 'knob'; symbol: string; above: number; max: number }
+  | { kind: 'knob'; symbol: string; whole: boolean; above: number; max: number }
   /** `meanings`: what each choice does, as what then holds and a sentence. */
   | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> };
 

@@ -32,7 +32,8 @@ function entries(spec: ListSpec, part: string, d: number): number[] {
 
 function checked(spec: Exclude<Spec, { kind: 'choice' }>, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
-  if (spec.kind !== 'number' && spec.kind !== 'knob' && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);
+  const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number';
+  if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);
   if (spec.kind === 'knob' && value <= spec.above) throw new Error(`${spec.symbol} must be above ${spec.above}; ${shown} is not.`);
   if ('min' in spec && value < spec.min) throw new Error(`${shown} is below the smallest allowed, ${spec.min}.`);
   if (value > spec.max) throw new Error(`${shown} is above the largest allowed, ${spec.max}.`);
@@ -57,7 +58,8 @@ function logRange(spec: ListSpec, part: string): number[] {
   const n = parseNumber(count);
   if (!Number.isInteger(n) || n < 1 || n > MAX_RUNS) throw new Error(`"${count}" in ${part} should be a count from 1 to ${MAX_RUNS}.`);
   if (n === 1) return [a];
-  return Array.from({ length: n }, (_, i) => Number((a * (b / a) ** (i / (n - 1))).toPrecision(6)));
+  const between = Array.from({ length: n }, (_, i) => Number((a * (b / a) ** (i / (n - 1))).toPrecision(6)));
+  return spec.kind === 'knob' && spec.whole ? between.map(Math.round) : between;
 }
 
 /** A text that parses back to exactly the value. */

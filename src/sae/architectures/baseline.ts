@@ -11,6 +11,7 @@ export const baseline: Architecture = {
   knob: {
     id: 'lambda',
     symbol: 'λ',
+    power: 1,
     default: '0.05:0.4:4',
     few: '0.05, 0.12, 0.3',
     above: 0,

@@ -15,6 +15,7 @@ export const gated: Architecture = {
   knob: {
     id: 'lambda',
     symbol: 'λ',
+    power: 1,
     default: '0.1:0.8:4',
     few: '0.1, 0.25, 0.6',
     above: 0,

@@ -8,9 +8,16 @@ export type ArchitectureId = string;
 
 /** The setting that trades L0 against quality: what a sweep varies. */
 export interface Knob {
-  /** How it is called on the command line and in files. */
-  id: 'lambda';
+  /** How it is called on the command line and in arms. */
+  id: string;
   symbol: string;
+  /** Its values are whole numbers (k of a TopK SAE). */
+  whole?: boolean;
+  /**
+   * Where the rows are multiplied by s, the same balance of the loss needs its value times s to this power: 1 for the weight of a sum of activations, 2 for
+   * that of a count, 0 for what counts latents itself.
+   */
+  power: 0 | 1 | 2;
   /** Values of a first sweep, as people type them: a list or a log range `lo:hi:count`. */
   default: string;
   /** Fewer of them, for a sweep that must be small. */

@@ -19,6 +19,7 @@ import {
 import { adamStep, forward, gradients, tensorsOf, twinOf, zeroMoments } from '../../../src/reference/sae';
 import { architecture, register } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
+import { withScale } from '../../../src/ui/scaleForm';
 import { randoms, testGpu } from '../../gpu';
 import { at, cfg, file, type Json, lab, writeShard } from '../cli/harness';
 import { jump } from './jump';
@@ -73,6 +74,11 @@ describe('an architecture', () => {
     const wrong = parseSettings({ ...defaultForm(), arms: [{ arch: 'jump', texts: { bandwidth: '0', penalty: 'l2' } }] }, 64).errors;
     expect(wrong['arms.0.bandwidth']).toMatch(/below the smallest allowed, 0\.001/);
     expect(wrong['arms.0.penalty']).toMatch(/"l2" is not one of l0, l1/);
+  });
+
+  it('has its knob scaled as its penalty asks for where the rows are', () => {
+    const { arms } = withScale(defaultForm(), { factor: 2, present: 1, lambdaFactor: 2 });
+    expect(arms.map(({ texts }) => texts.lambda)).toEqual(['0.1:0.8:4', '0.2:1.6:4', '0.04:0.4:2']);
   });
 
   it('goes through the link and back', () => {

@@ -42,6 +42,7 @@ export const jump: Architecture = {
   knob: {
     id: 'lambda',
     symbol: 'λ',
+    power: 2,
     default: '0.01:0.1:2',
     few: '0.05',
     above: 0,
