@@ -175,6 +175,7 @@ export function leftOutWords({ left, quality }: Comparison<Comparable>): string[
 
 function manyWords(reason: Reason, quality: Quality, runs: readonly Comparable[]): string {
   if (reason === 'outside') return `${quality.short} outside ${quality.sensible[0]} to ${quality.sensible[1]}`;
+  if (reason !== 'length') return reason;
   const steps = runs.map(lengthOf);
   return `${runs[0]?.state ?? ''} at step ${count(Math.min(...steps))} to ${count(Math.max(...steps))}`;
 }
