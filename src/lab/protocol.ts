@@ -131,6 +131,7 @@ export interface SessionState {
   /** Fraction done of what `note` names, when known. */
   progress?: number;
   rowsPerSecond?: number;
+  /** Times that the training rows have been gone through. */
   epoch?: number;
   /** Shares of the last seconds' wall time, 0..1: waiting for data, waiting for the GPU, evaluating. Together at most 1; absent until measured. */
   dataShare?: number;

@@ -86,7 +86,7 @@ function obstacle<R extends Comparable>(run: R, quality: Quality): Omit<LeftOut<
   if (!(metrics.l0 > 0)) return { reason: 'silent', why: 'no latent fires' };
   const [lo, hi] = quality.sensible;
   if (!isSensible(quality, value))
-    return { reason: 'outside', why: `${quality.short} ${value.toPrecision(3).replace('-', '−')} lies outside ${lo} to ${hi}` };
+    return { reason: 'outside', why: `${quality.name} ${value.toPrecision(3).replace('-', '−')} lies outside ${lo} to ${hi}` };
   return undefined;
 }
 

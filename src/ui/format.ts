@@ -1,5 +1,7 @@
 /** Numbers as people read them. One place, so that table, chart and sentence agree. */
-export { count } from '../util/numbers';
+import { count } from '../util/numbers';
+
+export { count };
 
 const THIN = '\u202f';
 
@@ -65,6 +67,5 @@ export function percent(n: number): string {
 /** 277, 40.7, 2.04: milliseconds to three digits. */
 export const milliseconds = (ms: number): string => (ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3));
 
-/** How often the training rows were gone through, of `epoch` = rows served / training rows. */
-export const passes = (epoch: number): string =>
-  epoch < 1 ? `${percent(epoch)} of the rows seen` : `${epoch.toFixed(1)} passes over the rows`;
+/** Which time the training rows are gone through. @param epoch times that they were gone through before. */
+export const passOf = (epoch: number): string => `pass ${count(epoch + 1)} over the rows`;

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
 import { useServices } from '../context';
-import { count, duration, passes, short } from '../format';
+import { count, duration, passOf, short } from '../format';
 import { isLive, type Theme, useLab } from '../store';
 import { TimeShares } from './TimeShares';
 
@@ -91,7 +91,7 @@ function Status() {
     session.phase === 'finished' ? fine.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
     live && session.rowsPerSecond ? `${short(session.rowsPerSecond)} rows/s` : '',
     live && left !== undefined ? `about ${duration(left)} left` : '',
-    live && session.epoch !== undefined ? passes(session.epoch) : '',
+    live && session.epoch !== undefined ? passOf(session.epoch) : '',
     moving ? note : '',
   ].filter(Boolean);
   return (

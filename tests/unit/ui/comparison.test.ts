@@ -17,11 +17,11 @@ describe('what is compared', () => {
     expect(ids(made.points)).toEqual(['r1', 'r3']);
     expect(headline(compare([at('r2', -1.4)], QUALITIES.recovered))).toEqual({
       sentence: 'No run can be compared yet.',
-      notes: ['Not compared: r2 (Loss recovered −1.40 lies outside 0 to 1.05).'],
+      notes: ['Not compared: r2 (loss recovered −1.40 lies outside 0 to 1.05).'],
     });
     expect(made.left.map(({ why }) => why)).toEqual([
-      'Loss recovered −1.40 lies outside 0 to 1.05',
-      'Loss recovered 1.20 lies outside 0 to 1.05',
+      'loss recovered −1.40 lies outside 0 to 1.05',
+      'loss recovered 1.20 lies outside 0 to 1.05',
     ]);
     const gammas = [at('r1', 0.9), run({ id: 'r2', metrics: metrics({ gamma: 920 }) })];
     expect(leftOutWords(compare(gammas, QUALITIES.gamma))).toEqual(['Not compared: r1 gated (γ 920 lies outside 0.25 to 2).']);

@@ -3,7 +3,7 @@ import type { LabEvent, RunSummary } from '../../../src/lab/protocol';
 import { LabError, WorkerClient } from '../../../src/ui/client';
 import { type Dropped, resolveDropped, tidy } from '../../../src/ui/drop';
 import { resultsCsv, resultsJson } from '../../../src/ui/exportResults';
-import { bytes, count, duration, l0, percent, short } from '../../../src/ui/format';
+import { bytes, count, duration, l0, passOf, percent, short } from '../../../src/ui/format';
 import { runColumns, sortRuns } from '../../../src/ui/runColumns';
 import { metrics, run } from './fixtures';
 
@@ -163,6 +163,7 @@ describe('numbers', () => {
     expect([short(408_576), short(9_437_184), short(950)]).toEqual(['409\u202fk', '9.4\u202fM', '950']);
     expect([bytes(412 * 2 ** 20), bytes(10)]).toEqual(['412 MB', '10 B']);
     expect([duration(3.14), duration(75), duration(600), duration(7200)]).toEqual(['3.1 s', '75 s', '10 min', '2.0 h']);
+    expect([passOf(0), passOf(2)]).toEqual(['pass 1 over the rows', 'pass 3 over the rows']);
     expect([l0(3.12), l0(123.4)]).toEqual(['3.1', '123']);
     expect([percent(1), percent(0.5), percent(0.9999), percent(0.00001)]).toEqual([
       '100\u202f%',
