@@ -1,8 +1,14 @@
 /** Parquet's footer: which columns there are, and where the pieces of each lie. Read by hyparquet, checked here. */
 
-import type { ColumnMetaData, CompressionCodec, FileMetaData, ParquetType, RowGroup, SchemaElement } from 'hyparquet';
-// By path: the package's entry for Node would bring its file system along.
-import { parquetMetadata } from 'hyparquet/src/metadata.js';
+import {
+  type ColumnMetaData,
+  type CompressionCodec,
+  type FileMetaData,
+  type ParquetType,
+  parquetMetadata,
+  type RowGroup,
+  type SchemaElement,
+} from 'hyparquet';
 import { messageOf } from '../../../util/errors';
 import { type ByteSource, DataError } from '../../bytes/types';
 import type { StoredDtype } from '../container';

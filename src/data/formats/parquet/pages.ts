@@ -1,14 +1,14 @@
 /** The pages of a column in one row group: found by their headers, unpacked one at a time. */
 
 import type { Encoding, PageHeader } from 'hyparquet';
-import { parquetHeader } from 'hyparquet/src/column.js';
 import { messageOf } from '../../../util/errors';
 import { type ByteSource, DataError } from '../../bytes/types';
 import { STORED_BYTES } from '../container';
 import { unpack } from './codecs';
 import type { Chunk, Leaf } from './footer';
+import { readPageHeader } from './pageHeader';
 import { allAre, readRuns } from './runs';
-import { CutShort, structEnd } from './thrift';
+import { CutShort } from './thrift';
 import { decodeValues } from './values';
 
 /** The most one page may unpack to; writers make pages of about 1 MiB. */
@@ -59,7 +59,7 @@ export async function findPages(context: ChunkContext): Promise<Pages> {
   let values = 0;
   for (let at = chunk.begin; values < chunk.values; ) {
     if (at >= chunk.end) throw damaged(context, at, `it has ${values} values of ${chunk.values}`);
-    const { header, bytes } = await readPageHeader(context, at);
+    const { header, bytes } = await headerAt(context, at);
     const page: Page = { first: values, count: 0, header, at: at + bytes };
     at = page.at + header.compressed_page_size;
     if (at > chunk.end) throw damaged(context, page.at, `it should end at byte ${at}, the column ends at byte ${chunk.end}`);
@@ -85,22 +85,12 @@ export async function findPages(context: ChunkContext): Promise<Pages> {
   return pages;
 }
 
-async function readPageHeader(context: ChunkContext, at: number): Promise<{ header: PageHeader; bytes: number }> {
+async function headerAt(context: ChunkContext, at: number): Promise<{ header: PageHeader; bytes: number }> {
   const { source, chunk } = context;
   for (let length = GUESS; ; length *= 16) {
     const bytes = await source.read(at, Math.min(length, chunk.end - at));
     try {
-      const end = structEnd(bytes, 0);
-      const header = parquetHeader({ view: new DataView(bytes.buffer, bytes.byteOffset, end), offset: 0 });
-      const sizes = [header.uncompressed_page_size, header.compressed_page_size];
-      if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 0)) throw new Error(`sizes ${sizes.join(' and ')}`);
-      const isKnown = {
-        DATA_PAGE: header.data_page_header,
-        DATA_PAGE_V2: header.data_page_header_v2,
-        DICTIONARY_PAGE: header.dictionary_page_header,
-        INDEX_PAGE: true,
-      }[header.type];
-      if (!isKnown) throw new Error('its header says nothing of its contents');
+      const { header, end } = readPageHeader(bytes);
       return { header, bytes: end };
     } catch (cause) {
       const mayGrow = cause instanceof CutShort && length < MAX_HEADER && length < chunk.end - at;

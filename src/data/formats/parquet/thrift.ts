@@ -1,6 +1,6 @@
 /**
- * Steps over a struct of Thrift's compact protocol, Parquet's header encoding, without keeping any of it. hyparquet, which reads the headers,
- * trusts them: lists of any length, numbers of any length, structs of any depth. What passes here is bounded by its bytes.
+ * A struct of Thrift's compact protocol, Parquet's header encoding: its numbers and booleans by field, in structs too. What is read is bounded by the
+ * bytes: lists of any length, numbers of any length and structs of any depth are refused, before hyparquet, which trusts a footer, sees them.
  */
 
 const MAX_DEPTH = 24;
@@ -10,7 +10,10 @@ export class CutShort extends Error {
   override name = 'CutShort';
 }
 
-class Walker {
+/** Numbers, booleans and structs by field; texts and lists are stepped over. */
+export type Fields = Map<number, number | boolean | Fields>;
+
+class Reader {
   constructor(
     private readonly bytes: Uint8Array,
     public at: number,
@@ -27,7 +30,7 @@ class Walker {
     this.at += count;
   }
 
-  /** At most 64 bits; of those, only a length needs to be known. */
+  /** At most 64 bits; exact up to 2^53, and no size or count is more. */
   private varint(): number {
     let value = 0;
     for (let i = 0; i < 10; i++) {
@@ -38,21 +41,31 @@ class Walker {
     throw new Error('a number of more than 64 bits');
   }
 
-  struct(depth: number): void {
-    if (depth > MAX_DEPTH) throw new Error('structs too deep');
-    for (let field = this.byte(); (field & 0x0f) !== 0; field = this.byte()) {
-      if (field >> 4 === 0) this.varint();
-      this.value(field & 0x0f, depth, false);
-    }
+  /** Signed numbers alternate: 0, -1, 1, -2, … */
+  private zigzag(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  private value(type: number, depth: number, inList: boolean): void {
-    if (type === 1 || type === 2) {
-      // Outside of lists a boolean is the type itself.
-      if (inList) this.byte();
-    } else if (type === 3) this.byte();
-    else if (type >= 4 && type <= 6) this.varint();
-    else if (type === 7) this.skip(8);
+  struct(depth: number): Fields {
+    if (depth > MAX_DEPTH) throw new Error('structs too deep');
+    const fields: Fields = new Map();
+    let id = 0;
+    for (let field = this.byte(); (field & 0x0f) !== 0; field = this.byte()) {
+      id = field >> 4 === 0 ? this.zigzag() : id + (field >> 4);
+      const value = this.value(field & 0x0f, depth, false);
+      if (value !== undefined) fields.set(id, value);
+    }
+    return fields;
+  }
+
+  private value(type: number, depth: number, inList: boolean): number | boolean | Fields | undefined {
+    // Outside of lists a boolean is the type itself.
+    if (type === 1 || type === 2) return inList ? this.byte() === 1 : type === 1;
+    if (type === 3) return this.byte();
+    if (type >= 4 && type <= 6) return this.zigzag();
+    if (type === 12) return this.struct(depth + 1);
+    if (type === 7) this.skip(8);
     else if (type === 8) this.skip(this.varint());
     else if (type === 9) {
       const head = this.byte();
@@ -60,14 +73,19 @@ class Walker {
       // Every element takes a byte at least.
       if (count > this.bytes.byteLength - this.at) throw new CutShort('its Thrift header ends in the middle');
       for (let i = 0; i < count; i++) this.value(head & 0x0f, depth + 1, true);
-    } else if (type === 12) this.struct(depth + 1);
-    else throw new Error(`a value of Thrift type ${type}`);
+    } else throw new Error(`a value of Thrift type ${type}`);
+    return undefined;
   }
 }
 
-/** Where the struct that begins at `at` ends. @throws CutShort when that is beyond the bytes; Error when it is no struct. */
-export function structEnd(bytes: Uint8Array, at: number): number {
-  const walker = new Walker(bytes, at);
-  walker.struct(0);
-  return walker.at;
+/**
+ * The struct that begins at `at`, and where it ends.
+ * @throws CutShort when that is beyond the bytes; Error when it is no struct.
+ */
+export function readStruct(bytes: Uint8Array, at: number): { fields: Fields; end: number } {
+  const reader = new Reader(bytes, at);
+  const fields = reader.struct(0);
+  return { fields, end: reader.at };
 }
+
+export const structEnd = (bytes: Uint8Array, at: number): number => readStruct(bytes, at).end;

@@ -1,6 +1,5 @@
 /** The encodings of Parquet's values that numbers come in, as little-endian bytes. */
 import type { Encoding } from 'hyparquet';
-import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { STORED_BYTES } from '../container';
 import { alignedBytes } from '../floats';
 import type { Leaf } from './footer';
@@ -67,30 +66,56 @@ function lookUp(dictionary: Uint8Array, indices: Uint32Array, width: number): Ui
   return new Uint8Array(out.buffer);
 }
 
+/** Differences in blocks of a few widths, from a first value (`DELTA_BINARY_PACKED` of the format's Encodings.md). */
 function undelta(bytes: Uint8Array, at: number, count: number, width: number, { physical }: Leaf): Uint8Array {
   if (physical !== 'INT32' && physical !== 'INT64') throw new Error('deltas of values that are no integers');
   const out = physical === 'INT32' ? new Int32Array(count) : new BigInt64Array(count);
   if (count === 0) return new Uint8Array(0);
-  checkDeltaHeader(bytes, at, count);
-  // A view of its own: hyparquet reads on to the end of what it is given.
-  const rest = bytes.slice(at);
-  deltaBinaryUnpack({ view: new DataView(rest.buffer), offset: 0 }, count, out);
   if (out.byteLength !== count * width) throw new Error('deltas of another width');
-  return new Uint8Array(out.buffer);
-}
-
-/** hyparquet takes sizes as they come, and goes backwards for ever with negative ones. */
-function checkDeltaHeader(bytes: Uint8Array, at: number, count: number): void {
+  const put = (i: number, value: bigint): void => {
+    if (out instanceof Int32Array) out[i] = Number(BigInt.asIntN(32, value));
+    else out[i] = value;
+  };
   let next = at;
-  const varint = (): number => {
-    for (let value = 0, i = 0; i < 5; i++) {
-      const byte = bytes[next++] ?? 0xff;
-      value += (byte & 0x7f) * 2 ** (7 * i);
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = bytes[next++];
+      if (byte === undefined) throw new Error('its deltas end in the middle');
+      value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
-    return Number.NaN;
+    throw new Error('a number of more than 64 bits');
   };
-  const [block, minis, total] = [varint(), varint(), varint()];
+  const zigzag = (): bigint => {
+    const value = varint();
+    return (value >> 1n) ^ -(value & 1n);
+  };
+  const [block, minis, total] = [Number(varint()), Number(varint()), Number(varint())];
   const isRight = block > 0 && block <= 2 ** 16 && block % 128 === 0 && minis > 0 && block % (minis * 8) === 0 && total >= count;
   if (!isRight) throw new Error(`deltas in blocks of ${block}, ${minis} parts, ${total} values`);
+  const perMini = block / minis;
+  let value = zigzag();
+  put(0, value);
+  for (let i = 1; i < count; ) {
+    const least = zigzag();
+    const widths = bytes.subarray(next, next + minis);
+    next += minis;
+    for (let mini = 0; mini < minis && i < count; mini++) {
+      const bits = widths[mini] ?? 65;
+      const here = Math.min(perMini, count - i);
+      if (bits > 64 || next + Math.ceil((here * bits) / 8) > bytes.byteLength) throw new Error('its deltas end in the middle');
+      const mask = (1n << BigInt(bits)) - 1n;
+      let [held, have, from] = [0n, 0, next];
+      for (let k = 0; k < here; k++, i++) {
+        for (; have < bits; have += 8) held |= BigInt(bytes[from++] as number) << BigInt(have);
+        value = BigInt.asIntN(64, value + least + (held & mask));
+        put(i, value);
+        held >>= BigInt(bits);
+        have -= bits;
+      }
+      next += (perMini * bits) / 8;
+    }
+  }
+  return new Uint8Array(out.buffer);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../../src/data/bytes/byteSource';
 import { unpack, unsnappy } from '../../../../src/data/formats/parquet/codecs';
+import { readPageHeader } from '../../../../src/data/formats/parquet/pageHeader';
 import { openParquet } from '../../../../src/data/formats/parquet/parquet';
 import { readRuns } from '../../../../src/data/formats/parquet/runs';
 import { structEnd } from '../../../../src/data/formats/parquet/thrift';
@@ -65,6 +66,17 @@ describe('a Parquet file', () => {
     expect(await refusal(read())).toMatch(says);
   });
 
+  it('of deltas of every width and sign gives the numbers that were written', async () => {
+    const container = await openParquet(here('deltas.parquet'));
+    const raw = async (name: string) => {
+      const { buffer, byteOffset, byteLength } = await entry(container, name).read(0, 700);
+      return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+    };
+    const powers = (most: number) => Array.from({ length: 700 }, (_, i) => (i % 2 === 0 ? 1n : -1n) * 2n ** BigInt(i % most));
+    expect([...new BigInt64Array(await raw('wide'))]).toEqual(powers(63));
+    expect([...new Int32Array(await raw('narrow'))].map(BigInt)).toEqual(powers(31));
+  });
+
   it('in a codec that is not read is refused by the codec', async () => {
     expect(await refusal(openParquet(here('lz4.parquet')))).toMatch(/LZ4.*SNAPPY, GZIP, ZSTD/);
   });
@@ -101,6 +113,22 @@ describe('a Parquet file', () => {
 });
 
 describe('the parts of a page', () => {
+  it('have headers whose numbers are read by field, in structs too', () => {
+    // {1: 0, 2: 400, 3: 20, 5: {1: 100, 2: 0, 3: 3, 4: 3}}: a data page of 100 plain values.
+    const bytes = Uint8Array.of(0x15, 0, 0x15, 0xa0, 6, 0x15, 40, 0x2c, 0x15, 0xc8, 1, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0);
+    expect(readPageHeader(bytes)).toMatchObject({
+      end: bytes.length,
+      header: {
+        type: 'DATA_PAGE',
+        uncompressed_page_size: 400,
+        compressed_page_size: 20,
+        data_page_header: { num_values: 100, encoding: 'PLAIN', definition_level_encoding: 'RLE', repetition_level_encoding: 'RLE' },
+      },
+    });
+    expect(() => readPageHeader(bytes.with(4, 5).with(3, 0xa1))).toThrow('gives -337 for a size');
+    expect(() => readPageHeader(bytes.subarray(0, 9))).toThrow('ends in the middle');
+  });
+
   it('are runs and packed bits of any width, the last group cut off or not', () => {
     const out = new Uint32Array(11);
     // A run of 3 sevens; one packed group of 8, 3 bits each: 0 to 7.

@@ -59,3 +59,9 @@ for name, values in bad.items():
     pq.write_table(pa.table({"acts": pa.array(values, pa.list_(pa.float32()))}), f"{name}.parquet", row_group_size=5, compression="none")
 inner = [[[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0, 3.0], [4.0]], [[1.0, 2.0], [3.0, 4.0]]]
 pq.write_table(pa.table({"acts": pa.array(inner, pa.list_(pa.list_(pa.float32())))}), "ragged_inner.parquet", compression="none")
+
+# Deltas of every width, signs in turn: ±2^(i mod 63), ±2^(i mod 31).
+turns = [(-1) ** i * 2 ** (i % 63) for i in range(700)]
+halves = [(-1) ** i * 2 ** (i % 31) for i in range(700)]
+wide = pa.table({"wide": pa.array(turns, pa.int64()), "narrow": pa.array(halves, pa.int32())})
+pq.write_table(wide, "deltas.parquet", compression="none", use_dictionary=False, column_encoding={"wide": "DELTA_BINARY_PACKED", "narrow": "DELTA_BINARY_PACKED"})
