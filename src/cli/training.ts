@@ -12,6 +12,7 @@ import { experimentOptions } from '../lab/sessionState';
 import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
 import type { Workspace } from '../lab/workspace';
+import { provenanceFacts } from '../metrics/provenance';
 import { architecture, optionWords } from '../sae/architectures';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
@@ -30,7 +31,7 @@ import {
 } from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
-import { provenanceFacts, sayProvenance } from './provenance';
+import { sayProvenance } from './provenance';
 import { readSae } from './saeInput';
 import { sweepConfig } from './sweepConfig';
 

@@ -1,5 +1,6 @@
 /** A run as the folder that SAELens loads, with the lab's own facts in its metadata: every setting, and the line that trains it again. */
 import { type NamedBytes, saelensFolder, type TrainingFacts } from '../interop/saelensSave';
+import { provenanceFacts } from '../metrics/provenance';
 import { architecture, optionWords } from '../sae/architectures';
 import { ADAM } from '../sae/schedules';
 import type { SaeWeights } from '../sae/weights';
@@ -22,7 +23,7 @@ export function savedRun(
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
 ): NamedBytes[] {
-  const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, xDtype, activationScale } = origin;
+  const { data, hookName, modelName, contextSize, fingerprint, filter, batch, normalize, xDtype, activationScale, provenance } = origin;
   const { spec, metrics } = run;
   const recipe = recipeOf(run, origin);
   return saelensFolder(weights, {
@@ -43,6 +44,7 @@ export function savedRun(
       settings: runSettings(recipe),
       command: commandLine(recipe, run.id),
       data,
+      ...provenanceFacts(provenance),
       ...(fingerprint === undefined ? {} : { data_sha256: fingerprint }),
       ...(filter === undefined ? {} : { rows: filter }),
       units: 'lambda, lr and losses are for activations times activation_scale; the weights beside this file are for raw activations',

@@ -300,14 +300,8 @@ export class Workspace {
   private inputs(evaluation: EvaluationSource): RunInputs {
     const { text, picks, rows, isDemo, insists, options: limits } = this;
     const { shards, model: files } = this.inspection;
-    return runInputs({
-      shards,
-      picked: picks.picked,
-      filter: rows.asked,
-      model: evaluation.kind === 'model' && files ? { files, hook: evaluation.hook, insists, text } : undefined,
-      limits,
-      isDemo,
-    });
+    const model = evaluation.kind === 'model' && files ? { files, hook: evaluation.hook, insists, text } : undefined;
+    return runInputs({ shards, picked: picks.picked, filter: rows.asked, model, limits, isDemo });
   }
 
   private splitText(holdout: number): ReturnType<typeof splitSequences> {

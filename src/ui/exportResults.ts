@@ -1,6 +1,7 @@
 /** All runs as CSV and JSON, each with every setting it had and the line that trains it again. A metric that was not measured is left out (JSON) or empty (CSV), never 0. */
 import type { DataState, DeviceInfo, RunSummary } from '../lab/protocol';
 import { commandLine, runSettings } from '../lab/settings';
+import { provenanceFacts } from '../metrics/provenance';
 import type { Metrics } from '../metrics/types';
 import { download } from './download';
 import { useLab } from './store';
@@ -44,6 +45,9 @@ const RUN_KEYS = [
   'quality',
 ] as const;
 
+/** What the metrics rest on; the sentences are in the JSON. */
+const PROVENANCE_KEYS = ['hook', 'hook_from', 'hook_check', 'loss_recovered_problem', 'eval_tokens_seen_in_training'] as const;
+
 /** Settings under the names that `RUN_KEYS` has for them. */
 const TOLD = new Set(['arch', 'd_sae', 'lambda', 'seed', 'normalize', 'steps']);
 
@@ -57,13 +61,13 @@ export function resultsCsv(runs: readonly RunSummary[]): string {
   const facts = runs.map((run) => runSettings(run.recipe));
   // Those that stand among the run's own columns are not told twice.
   const settings = [...new Set(facts.flatMap(Object.keys))].filter((key) => !TOLD.has(key));
-  const header = [...RUN_KEYS, ...METRIC_KEYS, ...settings, 'hook', 'rows_left_out', 'command'].join(',');
+  const header = [...RUN_KEYS, ...METRIC_KEYS, ...settings, ...PROVENANCE_KEYS, 'rows_left_out', 'command'].join(',');
   const lines = runs.map((run, i) =>
     [
       ...RUN_KEYS.map((k) => run[k]),
       ...METRIC_KEYS.map((k) => run.metrics?.[k]),
       ...settings.map((k) => facts[i]?.[k]),
-      run.identity.hook,
+      ...PROVENANCE_KEYS.map((k) => provenanceFacts(run.provenance)[k] ?? (k === 'hook' ? run.identity.hook : undefined)),
       run.identity.filter,
       commandLine(run.recipe, run.id),
     ]

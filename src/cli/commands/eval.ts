@@ -7,6 +7,7 @@ import { centreOf } from '../../lab/centre';
 import { type EvaluationSource, Evaluator } from '../../lab/evaluation';
 import { sameHook } from '../../lab/hookNames';
 import type { Provenance } from '../../lab/protocol';
+import { provenanceFacts } from '../../metrics/provenance';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { ADAM } from '../../sae/schedules';
 import { SweepTrainer } from '../../sae/trainer';
@@ -15,7 +16,6 @@ import { contextAdjusted, sayAdjusted, wholeSequences } from '../asked';
 import { adapterName, FILTER_OPTIONS, filterOf, loadWorkspace, openEngine, READING_OPTIONS, readingOf, sayDropped } from '../engine';
 import type { CommandUsage } from '../options';
 import { describeMetrics, finish, progress } from '../output';
-import { provenanceFacts } from '../provenance';
 import { readSae } from '../saeInput';
 import { dataFacts, limitsOf, TEXT_ROWS } from '../training';
 

@@ -1,18 +1,9 @@
 import { useState } from 'react';
-import type { HookVerdict, ModelInfo } from '../../lab/protocol';
+import type { ModelInfo } from '../../lab/protocol';
 import { messageOf } from '../../util/errors';
 import { useServices } from '../context';
 import { isLive, useLab } from '../store';
-
-const CHECKED: Record<HookVerdict, string> = {
-  rows: 'checked row by row',
-  moments: 'checked by moments',
-  computed: 'computed by this model',
-  mismatch: 'not what the rows are',
-  trusted: 'on your word',
-  unknown: 'not to be checked',
-  unchecked: 'not checked',
-};
+import { CHECKED } from './MeasuredAt';
 
 /**
  * Where the rows come from: who says so and how that was checked, or the question; and why loss recovered cannot be measured, if so. What

@@ -15,6 +15,7 @@ import { Swatch } from '../Swatch';
 import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { isOpen, useLab } from '../store';
 import { Term } from '../Term';
+import { MeasuredAt } from './MeasuredAt';
 import { RunSettings } from './RunSettings';
 
 export function RunPanel() {
@@ -44,6 +45,7 @@ function RunHead({ run }: { run: RunSummary }) {
         <span className={run.state === 'failed' ? 'bad-word' : ''}>{run.state}</span> at step {count(run.step)} of {count(run.steps)}
       </p>
       <p className="muted small break">{run.data}</p>
+      {run.provenance && <MeasuredAt provenance={run.provenance} />}
       <div className="muted small">
         <Term id="scale">
           {architecture(run.arch).knob.symbol} and loss of {scaleWords(run)}
