@@ -78,15 +78,21 @@ export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text
 /** A path is never taken for an option. */
 const path = (text: string): string => (text.startsWith('-') ? `./${text}` : text);
 
-function filterWords({ masked, bos, tokens, maxNorm, maxNormMedians }: FilterRequest): string[] {
-  return [
-    ...(masked === undefined ? [] : [masked ? '--drop-masked' : '--keep-masked']),
-    ...(bos ? ['--drop-bos'] : []),
-    ...(tokens && tokens.length > 0 ? ['--drop-tokens', tokens.join(',')] : []),
-    ...(maxNorm === undefined ? [] : ['--max-norm', String(maxNorm)]),
-    ...(maxNormMedians === undefined ? [] : ['--max-norm', `${maxNormMedians}x`]),
-  ];
-}
+/** Every filter that there is, so that a new one cannot be forgotten here. */
+const FILTER_WORDS: { readonly [K in keyof FilterRequest]-?: (value: NonNullable<FilterRequest[K]>) => string[] } = {
+  masked: (masked) => [masked ? '--drop-masked' : '--keep-masked'],
+  bos: (bos) => (bos ? ['--drop-bos'] : []),
+  zero: (zero) => (zero ? ['--drop-zero'] : []),
+  tokens: (tokens) => (tokens.length > 0 ? ['--drop-tokens', tokens.join(',')] : []),
+  maxNorm: (norm) => ['--max-norm', String(norm)],
+  maxNormMedians: (medians) => ['--max-norm', `${medians}x`],
+};
+
+const filterWords = (filter: FilterRequest): string[] =>
+  (Object.keys(FILTER_WORDS) as (keyof FilterRequest)[]).flatMap((key) => {
+    const value = filter[key];
+    return value === undefined ? [] : (FILTER_WORDS[key] as (given: typeof value) => string[])(value);
+  });
 
 /** Settings that differ from the command line's own defaults. */
 function settingWords(config: SweepConfig): string[] {

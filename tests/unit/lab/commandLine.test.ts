@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { trainRows } from '../../../src/cli/training';
 import { runInputs } from '../../../src/lab/inputs';
 import { commandLine, defaultConfig, type Recipe, runSettings, shellWord, trainArguments } from '../../../src/lab/settings';
 
@@ -32,7 +33,7 @@ describe('a run as a command line', () => {
           data: ['-odd', 'b'],
           tensor: 'layer 6',
           wordsAreBf16: true,
-          filter: { masked: false, bos: true, tokens: [0, 2], maxNormMedians: 10 },
+          filter: { masked: false, bos: true, zero: true, tokens: [0, 2], maxNormMedians: 10 },
           model: 'm',
           hook: 'blocks.0.hook_mlp_out',
           tokens: 't.npy',
@@ -48,10 +49,34 @@ describe('a run as a command line', () => {
       'out',
     ).join(' ');
     expect(words).toContain(
-      '--data ./-odd b --tensor layer 6 --words-are-bf16 --keep-masked --drop-bos --drop-tokens 0,2 --max-norm 10x --model m' +
+      '--data ./-odd b --tensor layer 6 --words-are-bf16 --keep-masked --drop-bos --drop-zero --drop-tokens 0,2 --max-norm 10x --model m' +
         ' --hook blocks.0.hook_mlp_out --tokens t.npy --context 64 --eval-tokens 512 --holdout-tokens 0 --train-tokens 4096 --arm',
     );
     expect(words).toMatch(/--shuffle none --skip-batches 20 --init w --out out$/);
+  });
+  it('can say every option that `train` has, but for those that change no run', () => {
+    const all = (filter: object, rest: object = {}) =>
+      trainArguments(
+        recipe({
+          config: config({ beta1: '0.5', xDtype: 'f16', bDecInit: 'zero' }),
+          inputs: {
+            ...{ data: ['a'], tensor: 't', wordsAreBf16: true, allowDuplicates: true, filter, model: 'm', hook: 'h', trustHook: true },
+            ...{ context: 64, evalTokens: 512, holdOutTokens: 0, trainTokens: 4096, ...rest },
+          },
+          shuffle: 'none',
+          batchesBefore: 1,
+          init: 'w',
+        }),
+        'out',
+      );
+    const said = new Set([
+      ...all({ masked: true, bos: true, zero: true, tokens: [1], maxNorm: 4 }, { text: 't.txt' }),
+      ...all({ masked: false }, { tokens: 't.npy' }),
+    ]);
+    // The arm says the first three; the others are about what is told while training.
+    const without = ['arch', 'd-sae', 'lambda', 'log-every', 'json'];
+    expect(Object.keys(trainRows()).filter((option) => !said.has(`--${option}`))).toEqual(expect.arrayContaining(without));
+    expect(Object.keys(trainRows()).filter((option) => !said.has(`--${option}`))).toHaveLength(without.length);
   });
   it('is quoted for a shell', () => {
     const odd = [
