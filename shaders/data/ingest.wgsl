@@ -10,25 +10,25 @@
 // Numerics: exact for every bit pattern, subnormals, infinities and NaN included. The work is done on integers because
 // float instructions may flush subnormals and unpack2x16float is allowed to.
 
-override WORKGROUP: u32 = 256;
+override WORKGROUP : u32 = 256;
 
 struct Params {
-  rows: u32,
-  d: u32,
-  quads: u32,
-  dtype: u32,
+  rows : u32,
+  d : u32,
+  quads : u32,
+  dtype : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> raw: array<u32>;
-@group(0) @binding(2) var<storage, read> slots: array<u32>;
-@group(0) @binding(3) var<storage, read_write> pool: array<vec4u>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> raw : array<u32>;
+@group(0) @binding(2) var<storage, read> slots : array<u32>;
+@group(0) @binding(3) var<storage, read_write> pool : array<vec4<u32>>;
 
-fn half_at(i: u32) -> u32 {
+fn half_at(i : u32) -> u32 {
   return (raw[i >> 1u] >> ((i & 1u) << 4u)) & 0xffffu;
 }
 
-fn f16_bits_to_f32_bits(h: u32) -> u32 {
+fn f16_bits_to_f32_bits(h : u32) -> u32 {
   let sign = (h & 0x8000u) << 16u;
   let exponent = (h >> 10u) & 31u;
   let fraction = h & 1023u;
@@ -44,7 +44,7 @@ fn f16_bits_to_f32_bits(h: u32) -> u32 {
   return sign | ((exponent + 112u) << 23u) | (fraction << 13u);
 }
 
-fn value_bits(i: u32) -> u32 {
+fn value_bits(i : u32) -> u32 {
   switch params.dtype {
     case 0u: { return raw[i]; }
     case 1u: { return f16_bits_to_f32_bits(half_at(i)); }
@@ -53,14 +53,14 @@ fn value_bits(i: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) local : u32) {
   let index = (group.x + group.y * groups.x) * WORKGROUP + local;
   let row = index / params.quads;
   if (row >= params.rows) {
     return;
   }
   let quad = index % params.quads;
-  var bits = vec4u(0u);
+  var bits = vec4<u32>(0u);
   for (var k = 0u; k < 4u; k++) {
     let column = quad * 4u + k;
     if (column < params.d) {

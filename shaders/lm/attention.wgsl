@@ -12,27 +12,27 @@
 // 32 recompute their scores once for each 32: that costs head_dim/32 times the score arithmetic and saves a barrier.
 // Numerics: f32; keys in order, four at a time; the running maximum starts below any score.
 // Out of bounds: queries past T follow the last one and are not stored; keys past the query are given weight 0.
-override WG: u32 = 32u;
+override WG : u32 = 32u;
 
 struct Params {
-  sequence: u32,
-  heads: u32,
-  kv_heads: u32,
+  sequence : u32,
+  heads : u32,
+  kv_heads : u32,
   // head_dim / 4; no override, because compilers unroll loops of known length (20 s for a head of 64 on lavapipe).
-  head4: u32,
-  first: u32,
-  block0: u32,
-  scale: f32,
+  head4 : u32,
+  first : u32,
+  block0 : u32,
+  scale : f32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> z: array<vec4f>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> qkv : array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> z : array<vec4<f32>>;
 
 const LOWEST = -1e30;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let head4 = params.head4;
   let chunks = (head4 + 7u) / 8u;
   let head = group.y / chunks;
@@ -57,30 +57,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let c5 = min(chunk + 5u, head4 - 1u);
   let c6 = min(chunk + 6u, head4 - 1u);
   let c7 = min(chunk + 7u, head4 - 1u);
-  var a0 = vec4f();
-  var a1 = vec4f();
-  var a2 = vec4f();
-  var a3 = vec4f();
-  var a4 = vec4f();
-  var a5 = vec4f();
-  var a6 = vec4f();
-  var a7 = vec4f();
+  var a0 = vec4<f32>();
+  var a1 = vec4<f32>();
+  var a2 = vec4<f32>();
+  var a3 = vec4<f32>();
+  var a4 = vec4<f32>();
+  var a5 = vec4<f32>();
+  var a6 = vec4<f32>();
+  var a7 = vec4<f32>();
   var highest = LOWEST;
   var total = 0.0;
   for (var u = 0u; u < end; u += 4u) {
     let u1 = min(u + 1u, end - 1u);
     let u2 = min(u + 2u, end - 1u);
     let u3 = min(u + 3u, end - 1u);
-    var score = vec4f();
+    var score = vec4<f32>();
     for (var d = 0u; d < head4; d++) {
       let part = qkv[q + d];
-      score += vec4f(dot(part, qkv[keys + u * stride + d]), dot(part, qkv[keys + u1 * stride + d]), dot(part, qkv[keys + u2 * stride + d]), dot(part, qkv[keys + u3 * stride + d]));
+      score += vec4<f32>(dot(part, qkv[keys + u * stride + d]), dot(part, qkv[keys + u1 * stride + d]), dot(part, qkv[keys + u2 * stride + d]), dot(part, qkv[keys + u3 * stride + d]));
     }
-    let past = vec4u(u, u + 1u, u + 2u, u + 3u) > vec4u(t);
-    score = select(score * params.scale, vec4f(LOWEST), past);
+    let past = vec4<u32>(u, u + 1u, u + 2u, u + 3u) > vec4<u32>(t);
+    score = select(score * params.scale, vec4<f32>(LOWEST), past);
     let top = max(highest, max(max(score.x, score.y), max(score.z, score.w)));
     let keep = exp(highest - top);
-    let p = select(exp(score - top), vec4f(), past);
+    let p = select(exp(score - top), vec4<f32>(), past);
     highest = top;
     total = total * keep + (p.x + p.y) + (p.z + p.w);
     let v0 = values + u * stride;

@@ -9,20 +9,20 @@
 //
 // Dispatch: one invocation a prediction, workgroups folded into x and y; surplus invocations return.
 // Numerics: f32, tiles in order, the maximum first.
-override WG: u32 = 64u;
+override WG : u32 = 64u;
 
 struct Params {
-  predictions: u32,
-  tiles: u32,
+  predictions : u32,
+  tiles : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> partial_sums: array<vec2f>;
-@group(0) @binding(2) var<storage, read> picked: array<f32>;
-@group(0) @binding(3) var<storage, read_write> ce: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> partial_sums : array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read> picked : array<f32>;
+@group(0) @binding(3) var<storage, read_write> ce : array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let p = (group.x + group.y * groups.x) * WG + local.x;
   if (p >= params.predictions) {
     return;

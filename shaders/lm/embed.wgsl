@@ -9,25 +9,25 @@
 // result     [rows, width] f32; only rows whose token lies in this part are written, so one dispatch a part fills it
 //
 // Dispatch: one invocation an element, workgroups folded into x and y; surplus invocations return.
-override WG: u32 = 64u;
+override WG : u32 = 64u;
 
 struct Params {
-  rows: u32,
-  width: u32,
-  sequence: u32,
-  first: u32,
-  part: u32,
-  has_positions: u32,
+  rows : u32,
+  width : u32,
+  sequence : u32,
+  first : u32,
+  part : u32,
+  has_positions : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> tokens: array<u32>;
-@group(0) @binding(2) var<storage, read> embedding: array<f32>;
-@group(0) @binding(3) var<storage, read> positions: array<f32>;
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> tokens : array<u32>;
+@group(0) @binding(2) var<storage, read> embedding : array<f32>;
+@group(0) @binding(3) var<storage, read> positions : array<f32>;
+@group(0) @binding(4) var<storage, read_write> result : array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let i = (group.x + group.y * groups.x) * WG + local.x;
   if (i >= params.rows * params.width) {
     return;

@@ -11,25 +11,25 @@
 // Dispatch: one workgroup a row, workgroups folded into x and y; lane l owns columns l, l + WG, ….
 // Numerics: f32, two passes (mean first, then centred squares), each lane's partials added in lane order by every lane,
 // so the result does not depend on scheduling.
-override WG: u32 = 32u;
+override WG : u32 = 32u;
 
 struct Params {
-  rows: u32,
-  width: u32,
-  eps: f32,
+  rows : u32,
+  width : u32,
+  eps : f32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<f32>;
+@group(0) @binding(2) var<storage, read> weight : array<f32>;
+@group(0) @binding(3) var<storage, read> bias : array<f32>;
+@group(0) @binding(4) var<storage, read_write> y : array<f32>;
 
-var<workgroup> sums: array<f32, WG>;
-var<workgroup> squares: array<f32, WG>;
+var<workgroup> sums : array<f32, WG>;
+var<workgroup> squares : array<f32, WG>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let row = group.x + group.y * groups.x;
   if (row >= params.rows) {
     return;

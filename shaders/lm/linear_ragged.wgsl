@@ -10,27 +10,27 @@
 //
 // Dispatch: grid (⌈outs / WG_X⌉, ⌈(row_end - row0) / 4·WG_Y⌉); an invocation owns one column of 4 rows.
 // Numerics: f32, terms in order of i. Out of bounds: rows past the end are computed from the last one and not stored.
-override WG_X: u32 = 8u;
-override WG_Y: u32 = 8u;
+override WG_X : u32 = 8u;
+override WG_Y : u32 = 8u;
 
 struct Params {
-  row0: u32,
-  row_end: u32,
-  ins: u32,
-  outs: u32,
-  out0: u32,
-  stride: u32,
-  has_bias: u32,
+  row0 : u32,
+  row_end : u32,
+  ins : u32,
+  outs : u32,
+  out0 : u32,
+  stride : u32,
+  has_bias : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<f32>;
+@group(0) @binding(2) var<storage, read> w : array<f32>;
+@group(0) @binding(3) var<storage, read> bias : array<f32>;
+@group(0) @binding(4) var<storage, read_write> y : array<f32>;
 
 @compute @workgroup_size(WG_X, WG_Y)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let row = params.row0 + (group.y * WG_Y + local.y) * 4u;
   let column = group.x * WG_X + local.x;
   if (row >= params.row_end || column >= params.outs) {
@@ -42,9 +42,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let x2 = min(row + 2u, last) * params.ins;
   let x3 = min(row + 3u, last) * params.ins;
   let w0 = column * params.ins;
-  var sums = vec4f();
+  var sums = vec4<f32>();
   for (var i = 0u; i < params.ins; i++) {
-    sums += vec4f(x[x0 + i], x[x1 + i], x[x2 + i], x[x3 + i]) * w[w0 + i];
+    sums += vec4<f32>(x[x0 + i], x[x1 + i], x[x2 + i], x[x3 + i]) * w[w0 + i];
   }
   if (params.has_bias != 0u) {
     sums += bias[params.out0 + column];

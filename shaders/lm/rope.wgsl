@@ -10,23 +10,23 @@
 // qkv     [rows, stride] f32, rotated in place
 //
 // Dispatch: one invocation a pair (row, head, j), workgroups folded into x and y; surplus invocations return.
-override WG: u32 = 64u;
+override WG : u32 = 64u;
 
 struct Params {
-  rows: u32,
-  stride: u32,
-  heads: u32,
-  head_dim: u32,
-  pairs: u32,
-  sequence: u32,
+  rows : u32,
+  stride : u32,
+  heads : u32,
+  head_dim : u32,
+  pairs : u32,
+  sequence : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<vec2f>;
-@group(0) @binding(2) var<storage, read_write> qkv: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> table : array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> qkv : array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let i = (group.x + group.y * groups.x) * WG + local.x;
   let pairs = params.pairs;
   if (i >= params.rows * params.heads * pairs) {

@@ -17,38 +17,38 @@
 // 4 vocabulary rows at a time; all lanes of a workgroup read the same w.
 // Numerics: f32; running maximum and sum, vocabulary in order.
 // Out of bounds: predictions past p_end follow the last one and are not stored; vocabulary rows past the end count as e^-1e30.
-override WG: u32 = 32u;
+override WG : u32 = 32u;
 
 struct Params {
-  p0: u32,
-  p_end: u32,
-  predictions: u32,
-  sequence: u32,
-  ins: u32,
-  part: u32,
-  v0: u32,
-  tile: u32,
-  tile0: u32,
-  first: u32,
+  p0 : u32,
+  p_end : u32,
+  predictions : u32,
+  sequence : u32,
+  ins : u32,
+  part : u32,
+  v0 : u32,
+  tile : u32,
+  tile0 : u32,
+  first : u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read> tokens: array<u32>;
-@group(0) @binding(4) var<storage, read_write> partial_sums: array<vec2f>;
-@group(0) @binding(5) var<storage, read_write> picked: array<f32>;
+@group(0) @binding(0) var<uniform> params : Params;
+@group(0) @binding(1) var<storage, read> x : array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w : array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> tokens : array<u32>;
+@group(0) @binding(4) var<storage, read_write> partial_sums : array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read_write> picked : array<f32>;
 
 const LOWEST = -1e30;
 
 // (running maximum, running sum) after four more logits.
-fn merge(state: vec2f, logits: vec4f) -> vec2f {
+fn merge(state : vec2<f32>, logits : vec4<f32>) -> vec2<f32> {
   let top = max(state.x, max(max(logits.x, logits.y), max(logits.z, logits.w)));
   let e = exp(logits - top);
-  return vec2f(top, state.y * exp(state.x - top) + (e.x + e.y) + (e.z + e.w));
+  return vec2<f32>(top, state.y * exp(state.x - top) + (e.x + e.y) + (e.z + e.w));
 }
 
-fn pick(p: u32, target_row: u32, v: u32, logits: vec4f) {
+fn pick(p : u32, target_row : u32, v : u32, logits : vec4<f32>) {
   let at = target_row - v; // wraps above 3 when the target comes before
   if (at > 3u || p >= params.p_end) {
     return;
@@ -57,7 +57,7 @@ fn pick(p: u32, target_row: u32, v: u32, logits: vec4f) {
 }
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) local : vec3<u32>) {
   let p = params.p0 + (group.x * WG + local.x) * 4u;
   if (p >= params.p_end) {
     return;
@@ -76,10 +76,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let t1 = tokens[r1 + 1u] - params.v0;
   let t2 = tokens[r2 + 1u] - params.v0;
   let t3 = tokens[r3 + 1u] - params.v0;
-  var state0 = vec2f(LOWEST, 0.0);
-  var state1 = vec2f(LOWEST, 0.0);
-  var state2 = vec2f(LOWEST, 0.0);
-  var state3 = vec2f(LOWEST, 0.0);
+  var state0 = vec2<f32>(LOWEST, 0.0);
+  var state1 = vec2<f32>(LOWEST, 0.0);
+  var state2 = vec2<f32>(LOWEST, 0.0);
+  var state3 = vec2<f32>(LOWEST, 0.0);
   let tile = params.first + group.y;
   let begin = tile * params.tile;
   let end = min(begin + params.tile, params.part);
@@ -89,10 +89,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     let w1 = min(v + 1u, last_row) * steps;
     let w2 = min(v + 2u, last_row) * steps;
     let w3 = min(v + 3u, last_row) * steps;
-    var l0 = vec4f();
-    var l1 = vec4f();
-    var l2 = vec4f();
-    var l3 = vec4f();
+    var l0 = vec4<f32>();
+    var l1 = vec4<f32>();
+    var l2 = vec4<f32>();
+    var l3 = vec4<f32>();
     for (var k = 0u; k < steps; k++) {
       let u0 = w[w0 + k];
       let u1 = w[w1 + k];
@@ -102,16 +102,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       let x1 = x[r1 * steps + k];
       let x2 = x[r2 * steps + k];
       let x3 = x[r3 * steps + k];
-      l0 += vec4f(dot(x0, u0), dot(x0, u1), dot(x0, u2), dot(x0, u3));
-      l1 += vec4f(dot(x1, u0), dot(x1, u1), dot(x1, u2), dot(x1, u3));
-      l2 += vec4f(dot(x2, u0), dot(x2, u1), dot(x2, u2), dot(x2, u3));
-      l3 += vec4f(dot(x3, u0), dot(x3, u1), dot(x3, u2), dot(x3, u3));
+      l0 += vec4<f32>(dot(x0, u0), dot(x0, u1), dot(x0, u2), dot(x0, u3));
+      l1 += vec4<f32>(dot(x1, u0), dot(x1, u1), dot(x1, u2), dot(x1, u3));
+      l2 += vec4<f32>(dot(x2, u0), dot(x2, u1), dot(x2, u2), dot(x2, u3));
+      l3 += vec4<f32>(dot(x3, u0), dot(x3, u1), dot(x3, u2), dot(x3, u3));
     }
-    let outside = vec4u(v, v + 1u, v + 2u, v + 3u) >= vec4u(params.part);
-    l0 = select(l0, vec4f(LOWEST), outside);
-    l1 = select(l1, vec4f(LOWEST), outside);
-    l2 = select(l2, vec4f(LOWEST), outside);
-    l3 = select(l3, vec4f(LOWEST), outside);
+    let outside = vec4<u32>(v, v + 1u, v + 2u, v + 3u) >= vec4<u32>(params.part);
+    l0 = select(l0, vec4<f32>(LOWEST), outside);
+    l1 = select(l1, vec4<f32>(LOWEST), outside);
+    l2 = select(l2, vec4<f32>(LOWEST), outside);
+    l3 = select(l3, vec4<f32>(LOWEST), outside);
     state0 = merge(state0, l0);
     state1 = merge(state1, l1);
     state2 = merge(state2, l2);

@@ -7,10 +7,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> grad_b_dec : array<vec4<f32>>;     // [R, Q]
-@group(0) @binding(3) var<storage, read_write> b_dec : array<vec4<f32>>; // [R + 1, Q]: b_dec of each run, then the mean (kept)
-@group(0) @binding(4) var<storage, read_write> b_dec_v : array<vec4<f32>>;    // [R, Q]
-@group(0) @binding(5) var<storage, read_write> b_dec_m : array<vec4<f32>>;    // [R, Q] with MOMENTUM, else unused
+@group(0) @binding(2) var<storage, read> grad_b_dec : array<vec4<f32>>;    // [R, Q]
+@group(0) @binding(3) var<storage, read_write> b_dec : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean (kept)
+@group(0) @binding(4) var<storage, read_write> b_dec_v : array<vec4<f32>>; // [R, Q]
+@group(0) @binding(5) var<storage, read_write> b_dec_m : array<vec4<f32>>; // [R, Q] with MOMENTUM, else unused
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id : vec3<u32>) {

@@ -13,9 +13,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> raw : array<f32>;           // [*, D]
-@group(0) @binding(2) var<storage, read> mean : array<vec4<f32>>;    // [Q]
-@group(0) @binding(3) var<storage, read_write> x : array<vec4<f32>>; // [B, Q]
+@group(0) @binding(1) var<storage, read> raw : array<f32>;                // [*, D]
+@group(0) @binding(2) var<storage, read> mean : array<vec4<f32>>;         // [Q]
+@group(0) @binding(3) var<storage, read_write> x : array<vec4<f32>>;      // [B, Q]
 @group(0) @binding(4) var<storage, read_write> x_half : array<vec2<u32>>; // [B, Q] with HALF, else unused
 
 fn value(row : u32, k : u32) -> f32 {

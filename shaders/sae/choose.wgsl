@@ -13,8 +13,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read_write> counts : array<u32>;   // [R]
-@group(0) @binding(3) var<storage, read> grids : array<u32>;          // [dispatches, 3]
+@group(0) @binding(2) var<storage, read_write> counts : array<u32>;    // [R]
+@group(0) @binding(3) var<storage, read> grids : array<u32>;           // [dispatches, 3]
 @group(0) @binding(4) var<storage, read_write> active_set : Active;
 @group(0) @binding(5) var<storage, read_write> grids_now : array<u32>; // [dispatches, 3]
 

@@ -8,9 +8,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> x : array<vec4<f32>>;              // [B, Q]
-@group(0) @binding(2) var<storage, read> pivot : array<vec4<f32>>;          // [Q]
-@group(0) @binding(3) var<storage, read_write> moments : array<vec4<f32>>;  // [2, Q]: sums, sums of squares
+@group(0) @binding(1) var<storage, read> x : array<vec4<f32>>;             // [B, Q]
+@group(0) @binding(2) var<storage, read> pivot : array<vec4<f32>>;         // [Q]
+@group(0) @binding(3) var<storage, read_write> moments : array<vec4<f32>>; // [2, Q]: sums, sums of squares
 
 var<workgroup> firsts : array<vec4<f32>, 256>;
 var<workgroup> seconds : array<vec4<f32>, 256>;

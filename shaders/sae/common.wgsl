@@ -54,8 +54,8 @@ struct Backward {
 
 // The active set: the (row, latent) pairs that the architecture calls touched, through which alone a gradient can flow. A bit each: a word
 // holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4. Twice, so that both walks are contiguous: by rows [ceil(B/4), latents/4], then by
-// latents [latents/4, ceil(B/4)]. Where rows are kept in registers (processor/registers.wgsl) then follows, as the first part, u of the lowest
-// bit of each word, as f32.
+// latents [latents/4, ceil(B/4)]. Where rows are kept in registers (processor/registers.wgsl) then follows, as the first part, u of the
+// lowest bit of each word, as f32.
 struct Active {
   form : array<u32, MAX_RUNS>, // SPARSE or DENSE: the form that each run takes this step (choose.wgsl)
   words : array<u32>,

@@ -9,8 +9,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(2) var<storage, read> b_dec : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(1) var<storage, read> w_enc : array<vec4<f32>>; // W_enc, first plane
+@group(0) @binding(2) var<storage, read> b_dec : array<vec4<f32>>; // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(3) var<storage, read_write> latent_params : array<vec4<f32>>;
 
 @compute @workgroup_size(64)

@@ -20,7 +20,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(3) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(3) var<storage, read> w_enc : array<vec4<f32>>; // W_enc, first plane
 @group(0) @binding(4) var<storage, read> latent_params : array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> active_set : Active;
 

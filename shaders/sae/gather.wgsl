@@ -11,10 +11,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> pool : array<vec4<f32>>;  // [capacity, Q]
-@group(0) @binding(2) var<storage, read> slots : array<u32>;       // [B]
-@group(0) @binding(3) var<storage, read> mean : array<vec4<f32>>;  // [Q], of the scaled activations
-@group(0) @binding(4) var<storage, read_write> x : array<vec4<f32>>; // [B, Q]
+@group(0) @binding(1) var<storage, read> pool : array<vec4<f32>>;         // [capacity, Q]
+@group(0) @binding(2) var<storage, read> slots : array<u32>;              // [B]
+@group(0) @binding(3) var<storage, read> mean : array<vec4<f32>>;         // [Q], of the scaled activations
+@group(0) @binding(4) var<storage, read_write> x : array<vec4<f32>>;      // [B, Q]
 @group(0) @binding(5) var<storage, read_write> x_half : array<vec2<u32>>; // [B, Q] with HALF, else unused
 
 @compute @workgroup_size(64)

@@ -12,7 +12,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> residuals : array<vec4<f32>>;       // [slots, B, Q]
+@group(0) @binding(2) var<storage, read> residuals : array<vec4<f32>>;        // [slots, B, Q]
 @group(0) @binding(3) var<storage, read_write> grad_b_dec : array<vec4<f32>>; // [R, Q]
 
 override LANES : u32 = 16u;

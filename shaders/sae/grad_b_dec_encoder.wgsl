@@ -1,8 +1,8 @@
 // Second half of b_dec's gradient, through the encoder's x - b_dec: grad_b_dec[r] -= sum_i s_i W_enc_i with s_i = mean_b g_u, from what
 // latent_update left of each group of 8 latents. It is not stopped in the auxiliary term (paper App. G; dictionary_learning does the same).
 // One workgroup of 16 columns x LANES invocations, which share 16 lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of
-// summation: a lane adds up every 16th group of the run. A run in several segments goes on from what the lanes left in `carry`, so that cuts leave no trace in the bits.
-// Runs that are not live or take the dense form are skipped.
+// summation: a lane adds up every 16th group of the run. A run in several segments goes on from what the lanes left in `carry`, so that
+// cuts leave no trace in the bits. Runs that are not live or take the dense form are skipped.
 // needs: sae/common
 
 override LANES : u32 = 16u;
@@ -17,9 +17,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
-@group(0) @binding(3) var<storage, read> shares : array<vec4<f32>>;       // [latents / GROUP, Q]
+@group(0) @binding(3) var<storage, read> shares : array<vec4<f32>>;           // [latents / GROUP, Q]
 @group(0) @binding(4) var<storage, read_write> grad_b_dec : array<vec4<f32>>; // [R, Q]
-@group(0) @binding(5) var<storage, read_write> carry : array<vec4<f32>>;  // [R, 16, Q] with several segments
+@group(0) @binding(5) var<storage, read_write> carry : array<vec4<f32>>;      // [R, 16, Q] with several segments
 
 var<workgroup> lanes : array<vec4<f32>, 256>;
 

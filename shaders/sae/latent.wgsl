@@ -6,10 +6,10 @@ const GROUP = 8u;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
 @group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;           // [B, Q]
-@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;      // [slots, B, Q]
-@group(0) @binding(5) var<storage, read> b_dec : array<vec4<f32>>;        // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(6) var<storage, read_write> w_enc : array<vec4<f32>>;   // W_enc, v, m
-@group(0) @binding(7) var<storage, read_write> w_dec : array<vec4<f32>>;   // W_dec, v, m
+@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;   // [slots, B, Q]
+@group(0) @binding(5) var<storage, read> b_dec : array<vec4<f32>>;       // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(6) var<storage, read_write> w_enc : array<vec4<f32>>; // W_enc, v, m
+@group(0) @binding(7) var<storage, read_write> w_dec : array<vec4<f32>>; // W_dec, v, m
 @group(0) @binding(8) var<storage, read_write> latent_params : array<vec4<f32>>;
 // [latents / GROUP, Q]: sum of s_i W_enc_i; with several chunks two more such planes, dW_enc and dW_dec of the latent in hand
 @group(0) @binding(9) var<storage, read_write> shares : array<vec4<f32>>;

@@ -1,8 +1,9 @@
 // Backward pass and optimiser of one latent at a time. Its column of the active set is listed; for every row in it one round of
 // dot products gives u, <e, W_dec_i> and <e_aux, W_dec_i>, hence the gradients of u and of the latent's scalars; then
 //   dW_dec_i = (2/B) sum_b f_b e_b        dW_enc_i = (1/B) sum_b g_u,b x_b - s_i (b_dec - mean),  s_i = (1/B) sum_b g_u,b
-// (x is centred by the mean, hence the second term). The decoder's loses its component along the row; Adam on both rows and the scalars; the
-// decoder row is divided by its norm (paper D.1.1; neither where the architecture's decoder is free). The gradients exist in registers alone (but see below).
+// (x is centred by the mean, hence the second term). The decoder's loses its component along the row; Adam on both rows and the scalars;
+// the decoder row is divided by its norm (paper D.1.1; neither where the architecture's decoder is free). The gradients exist in registers
+// alone (but see below).
 //
 // One workgroup of WIDTH invocations a group of 8 latents of a run, one after the other, so that s_i W_enc_i (old rows), which
 // the gradient of b_dec wants, can be added up to one row of `shares` a group. Grid: the groups of the dispatch, folded.

@@ -13,8 +13,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> stats : array<f32>;         // [chunks, B, R, STATS]
-@group(0) @binding(3) var<storage, read_write> totals : array<f32>;  // [R, STATS]
+@group(0) @binding(2) var<storage, read> stats : array<f32>;        // [chunks, B, R, STATS]
+@group(0) @binding(3) var<storage, read_write> totals : array<f32>; // [R, STATS]
 
 const GROUP = 32u;
 

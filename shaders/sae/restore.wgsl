@@ -14,9 +14,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-@group(0) @binding(1) var<storage, read> residuals : array<f32>;        // [slots, B, 4Q]
+@group(0) @binding(1) var<storage, read> residuals : array<f32>;     // [slots, B, 4Q]
 @group(0) @binding(2) var<storage, read> x : array<f32>;             // [B, 4Q]
-@group(0) @binding(3) var<storage, read> b_dec : array<f32>;          // [R + 1, 4Q]
+@group(0) @binding(3) var<storage, read> b_dec : array<f32>;         // [R + 1, 4Q]
 @group(0) @binding(4) var<storage, read_write> raw_hat : array<f32>; // [*, D]
 
 @compute @workgroup_size(64)

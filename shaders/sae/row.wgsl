@@ -3,13 +3,13 @@
 
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> active_set : Active;
-@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
-@group(0) @binding(4) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
-@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;     // W_dec, first plane
+@group(0) @binding(3) var<storage, read> x : array<vec4<f32>>;               // [B, Q]
+@group(0) @binding(4) var<storage, read> w_enc : array<vec4<f32>>;           // W_enc, first plane
+@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;           // W_dec, first plane
 @group(0) @binding(6) var<storage, read> latent_params : array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> b_dec : array<vec4<f32>>;    // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(7) var<storage, read> b_dec : array<vec4<f32>>;           // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(8) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, rows, Q]
-@group(0) @binding(9) var<storage, read_write> stats : array<f32>;   // [chunks, rows, R, STATS]
+@group(0) @binding(9) var<storage, read_write> stats : array<f32>;           // [chunks, rows, R, STATS]
 
 struct Sums {
   e : f32,

@@ -3,8 +3,8 @@
 //
 // One workgroup of 4 row quads x 64 latent lanes a (16 rows, run); grid (ceil(rows/16), R). An invocation takes four rows of one
 // latent at a time; lanes are added up in a fixed order. Rows beyond the block are written as 0 up to the next multiple of 4
-// and not at all behind that. A run without an auxiliary loss leaves `gates` as
-// it was; a run that is not live or takes the sparse form is skipped.
+// and not at all behind that. A run without an auxiliary loss leaves `gates` as it was; a run that is not live or takes the
+// sparse form is skipped.
 // needs: sae/common, architectures
 
 struct Params {
@@ -16,12 +16,12 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;          // [latents, stride]
-@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;        // [latents]
+@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;    // [latents, stride]
+@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;  // [latents]
 @group(0) @binding(4) var<storage, read_write> acts : array<vec4<f32>>;  // [latents, stride]
 @group(0) @binding(5) var<storage, read_write> gates : array<vec4<f32>>; // [latents, stride]
-@group(0) @binding(7) var<storage, read> active_set : Active;
-@group(0) @binding(6) var<storage, read_write> stats : array<f32>;       // [B, R, STATS]
+@group(0) @binding(6) var<storage, read> active_set : Active;
+@group(0) @binding(7) var<storage, read_write> stats : array<f32>;       // [B, R, STATS]
 
 var<workgroup> sums : array<vec4<f32>, 256>;
 var<workgroup> counts : array<vec4<f32>, 256>;

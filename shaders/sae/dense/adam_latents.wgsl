@@ -8,7 +8,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> latent_grads : array<vec4<f32>>;          // [latents]: xyz = gradient
+@group(0) @binding(2) var<storage, read> latent_grads : array<vec4<f32>>; // [latents]: xyz = gradient
 @group(0) @binding(3) var<storage, read_write> latent_params : array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> active_set : Active;
 

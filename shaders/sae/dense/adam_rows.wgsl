@@ -3,7 +3,8 @@
 //   whose decoder is free, where neither happens;
 //   W_enc: the gradient first gains what b_dec contributes, - s_i (b_dec - mean), because the batch is centred by the mean.
 //
-// One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live or take the sparse form are skipped, and so is padding (its rows are zero).
+// One workgroup of WIDTH invocations a latent; grid `latents` folded. Runs that are not live or take the sparse form are skipped, and so is
+// padding (its rows are zero).
 // needs: sae/common, architectures, sae/adam
 
 override WIDTH : u32 = 64u;
@@ -18,10 +19,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> latent_params : array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> latent_grads : array<vec4<f32>>;      // [latents]: w = s_i
-@group(0) @binding(4) var<storage, read> b_dec : array<vec4<f32>>;      // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(5) var<storage, read> gradient : array<vec4<f32>>;  // [latents, Q]
-@group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;   // the matrix, v, m: planes of [latents, Q]
+@group(0) @binding(3) var<storage, read> latent_grads : array<vec4<f32>>; // [latents]: w = s_i
+@group(0) @binding(4) var<storage, read> b_dec : array<vec4<f32>>;        // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(5) var<storage, read> gradient : array<vec4<f32>>;     // [latents, Q]
+@group(0) @binding(6) var<storage, read_write> w : array<vec4<f32>>;      // the matrix, v, m: planes of [latents, Q]
 @group(0) @binding(7) var<storage, read> active_set : Active;
 
 var<workgroup> lanes : array<vec2<f32>, WIDTH>;

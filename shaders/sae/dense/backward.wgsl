@@ -20,15 +20,15 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;          // [latents, stride]
-@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;        // [latents]
-@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;      // [slots, B, Q]
-@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;       // [latents, Q]
+@group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;     // [latents, stride]
+@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;   // [latents]
+@group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;    // [slots, B, Q]
+@group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;        // [latents, Q]
 @group(0) @binding(6) var<storage, read_write> grad_u : array<vec4<f32>>; // [latents, stride]
-@group(0) @binding(8) var<storage, read> active_set : Active;
+@group(0) @binding(7) var<storage, read> active_set : Active;
 // [row tiles, latents, 2]: gradient of the latent's scalars (xyz) and of u (w), sums over the tile's rows; then x = rows on
 // which the latent fired (f != 0).
-@group(0) @binding(7) var<storage, read_write> tile_sums : array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> tile_sums : array<vec4<f32>>;
 
 var<workgroup> sums : array<vec4<f32>, 256>; // [32 latents, 8 row quads]
 var<workgroup> fires : array<f32, 256>;

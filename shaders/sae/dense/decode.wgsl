@@ -1,11 +1,11 @@
-// Dense form, decoder of each run: x_hat = b_dec + sum_i f_i W_dec_i and, where there is an auxiliary loss, x_aux = b_dec + sum_i gate_i W_dec_i
-// over all latents of the run (`[rows, K] x [K, D]`, K = the run's width), each W_dec row read once for both; writes the
-// residuals x_hat - x and x_aux - x.
+// Dense form, decoder of each run: x_hat = b_dec + sum_i f_i W_dec_i and, where there is an auxiliary loss, x_aux = b_dec + sum_i gate_i
+// W_dec_i over all latents of the run (`[rows, K] x [K, D]`, K = the run's width), each W_dec row read once for both; writes the residuals
+// x_hat - x and x_aux - x.
 //
-// Register tile: one invocation owns 4 rows x 1 vec4 column in four named vec4 accumulators a path, one latent a step (16
-// multiply-adds a path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier.
-// Grid (ceil(Q/8), ceil(rows/32), R). f32 accumulation in the order of the run's latents, whatever the other runs. Nothing is
-// read outside the run's latents; rows and columns beyond the block are not written. A run that is not live or takes the sparse form is skipped.
+// Register tile: one invocation owns 4 rows x 1 vec4 column in four named vec4 accumulators a path, one latent a step (16 multiply-adds a
+// path); an 8 x 8 workgroup owns 32 rows x 32 columns. No workgroup memory and no barrier. Grid (ceil(Q/8), ceil(rows/32), R). f32
+// accumulation in the order of the run's latents, whatever the other runs. Nothing is read outside the run's latents; rows and columns
+// beyond the block are not written. A run that is not live or takes the sparse form is skipped.
 // needs: sae/common, architectures
 
 struct Params {
@@ -19,13 +19,13 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;     // [B, Q]
-@group(0) @binding(3) var<storage, read> w_dec : array<vec4<f32>>; // [latents, Q]
-@group(0) @binding(4) var<storage, read> acts : array<vec4<f32>>;  // [latents, stride]: f
-@group(0) @binding(5) var<storage, read> gates : array<vec4<f32>>; // [latents, stride], of runs with an auxiliary loss
-@group(0) @binding(6) var<storage, read> b_dec : array<vec4<f32>>;  // [R + 1, Q]: b_dec of each run, then the mean
-@group(0) @binding(8) var<storage, read> active_set : Active;
-@group(0) @binding(7) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, B, Q]
+@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;               // [B, Q]
+@group(0) @binding(3) var<storage, read> w_dec : array<vec4<f32>>;           // [latents, Q]
+@group(0) @binding(4) var<storage, read> acts : array<vec4<f32>>;            // [latents, stride]: f
+@group(0) @binding(5) var<storage, read> gates : array<vec4<f32>>;           // [latents, stride], of runs with an auxiliary loss
+@group(0) @binding(6) var<storage, read> b_dec : array<vec4<f32>>;           // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(7) var<storage, read> active_set : Active;
+@group(0) @binding(8) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, B, Q]
 
 // Errors of one row and column, both paths.
 fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {

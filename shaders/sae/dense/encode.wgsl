@@ -12,8 +12,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;       // [B, Q]
-@group(0) @binding(3) var<storage, read> w_enc : array<vec4<f32>>;     // W_enc, first plane
+@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;              // [B, Q]
+@group(0) @binding(3) var<storage, read> w_enc : array<vec4<f32>>;          // W_enc, first plane
 @group(0) @binding(4) var<storage, read> latent_params : array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> active_set : Active;
 @group(0) @binding(6) var<storage, read_write> pre_acts : array<vec4<f32>>; // [latents, stride]

@@ -1,7 +1,6 @@
-// Dense form, second half of b_dec's gradient, through the encoder's x - b_dec: grad_b_dec[r] -= sum_i s_i W_enc_i with s_i = mean_b g_u. It is
-// not stopped in the auxiliary term (paper App. G; dictionary_learning does the same).
-// One workgroup of 16 columns x 16 latent lanes a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation.
-// Must run before adam_rows changes W_enc.
+// Dense form, second half of b_dec's gradient, through the encoder's x - b_dec: grad_b_dec[r] -= sum_i s_i W_enc_i with s_i = mean_b g_u.
+// It is not stopped in the auxiliary term (paper App. G; dictionary_learning does the same). One workgroup of 16 columns x 16 latent lanes
+// a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of summation. Must run before adam_rows changes W_enc.
 // needs: sae/common
 
 struct Params {
@@ -10,10 +9,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> w_enc : array<vec4<f32>>;          // W_enc, first plane
-@group(0) @binding(3) var<storage, read> latent_grads : array<vec4<f32>>;         // [latents]: w = s_i
-@group(0) @binding(5) var<storage, read> active_set : Active;
-@group(0) @binding(4) var<storage, read_write> grad_b_dec : array<vec4<f32>>; // [R, Q]
+@group(0) @binding(2) var<storage, read> w_enc : array<vec4<f32>>;            // W_enc, first plane
+@group(0) @binding(3) var<storage, read> latent_grads : array<vec4<f32>>;     // [latents]: w = s_i
+@group(0) @binding(4) var<storage, read> active_set : Active;
+@group(0) @binding(5) var<storage, read_write> grad_b_dec : array<vec4<f32>>; // [R, Q]
 
 var<workgroup> lanes : array<vec4<f32>, 256>;
 

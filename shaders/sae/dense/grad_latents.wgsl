@@ -1,5 +1,5 @@
-// Dense form, second half of the sums over rows: adds up what `backward` left for each tile of 32 rows.
-// latent_grads[i] (+)= sum over tiles of (gradient of the latent's scalars, of u), times 1/B after the last block; firing counts are added to those already there.
+// Dense form, second half of the sums over rows: adds up what `backward` left for each tile of 32 rows. latent_grads[i] (+)= sum over tiles
+// of (gradient of the latent's scalars, of u), times 1/B after the last block; firing counts are added to those already there.
 //
 // One invocation a latent; grid ceil(latents/64) folded. Tiles in order, going on from what is stored: row
 // blocks, multiples of 32, leave no trace in the bits. Latents of a run that is not live or takes the sparse form keep their sums.
@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read_write> latent_params : array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> tile_sums : array<vec4<f32>>;   // [row tiles, latents, 2], as in backward.wgsl
+@group(0) @binding(3) var<storage, read> tile_sums : array<vec4<f32>>;          // [row tiles, latents, 2], as in backward.wgsl
 @group(0) @binding(4) var<storage, read_write> latent_grads : array<vec4<f32>>; // [latents]: gradient of the scalars (xyz), s = mean of g_u (w)
 @group(0) @binding(5) var<storage, read> active_set : Active;
 

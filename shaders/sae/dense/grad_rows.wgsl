@@ -1,10 +1,11 @@
 // Dense form, gradient of one matrix: `[latents of a run, K] x [K, D]`, K = the rows of the block. Two uses, chosen by ENCODER:
 //   W_dec: g_dec (+)= (2/B) fᵀ e        W_enc: g_enc (+)= (1/B) g_uᵀ x   (x centred; `adam_rows` adds what b_dec contributes)
 //
-// Register tile: one invocation owns 4 latents x 1 vec4 column in four named vec4 accumulators, four rows a step (eight vec4
-// loads, 64 multiply-adds); an 8 x 8 workgroup owns 32 latents x 32 columns. No workgroup memory and no barrier.
-// Grid (ceil(Q/8), ceil(widest run/32), R); tiles beyond a narrower run return. f32 accumulation in the order of the batch's rows, going
-// on from what is stored, so that row blocks leave no trace in the bits. No row beyond the block is read; loads beyond the run's last latent are clamped to it and their results not written. A run that is not live or takes the sparse form is skipped: its gradients are left as they were.
+// Register tile: one invocation owns 4 latents x 1 vec4 column in four named vec4 accumulators, four rows a step (eight vec4 loads, 64
+// multiply-adds); an 8 x 8 workgroup owns 32 latents x 32 columns. No workgroup memory and no barrier. Grid (ceil(Q/8), ceil(widest
+// run/32), R); tiles beyond a narrower run return. f32 accumulation in the order of the batch's rows, going on from what is stored, so that
+// row blocks leave no trace in the bits. No row beyond the block is read; loads beyond the run's last latent are clamped to it and their
+// results not written. A run that is not live or takes the sparse form is skipped: its gradients are left as they were.
 // needs: sae/common
 
 override ENCODER : bool = false;
@@ -23,8 +24,8 @@ struct Params {
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> coefficients : array<vec4<f32>>;   // [latents, stride]: f, or with ENCODER g_u
 @group(0) @binding(3) var<storage, read> vectors : array<vec4<f32>>;        // residuals [slots, B, Q], or x [B, Q]
-@group(0) @binding(5) var<storage, read> active_set : Active;
-@group(0) @binding(4) var<storage, read_write> gradient : array<vec4<f32>>; // [latents, Q]
+@group(0) @binding(4) var<storage, read> active_set : Active;
+@group(0) @binding(5) var<storage, read_write> gradient : array<vec4<f32>>; // [latents, Q]
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id : vec3<u32>) {

@@ -17,11 +17,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
-@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;      // [B, Q]
-@group(0) @binding(3) var<storage, read> b_dec : array<vec4<f32>>;   // [R + 1, Q]: b_dec of each run, then the mean
+@group(0) @binding(2) var<storage, read> x : array<vec4<f32>>;         // [B, Q]
+@group(0) @binding(3) var<storage, read> b_dec : array<vec4<f32>>;     // [R + 1, Q]: b_dec of each run, then the mean
 @group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>; // [slots, B, Q]
-@group(0) @binding(6) var<storage, read> active_set : Active;
-@group(0) @binding(5) var<storage, read_write> stats : array<f32>;  // [B, R, STATS]
+@group(0) @binding(5) var<storage, read> active_set : Active;
+@group(0) @binding(6) var<storage, read_write> stats : array<f32>;     // [B, R, STATS]
 
 var<workgroup> norms : array<vec4<f32>, WIDTH>; // ‖e‖², ‖x_hat‖², x_hat·x, ‖x‖²
 var<workgroup> second : array<f32, WIDTH>;      // ‖e_aux‖²

@@ -1,5 +1,5 @@
-// What ../decode.wgsl does, for processors (registers.wgsl): a workgroup is one subgroup, whose lanes walk the bits of the row together and keep
-// the list each for itself, so nothing waits at a barrier. W_enc of an active latent is loaded only where the encoder did not keep u.
+// What ../decode.wgsl does, for processors (registers.wgsl): a workgroup is one subgroup, whose lanes walk the bits of the row together and
+// keep the list each for itself, so nothing waits at a barrier. W_enc of an active latent is loaded only where the encoder did not keep u.
 //
 // One workgroup a (row, run); grid (rows of the dispatch, R). The list holds CAPACITY latents at a time; a longer row goes on from what the
 // pass before left in `residuals`, as a run in several segments does. Loops that carry rows of registers along are the expensive ones: each

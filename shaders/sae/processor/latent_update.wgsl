@@ -1,7 +1,7 @@
-// What ../latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded once,
-// and of each row on which it is active x, e and e_aux once, which serve the dot products and then the gradients. All 8 lanes walk the bits of
-// the latent's column together and keep the list each for itself, CAPACITY rows at a time, so nothing waits at a barrier. The sums over rows
-// run in the order of the batch.
+// What ../latent_update.wgsl does, for rows that the registers of one subgroup hold (registers.wgsl): both rows of the latent are loaded
+// once, and of each row on which it is active x, e and e_aux once, which serve the dot products and then the gradients. All 8 lanes walk
+// the bits of the latent's column together and keep the list each for itself, CAPACITY rows at a time, so nothing waits at a barrier. The
+// sums over rows run in the order of the batch.
 //
 // One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded. Loops that carry rows of registers along copy
 // them once more for each level of nesting: hence a list first, then its entries.

@@ -1,6 +1,7 @@
-// For drivers that run on a processor with 8 lanes (see shaders/matmul/processor/broadcast.wgsl), where loads and barriers are what costs. A workgroup is
-// one subgroup of exactly 8 invocations, so nothing waits at a barrier. A `Row` is one of at most 64 vec4s in their registers: column q belongs
-// to lane q % 8, there as number q / 8; registers are reached by number through chains of select, of which a whole one costs a tenth of a load.
+// For drivers that run on a processor with 8 lanes (see shaders/matmul/processor/broadcast.wgsl), where loads and barriers are what costs.
+// A workgroup is one subgroup of exactly 8 invocations, so nothing waits at a barrier. A `Row` is one of at most 64 vec4s in their
+// registers: column q belongs to lane q % 8, there as number q / 8; registers are reached by number through chains of select, of which a
+// whole one costs a tenth of a load.
 //
 // WORKAROUND: write `= Row()`. Declared without a value in a loop, a struct keeps what it held in the pass before (webgpu 0.6.2 on llvmpipe).
 

@@ -39,6 +39,7 @@ export function denseStep(c: StepContext): DenseStep {
     ) => c.dispatch('sae/dense/grad_rows', [columns, widest, R], { ...at, accumulate, scale, ENCODER }, { bind, flops: product });
     return [
       c.dispatch('sae/dense/encode', matmulGrid(core, rows, N), at, { core, flops: product }),
+      // A selection stands here: it makes `pre_acts` of what it drops too low for any activation.
       c.dispatch('sae/dense/activate', [up(rows, 16), R], at),
       c.dispatch('sae/dense/decode', [columns, tiles(rows), R], at, { flops: both }),
       c.dispatch('sae/dense/row_stats', [rows, R], at),

@@ -120,7 +120,7 @@ describe('data.ingest', () => {
 
   it('has the uniform layout that the shader declares', () => {
     const code = readFileSync('shaders/data/ingest.wgsl', 'utf8');
-    const fields = [...(/struct Params \{([^}]*)\}/.exec(code)?.[1] ?? '').matchAll(/(\w+): (\w+)/g)].map((m) => [m[1], m[2]]);
+    const fields = [...(/struct Params \{([^}]*)\}/.exec(code)?.[1] ?? '').matchAll(/(\w+) : (\w+)/g)].map((m) => [m[1], m[2]]);
     expect(fields).toEqual(Object.entries(IngestParams.fields));
   });
 });

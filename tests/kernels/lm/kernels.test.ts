@@ -68,7 +68,7 @@ describe('shaders', () => {
     (_, { code, params }) => {
       const text = code.replace(/\/\/[^\n]*/g, '');
       const block = /struct Params \{([^}]*)\}/.exec(text)?.[1] ?? '';
-      const fields = Object.fromEntries([...block.matchAll(/(\w+): (\w+)/g)].map(([, field, type]) => [field, type]));
+      const fields = Object.fromEntries([...block.matchAll(/(\w+) : (\w+)/g)].map(([, field, type]) => [field, type]));
       expect(Object.entries(fields)).toEqual(Object.entries(params.fields));
       expect(declaredBindings(code).filter((slot) => slot.access !== 'uniform').length).toBeLessThanOrEqual(8);
     },
