@@ -180,6 +180,23 @@ journey('a compressed .npz is unpacked once, for both workers, and its rows of z
   expect(await unpacked()).toEqual([[20_000 * 52 * 4 + 128]]);
 });
 
+journey('a file with the rows of another one asks whether that is meant; what is pooled is said', {}, async (lab) => {
+  const { page, until } = lab;
+  await device(lab);
+  const [first, second] = writeShards(2) as [string, string];
+  const folder = mkdtempSync(join(tmpdir(), 'lab-copies-'));
+  copyFileSync(first, join(folder, 'copy.safetensors'));
+  copyFileSync(second, join(folder, 'other.safetensors'));
+  await dropFiles(page, [first, join(folder, 'copy.safetensors'), join(folder, 'other.safetensors')]);
+  const { data } = await until('rows', (s) => s.data.shards?.rows === 2 * ROWS);
+  expect(data.files.filter(({ ok }) => !ok)).toMatchObject([{ question: 'duplicate-rows' }]);
+  await page.getByText(/If they are not of one model and hook, drop them one at a time/).waitFor();
+  await page.getByRole('button', { name: 'Use it all the same' }).click();
+  await until('both', (s) => s.data.shards?.rows === 3 * ROWS && s.data.picked?.allowDuplicates === true);
+  await page.getByRole('button', { name: 'Undo', exact: true }).click();
+  await until('one', (s) => s.data.shards?.rows === 2 * ROWS);
+});
+
 journey('profile after the drop, a filter by a click, counted while training, fixed while runs train', {}, async (lab) => {
   const { page, until, state } = lab;
   await device(lab);
