@@ -5,6 +5,7 @@ import type { ByteSource } from '../data/bytes/types';
 import type { InspectOptions } from '../data/dropped/classify';
 import { describePool } from '../data/dropped/pooled';
 import { describeDrops, type FilterRequest } from '../data/rows/filter';
+import type { Moments } from '../data/rows/moments';
 import type { ShardSource } from '../data/rows/shard';
 import { type Gpu, openGpu } from '../gpu/device';
 import { nodeGpu } from '../gpu/node';
@@ -107,6 +108,14 @@ export function filterOf(options: Options): FilterRequest {
 /** What is to be known of the language model, as it appears in JSON results; it was said when the model was loaded. */
 export const modelFacts = ({ modelNotes }: Workspace): { model_notes?: readonly string[] } =>
   modelNotes.length > 0 ? { model_notes: modelNotes } : {};
+
+/** Says that rows of zeros are trained on, and count in the scale, where they were not dropped. */
+export function sayZeros({ zeroRows, rows }: Pick<Moments, 'zeroRows' | 'rows'>): void {
+  if (zeroRows > 0)
+    say(
+      `note: ${zeroRows} of ${rows} sampled rows are all zeros; they are trained on. inspect --profile says where; --drop-zero leaves them out`,
+    );
+}
 
 /** Says what was left out of training, if anything. */
 export function sayDropped({ rows }: Workspace): void {

@@ -28,6 +28,7 @@ import {
   READING_OPTIONS,
   readingOf,
   sayDropped,
+  sayZeros,
 } from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
 import { describeTime, progress, say } from './output';
@@ -168,6 +169,7 @@ export async function prepareTraining(
     { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
   );
   sayProvenance(experiment.origin.provenance);
+  sayZeros(experiment.moments);
   await experiment.skip(options.count('skip-batches', 0, 0));
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));

@@ -3,7 +3,7 @@
 import { Rng } from '../../util/rng';
 import { DataError } from '../bytes/types';
 import { BadRowCount } from './badRows';
-import { blockToFloats } from './block';
+import { blockToFloats, zeroRows } from './block';
 import { blockRows, cutBlocks } from './order';
 import { BlockStream } from './stream';
 import type { RowBlock, RowRange, RowSource } from './types';
@@ -16,6 +16,8 @@ export interface Moments {
   /** Rows measured, and rows left out for NaN or Inf. */
   rows: number;
   badRows: number;
+  /** Of the measured rows, those of nothing but zeros. */
+  zeroRows: number;
 }
 
 /** Rows of one piece of the sample: small, so that the sample touches many places of the data. */
@@ -37,9 +39,11 @@ export async function sampleMoments(
   let squares = 0;
   let rows = 0;
   let badRows = 0;
+  let zeros = 0;
   const stream = new BlockStream(sources, sample);
   for (let next = await stream.next(); next; next = await stream.next()) {
     const values = blockToFloats(next.block);
+    zeros += zeroRows(next.block).reduce((sum, zero) => sum + zero, 0);
     for (let r = 0, i = 0; r < next.block.rows; r++) {
       let square = 0;
       for (let c = 0; c < d; c++, i++) {
@@ -60,7 +64,7 @@ export async function sampleMoments(
       badRows > 0 ? `all ${badRows} sampled rows hold NaN or Inf. Write the activations again.` : 'there are no rows to train on.',
     );
   for (let c = 0; c < d; c++) mean[c] = (mean[c] as number) / rows;
-  return { mean, meanNorm: norms / rows, meanSquareNorm: squares / rows, rows, badRows };
+  return { mean, meanNorm: norms / rows, meanSquareNorm: squares / rows, rows, badRows, zeroRows: zeros };
 }
 
 /** Every k-th of equal blocks, so that about `maxRows` rows are covered. */

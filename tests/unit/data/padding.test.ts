@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../src/data/bytes/byteSource';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { blockToFloats } from '../../../src/data/rows/block';
-import { describeDrops, FilteredSource, NO_FILTER, type RowFilter, resolveFilter } from '../../../src/data/rows/filter';
+import { describeDrops, FilteredSource, filterSources, NO_FILTER, type RowFilter, resolveFilter } from '../../../src/data/rows/filter';
 import { RowsInUse } from '../../../src/data/rows/filterShards';
 import { sampleMoments } from '../../../src/data/rows/moments';
 import { placesOf } from '../../../src/data/rows/positions';
@@ -134,6 +134,13 @@ describe('rows of zeros', () => {
     const { total: profile } = await profileSources([shard], { maxRows: 40 });
     expect(profile?.zeroPlace?.from).toBe(FILLED);
     expect(reads.length).toBeLessThan(30);
+  });
+
+  it('are counted where the scale is measured', async () => {
+    const shard = await unfinished('F32');
+    expect(await sampleMoments([shard], wholeRange([shard]))).toMatchObject({ rows: ROOM, zeroRows: ROOM - FILLED });
+    const [filtered] = filterSources([shard], { ...NO_FILTER, zero: true }) as [FilteredSource];
+    expect(await sampleMoments([filtered], wholeRange([filtered]))).toMatchObject({ rows: FILLED, zeroRows: 0, meanNorm: 8 });
   });
 
   it('are left out on request, and bounds in medians are of the others', async () => {
