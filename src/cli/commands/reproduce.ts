@@ -31,8 +31,8 @@ const SITES: Record<string, Site> = {
   mlp_out: {
     hook: 'blocks.0.hook_mlp_out',
     arms: [
-      { arch: 'gated', width: 256, lambdas: '0.1,0.2,0.3,0.4,0.8' },
       { arch: 'baseline', width: 384, lambdas: '0.05,0.1,0.15,0.2,0.4' },
+      { arch: 'gated', width: 256, lambdas: '0.1,0.2,0.3,0.4,0.8' },
     ],
     steps: 1500,
     batch: 256,
@@ -50,8 +50,8 @@ const SITES: Record<string, Site> = {
   hook_post: {
     hook: 'blocks.0.mlp.hook_post',
     arms: [
-      { arch: 'gated', width: 1024, lambdas: '0.1,0.2,0.3,0.4,0.8' },
       { arch: 'baseline', width: 1536, lambdas: '0.05,0.1,0.15,0.2,0.4' },
+      { arch: 'gated', width: 1024, lambdas: '0.1,0.2,0.3,0.4,0.8' },
     ],
     steps: 2500,
     batch: 1024,
