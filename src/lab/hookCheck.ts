@@ -27,9 +27,11 @@ export interface HookCheck {
 const SAME = 0.05;
 /** Below it nobody asks whether another hook fits better. */
 const CLEARLY = 0.01;
-/** Of rows that are compared with every hook of a width, so many: a deep model has hundreds of hooks. */
+/** A deep model has hundreds of hooks: with all of one width are compared so many rows of so many windows, or so many tokens of the text. */
 const ROWS_FOR_OTHERS = 64;
-/** Moments are of so many tokens of the text and rows of the shards. */
+const WINDOWS_FOR_OTHERS = 2;
+const TOKENS_FOR_OTHERS = 256;
+/** Moments at the hook are of so many tokens of the text and rows of the shards. */
 const TEXT_TOKENS = 1024;
 const SHARD_ROWS = 2048;
 
@@ -74,7 +76,7 @@ async function compareRows(setting: CheckSetting, windows: readonly Window[]): P
       `${rows} rows of the shards are what ${modelLabel} gives at ${hook} for their tokens (they differ by ${differ(own.plain)})`,
     );
   const others = model.hooks.filter(({ name, width }) => name !== hook && width === model.hookWidth(hook));
-  const few = shorten(windows, ROWS_FOR_OTHERS);
+  const few = shorten(windows.slice(0, WINDOWS_FOR_OTHERS), ROWS_FOR_OTHERS);
   let best: { name: string; error: number } | undefined;
   for (const { name } of others) {
     const error = (await fitAt(setting, name, few)).plain;
@@ -164,16 +166,17 @@ async function compareMoments({ gpu, model, modelLabel, hook, shards, text }: Ch
   const width = model.hookWidth(hook);
   const own = rowMoments(await sampledRows(shards, SHARD_ROWS), width);
   if (!own) return { verdict: 'unknown', found: 'no sampled row of the shards is finite.' };
-  const n = Math.max(1, Math.min(text.n, Math.floor(TEXT_TOKENS / text.T)));
-  const likenessTo = async (name: string): Promise<Likeness> =>
-    likeness(own, rowMoments(await harvested(gpu, model, name, { ...text, n }), width) as RowMoments);
-  const at = await likenessTo(hook);
+  const windowsOfText = (tokens: number) => Math.max(1, Math.min(text.n, Math.floor(tokens / text.T)));
+  const likenessTo = async (name: string, tokens: number): Promise<Likeness> =>
+    likeness(own, rowMoments(await harvested(gpu, model, name, { ...text, n: windowsOfText(tokens) }), width) as RowMoments);
+  const at = await likenessTo(hook, TEXT_TOKENS);
   const verdict = judge(at, width);
   const alike: string[] = [];
   for (const { name } of model.hooks) {
-    if (name !== hook && model.hookWidth(name) === width && judge(await likenessTo(name), width) === 'alike') alike.push(name);
+    if (name !== hook && model.hookWidth(name) === width && judge(await likenessTo(name, TOKENS_FOR_OTHERS), width) === 'alike')
+      alike.push(name);
   }
-  const compared = `${own.rows} rows of the shards against ${n * text.T} tokens of the text at ${hook} of ${modelLabel}`;
+  const compared = `${own.rows} rows of the shards against ${windowsOfText(TEXT_TOKENS) * text.T} tokens of the text at ${hook} of ${modelLabel}`;
   const figures = `the columns' spreads correlate by ${at.spread.toFixed(2)}, the norms' ratio is ${Number(at.norm.toPrecision(3))}`;
   const also = alike.length === 0 ? '' : ` So are those of ${alike.join(', ')}: moments cannot tell these places apart.`;
   if (verdict === 'alike')

@@ -60,8 +60,19 @@ export interface ShardsSay {
   isMixed?: true;
 }
 
+const known = new WeakMap<readonly Labelled[], { said: ShardsSay | undefined }>();
+
 /** @returns undefined when nothing of them names a hook. */
 export function shardsSay(shards: readonly Labelled[]): ShardsSay | undefined {
+  let entry = known.get(shards);
+  if (!entry) {
+    entry = { said: heard(shards) };
+    known.set(shards, entry);
+  }
+  return entry.said;
+}
+
+function heard(shards: readonly Labelled[]): ShardsSay | undefined {
   const claims = shards.flatMap((shard) => {
     const [own, name] = [noted(shard), named(shard)];
     return own || name ? [{ chosen: (own ?? name) as Claim, name }] : [];
