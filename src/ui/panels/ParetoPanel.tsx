@@ -35,7 +35,7 @@ export function ParetoPanel() {
         name="Sparsity against quality"
         fileName="gsae_pareto"
         className="large"
-        source={[runs[0]?.data, comparedWords(comparison), 'Gated SAE Lab'].filter(Boolean).join(' · ')}
+        source={[comparedWords(comparison) || runs[0]?.data, 'Gated SAE Lab'].filter(Boolean).join(' · ')}
         title={
           <>
             Sparsity against quality <Term id={metric}>?</Term>
