@@ -1,5 +1,6 @@
 /** Settings in the link (URL hash): shared ones by their flags, arms as `arm=gated width=2x …`. */
 import { architectureIds, isArchitecture } from '../../sae/architectures';
+import { MAX_RUNS } from '../../sae/bounds';
 import { type ArmForm, defaultArms, readArm, writeArm } from './arms';
 import { defaultForm, type SettingValues } from './parse';
 import { settings } from './table';
@@ -27,13 +28,13 @@ export function settingsFromParams(params: URLSearchParams): SettingValues {
     const text = params.get(row.flag);
     if (text !== null) values[row.key] = text.slice(0, LONGEST);
   }
-  return { ...values, arms: params.has('arm') ? params.getAll('arm').flatMap(understood) : earlierArms(params) };
+  return { ...values, arms: params.has('arm') ? params.getAll('arm').slice(0, MAX_RUNS).flatMap(understood) : earlierArms(params) };
 }
 
 /** What is not understood is kept as an architecture's name, which the form then refuses by it. */
 const understood = (text: string): ArmForm[] => {
   try {
-    return text.trim() === '' ? [] : [readArm(text)];
+    return text.trim() === '' ? [] : [readArm(text.slice(0, 5 * LONGEST))];
   } catch {
     return [{ arch: text.slice(0, LONGEST), texts: {} }];
   }
