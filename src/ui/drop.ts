@@ -3,6 +3,8 @@
  * plain File. All end as one list of files with their paths relative to what was dropped.
  */
 
+import { isHidden } from '../util/paths';
+
 export interface SourceFile {
   path: string;
   file: File;
@@ -63,13 +65,13 @@ export function collectInput(files: FileList): SourceFile[] {
 export function tidy(files: SourceFile[]): SourceFile[] {
   const natural = new Intl.Collator('en', { numeric: true });
   return files
-    .filter(({ path }) => !path.split('/').some((part) => part.startsWith('.') || part === '__MACOSX'))
+    .filter(({ path }) => !path.split('/').some((part) => isHidden(part) || part === '__MACOSX'))
     .sort((a, b) => natural.compare(a.path, b.path))
     .slice(0, MAX_FILES);
 }
 
 export async function walkHandle(handle: FileSystemHandle, folder: string, out: SourceFile[]): Promise<void> {
-  if (out.length >= MAX_FILES || handle.name.startsWith('.')) return;
+  if (out.length >= MAX_FILES || isHidden(handle.name)) return;
   const path = folder + handle.name;
   if (handle.kind === 'file') {
     out.push({ path, file: await (handle as FileSystemFileHandle).getFile(), handle: handle as FileSystemFileHandle });
@@ -79,7 +81,7 @@ export async function walkHandle(handle: FileSystemHandle, folder: string, out: 
 }
 
 async function walkEntry(entry: FileSystemEntry, folder: string, out: SourceFile[]): Promise<void> {
-  if (out.length >= MAX_FILES || entry.name.startsWith('.')) return;
+  if (out.length >= MAX_FILES || isHidden(entry.name)) return;
   const path = folder + entry.name;
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));

@@ -2,6 +2,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { naturalCompare } from '../../util/naturalSort';
+import { isHidden } from '../../util/paths';
 import { checkRange, shortRead } from './byteSource';
 import { spareBuffers } from './spareBuffers';
 import { type ByteSource, DataError } from './types';
@@ -69,12 +70,9 @@ export async function listFiles(paths: string[]): Promise<FileSource[]> {
   return sources;
 }
 
-/** Hidden files that say what a folder is: zarr. */
-const TELLING = /^\.z(array|group)$/;
-
 async function walk(folder: string, label: string, into: FileSource[]): Promise<void> {
   const entries = await readdir(folder);
-  for (const name of entries.filter((entry) => !entry.startsWith('.') || TELLING.test(entry)).sort(naturalCompare)) {
+  for (const name of entries.filter((entry) => !isHidden(entry)).sort(naturalCompare)) {
     const file = join(folder, name);
     const info = await stat(file).catch(() => undefined); // dangling links
     if (info?.isDirectory()) await walk(file, `${label}/${name}`, into);

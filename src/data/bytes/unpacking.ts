@@ -2,6 +2,7 @@
  * Compressed data unpacked once, in order, into a temporary file, which is then read by ranges like any other. What that file is and who
  * inflates is the platform's: `webUnpacking.ts` in the page's workers, `nodeUnpacking.ts` in Node.
  */
+import { messageOf } from '../../util/errors';
 import { mapLimited } from '../../util/mapLimited';
 import { type ByteSource, DataError } from './types';
 
@@ -88,7 +89,16 @@ async function unpack({ path, size, pieces }: Packed, key: string, onFraction?: 
       path,
       `is compressed and unpacks to ${inGB(size)}, but only ${inGB(room)} are free ${place}. Make room, or save it uncompressed: np.savez instead of np.savez_compressed.`,
     );
-  const scratch = await create(key, size);
+  const refused = (cause: unknown): DataError =>
+    cause instanceof DataError
+      ? cause
+      : new DataError(
+          path,
+          `is compressed and cannot be unpacked ${place} (${messageOf(cause)}). Save it uncompressed: np.savez instead of np.savez_compressed.`,
+        );
+  const scratch = await create(key, size).catch((cause: unknown) => {
+    throw refused(cause);
+  });
   try {
     let done = 0;
     for await (const piece of pieces()) {
@@ -99,7 +109,7 @@ async function unpack({ path, size, pieces }: Packed, key: string, onFraction?: 
     return await scratch.finish(path);
   } catch (cause) {
     await scratch.discard();
-    throw cause;
+    throw refused(cause);
   }
 }
 

@@ -41,7 +41,7 @@ export function webUnpacking(folder: string, isOwner: boolean): UnpackPlatform {
   return {
     inflateRaw,
     find,
-    place: 'of what the browser lets this page store',
+    place: 'in what the browser lets this page store',
     async free() {
       const { quota, usage = 0 } = await navigator.storage.estimate();
       return quota === undefined ? undefined : quota - usage;

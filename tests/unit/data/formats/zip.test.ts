@@ -117,6 +117,11 @@ describe('zip archives', () => {
     expect(error.message).toBe(
       'room.zip: is compressed and unpacks to 0.00300 GB, but only 0.00200 GB are free here. Make room, or save it uncompressed: np.savez instead of np.savez_compressed.',
     );
+    unpackOn({ ...nodeUnpacking, place: 'here', create: () => Promise.reject(new Error('no place for temporary files')) });
+    const homeless = await refusalOf(member?.read(0, LONG.length) as Promise<Uint8Array>).finally(() => unpackOn(nodeUnpacking));
+    expect(homeless.message).toBe(
+      'room.zip: is compressed and cannot be unpacked here (no place for temporary files). Save it uncompressed: np.savez instead of np.savez_compressed.',
+    );
     expect(Buffer.compare((await member?.read(0, LONG.length)) as Uint8Array, LONG)).toBe(0);
   });
 
