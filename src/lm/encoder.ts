@@ -34,6 +34,11 @@ export class Uniforms {
 
   constructor(private readonly arena: Arena) {}
 
+  /** Forgets them: they are gone. */
+  clear(): void {
+    this.buffers.clear();
+  }
+
   get(data: ArrayBuffer): GPUBuffer {
     const key = new Uint32Array(data).join();
     let buffer = this.buffers.get(key);

@@ -46,6 +46,7 @@ export class HarvestSource implements RowSource {
       const end = Math.min(start + rows, (window + n) * T);
       const part = await this.model.exclusive(async () => {
         const value = this.model.prefix(this.hook, tokens.subarray(window * T, (window + n) * T), n, T);
+        await this.model.settled();
         return readBytes(this.gpu, value.buffer, (from - window * T) * rowBytes, (end - from) * rowBytes);
       });
       bytes.set(new Uint8Array(part), (from - start) * rowBytes);

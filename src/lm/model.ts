@@ -39,6 +39,14 @@ interface Halves {
   rest: Plan;
 }
 
+interface Small {
+  arena: Arena;
+  uniforms: Uniforms;
+  readbacks: Readbacks;
+}
+
+const keyOf = (index: number, { n, T }: Shape): string => `${index} ${n} ${T}`;
+
 /** Recorded shapes kept; a run uses two or three (full batches, the last one, another hook). */
 const MAX_PLANS = 16;
 
@@ -48,6 +56,8 @@ export class LanguageModel {
   private readonly plans = new Map<string, Halves>();
   private current: { shape: Shape; value: HookValue; halves: Halves } | undefined;
   private turn: Promise<unknown> = Promise.resolve();
+  /** Pending while it is not known whether the GPU holds what was made on the way. */
+  private settling: Promise<void> | undefined;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -58,10 +68,11 @@ export class LanguageModel {
     readonly notes: readonly string[],
     readonly maxTokens: number,
     private readonly arena: Arena,
+    /** Small buffers that are made on the way: parameter blocks, read-back. */
+    private readonly small: Small,
     private readonly forward: Forward,
     private readonly scratch: Scratch,
     private readonly flopsPerMs: number | undefined,
-    private readonly readbacks: Readbacks,
   ) {
     this.hooks = forward.hooks.map(({ name, width }) => ({ name, width }));
   }
@@ -81,11 +92,13 @@ export class LanguageModel {
       const nothing = arena.storage('nothing', 16);
       await arena.ready();
       const kernels = await compileKernels(gpu, config, maxTokens);
-      const shared = { gpu, config, kernels, uniforms: new Uniforms(arena), nothing, flopsPerMs: flopsPerMs ?? Number.POSITIVE_INFINITY };
+      const made = new Arena(gpu, 'language model, on the way');
+      const small = { arena: made, uniforms: new Uniforms(made), readbacks: new Readbacks(gpu, made, maxTokens * 4) };
+      const { uniforms } = small;
+      const shared = { gpu, config, kernels, uniforms, nothing, flopsPerMs: flopsPerMs ?? Number.POSITIVE_INFINITY };
       const forward = new Forward(shared, weights, scratch);
-      const readbacks = new Readbacks(gpu, arena, maxTokens * 4);
       const { parameters, notes } = weights;
-      return new LanguageModel(gpu, config, parameters, notes, maxTokens, arena, forward, scratch, flopsPerMs, readbacks);
+      return new LanguageModel(gpu, config, parameters, notes, maxTokens, arena, small, forward, scratch, flopsPerMs);
     } catch (error) {
       arena.destroy();
       throw error;
@@ -94,7 +107,7 @@ export class LanguageModel {
 
   /** Bytes of GPU memory held: weights, working memory, read-back. */
   get gpuBytes(): number {
-    return this.arena.bytes;
+    return this.arena.bytes + this.small.arena.bytes;
   }
 
   /** Width of a hook in values per token. @throws Error naming the hooks there are. */
@@ -110,9 +123,13 @@ export class LanguageModel {
   prefix(hook: string, tokens: Uint32Array, n: number, T: number): HookValue {
     const index = hookIndex(this.forward.hooks, hook);
     this.checkBatch(tokens, n, T);
-    const halves = this.plansFor(index, { n, T });
-    this.gpu.queue.writeBuffer(this.scratch.tokens, 0, tokens as Uint32Array<ArrayBuffer>, 0, n * T);
-    halves.prefix.submit(this.flopsPerMs);
+    const isNew = !this.plans.has(keyOf(index, { n, T }));
+    const halves = this.submitted(isNew, () => {
+      const plans = this.plansFor(index, { n, T });
+      this.gpu.queue.writeBuffer(this.scratch.tokens, 0, tokens as Uint32Array<ArrayBuffer>, 0, n * T);
+      plans.prefix.submit(this.flopsPerMs);
+      return plans;
+    });
     const value = { hook, buffer: this.scratch.hook, rows: n * T, width: this.forward.hooks[index]?.width as number };
     this.current = { shape: { n, T }, value, halves };
     return value;
@@ -137,9 +154,21 @@ export class LanguageModel {
     const encoder = this.gpu.device.createCommandEncoder({ label: 'lm.splice' });
     encoder.copyBufferToBuffer(source, 0, this.scratch.spliced, 0, bytes);
     this.gpu.queue.submit([encoder.finish()]);
-    const ticket = this.readbacks.take();
-    halves.rest.submit(this.flopsPerMs, (tail) => ticket.copy(tail, this.scratch.ce, n * (T - 1) * 4));
-    return ticket.floats();
+    const { readbacks } = this.small;
+    const ticket = this.submitted(this.settling !== undefined || readbacks.isExhausted, () => {
+      const taken = readbacks.take();
+      halves.rest.submit(this.flopsPerMs, (tail) => taken.copy(tail, this.scratch.ce, n * (T - 1) * 4));
+      return taken;
+    });
+    return this.settled().then(() => ticket.floats());
+  }
+
+  /**
+   * Resolves when the GPU is known to hold what the last calls made on the way; at once when they made nothing.
+   * @throws Error naming its size when it does not; the next `prefix` makes it anew.
+   */
+  async settled(): Promise<void> {
+    await this.settling;
   }
 
   /**
@@ -156,6 +185,30 @@ export class LanguageModel {
     this.plans.clear();
     this.current = undefined;
     this.arena.destroy();
+    this.small.arena.destroy();
+  }
+
+  /** Submits work; that with buffers made on the way so that only `settled` hears when they are not there. */
+  private submitted<T>(isNew: boolean, work: () => T): T {
+    if (!isNew) return work();
+    const { arena, uniforms, readbacks } = this.small;
+    const result = arena.guard(work);
+    const settling = Promise.all([this.settling, arena.ready()]).then(
+      () => {
+        if (this.settling === settling) this.settling = undefined;
+      },
+      (error: unknown) => {
+        this.plans.clear();
+        uniforms.clear();
+        readbacks.clear();
+        this.current = undefined;
+        if (this.settling === settling) this.settling = undefined;
+        throw error;
+      },
+    );
+    settling.catch(() => undefined); // told by `settled`, to whoever asks
+    this.settling = settling;
+    return result;
   }
 
   private checkBatch(tokens: Uint32Array, n: number, T: number): void {
@@ -173,7 +226,7 @@ export class LanguageModel {
   }
 
   private plansFor(index: number, shape: Shape): Halves {
-    const key = `${index} ${shape.n} ${shape.T}`;
+    const key = keyOf(index, shape);
     const known = this.plans.get(key);
     if (known) return known;
     if (this.plans.size >= MAX_PLANS) this.plans.delete(this.plans.keys().next().value as string);

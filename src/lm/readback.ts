@@ -22,6 +22,16 @@ export class Readbacks {
     private readonly bytes: number,
   ) {}
 
+  /** The next `take` makes a buffer. */
+  get isExhausted(): boolean {
+    return this.free.length === 0;
+  }
+
+  /** Forgets them: they are gone. */
+  clear(): void {
+    this.free.length = 0;
+  }
+
   take(): Ticket {
     const buffer = this.free.pop() ?? this.arena.readback('read-back', this.bytes);
     let used = 0;

@@ -6,9 +6,10 @@ import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
 import { defaultConfig } from '../../../src/lab/settings';
+import { HarvestSource } from '../../../src/lm/harvest';
 import { randoms, testGpu } from '../../gpu';
 import { bitsOf } from '../sae/sweep';
-import { ArrayRows, blocksOf } from './helpers';
+import { ArrayRows, blocksOf, loadModel } from './helpers';
 
 const D = 13;
 const STEPS = 6;
@@ -102,5 +103,34 @@ describe('a sweep that cannot be held, while others train', () => {
       for (const run of experiment.runs) expect(run.metrics?.tokens).toBe(40);
     });
     for (const [i, bits] of disturbed.entries()) expect(bits.equals(alone[i] as Buffer), `run ${i}`).toBe(true);
+  });
+});
+
+describe('a language model whose small buffers are not to be had', () => {
+  it.each([/on the way\.params 0$/, /on the way\.read-back$/])('%s: says so to whoever asked, and goes on when they are', async (label) => {
+    const gpu = await testGpu();
+    const folder = 'tests/fixtures/lm/gpt2';
+    const model = await loadModel(gpu, folder, 64);
+    const tokens = Uint32Array.from({ length: 24 }, (_, i) => (7 * i) % 97);
+    const hook = 'blocks.0.hook_mlp_out';
+    const measured = async () => {
+      model.prefix(hook, tokens, 1, 24);
+      return model.crossEntropy();
+    };
+    refuse(gpu, label);
+    await expect(measured()).rejects.toThrow(/^language model, on the way: the GPU could not hold/);
+    if (/params/.test(label.source)) {
+      const source = new HarvestSource(gpu, model, hook, { tokens, count: 1, T: 24 });
+      await expect(source.read(0, 24)).rejects.toThrow(/^language model, on the way: the GPU could not hold/);
+    }
+    vi.restoreAllMocks();
+    await gpu.queue.onSubmittedWorkDone();
+    gpu.check();
+    const losses = await measured();
+    expect(losses).toHaveLength(23);
+    expect(await measured()).toEqual(losses);
+    expect([...losses].every((loss) => loss > 0)).toBe(true);
+    gpu.check();
+    model.destroy();
   });
 });
