@@ -21,3 +21,12 @@ export class DataError extends Error {
     super(`${path}: ${message}`);
   }
 }
+
+/** Fraction done, 0 to 1. */
+export type OnFraction = (fraction: number) => void;
+
+/** Something that may have to be unpacked as a whole before it is read (`unpacking.ts`). */
+export interface Unpackable {
+  /** Does it now, when it must be done at all; reads would do it otherwise. @throws DataError */
+  unpack?(onFraction: OnFraction): Promise<void>;
+}

@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../util/errors';
 import { mapLimited } from '../../util/mapLimited';
-import { type ByteSource, DataError } from './types';
+import { type ByteSource, DataError, type OnFraction, type Unpackable } from './types';
 
 /** A temporary file while it is written, from its beginning on. */
 export interface Scratch {
@@ -43,9 +43,6 @@ export function unpackPlatform(): UnpackPlatform {
   if (!platform) throw new Error('unpackOn() was not called: there is nothing to unpack with');
   return platform;
 }
-
-/** Fraction done, 0 to 1. */
-export type OnFraction = (fraction: number) => void;
 
 /** What something stands for that is unpacked once. */
 export interface Packed {
@@ -111,12 +108,6 @@ async function unpack({ path, size, pieces }: Packed, key: string, onFraction?: 
     await scratch.discard();
     throw refused(cause);
   }
-}
-
-/** Something of which parts may have to be unpacked before they are read. */
-export interface Unpackable {
-  /** Does it now, when it must be done at all; reads would do it otherwise. @throws DataError */
-  unpack?(onFraction: OnFraction): Promise<void>;
 }
 
 /** Unpacks whatever has to be, one after another. @param onFraction of those that do, all together, when there are any. */

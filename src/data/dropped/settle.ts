@@ -1,5 +1,6 @@
 /** What of an inspection takes reading values, within bounds: unpacking what is compressed as a whole, and the search for the same rows twice. */
-import { type OnFraction, unpackAll } from '../bytes/unpacking';
+import type { OnFraction } from '../bytes/types';
+import { unpackAll } from '../bytes/unpacking';
 import { withoutPath } from '../formats/sniff';
 import type { ShardSource } from '../rows/shard';
 import type { Inspection, InspectOptions } from './classify';

@@ -2,8 +2,7 @@
  * The one interface behind which every file format lies: a header says which arrays a container holds, then values are read by
  * ranges. A reader of a format never decides what an array is for; names and shapes are looked at elsewhere (`shard.ts`).
  */
-import type { ByteSource } from '../bytes/types';
-import type { Unpackable } from '../bytes/unpacking';
+import type { ByteSource, Unpackable } from '../bytes/types';
 
 /** dtypes as stored, always handed out little-endian. */
 export type StoredDtype =

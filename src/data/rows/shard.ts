@@ -1,8 +1,7 @@
 /** Activations of a container, of whatever format, as a source of rows. */
 
 import { spareBuffers } from '../bytes/spareBuffers';
-import { type ByteSource, DataError } from '../bytes/types';
-import type { Unpackable } from '../bytes/unpacking';
+import { type ByteSource, DataError, type Unpackable } from '../bytes/types';
 import type { ArrayEntry, Container, StoredDtype } from '../formats/container';
 import { alignedBytes, decodeFloats, ROW_DTYPE_BYTES } from '../formats/floats';
 import { readIntegers } from '../formats/integers';

@@ -1,6 +1,5 @@
 /** What an array's bytes are read from: a file, or a member of an archive. */
-import { DataError } from '../../bytes/types';
-import type { OnFraction } from '../../bytes/unpacking';
+import { DataError, type OnFraction } from '../../bytes/types';
 
 /** A ByteSource is one. */
 export interface Bytes {

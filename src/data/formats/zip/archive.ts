@@ -2,8 +2,7 @@
  * Zip archives (.npz, PyTorch's .pt) read by ranges of their members. By hand, because the libraries (`@zip.js/zip.js`, `unzipit`) hand
  * out whole members only, and do not say where the bytes of a stored one lie.
  */
-import { type ByteSource, DataError } from '../../bytes/types';
-import type { OnFraction } from '../../bytes/unpacking';
+import { type ByteSource, DataError, type OnFraction } from '../../bytes/types';
 import { crc32 } from './crc32';
 import { Deflated } from './deflated';
 import { type DirectoryEntry, LOCAL, LOCAL_SIZE, readDirectory, viewOf } from './directory';

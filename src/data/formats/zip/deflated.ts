@@ -5,8 +5,8 @@
 
 import { messageOf } from '../../../util/errors';
 import { MemorySource } from '../../bytes/byteSource';
-import { type ByteSource, DataError } from '../../bytes/types';
-import { type OnFraction, unpackOnce, unpackPlatform } from '../../bytes/unpacking';
+import { type ByteSource, DataError, type OnFraction } from '../../bytes/types';
+import { unpackOnce, unpackPlatform } from '../../bytes/unpacking';
 import { crc32 } from './crc32';
 
 /** Ranges that end before this are inflated by themselves. */
