@@ -67,3 +67,17 @@ journey(
     ]);
   },
 );
+
+journey(
+  'what is wrong with seeds of an arm’s own is in sight, and stays while it is mended',
+  { path: '?test=1#arm=gated+seeds%3Dx' },
+  async ({ page }) => {
+    const seeds = page.getByRole('textbox', { name: 'Gated Seeds', exact: true });
+    await page.getByText('"x" is not a number.').waitFor();
+    await seeds.press('End');
+    await seeds.press('Backspace');
+    await seeds.pressSequentially('12');
+    expect(await seeds.inputValue()).toBe('12');
+    expect(await page.getByText('is not a number').count()).toBe(0);
+  },
+);

@@ -1,4 +1,4 @@
-import { useId, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import { type ArmField, type ArmForm, armFields, armKey, armTitles, type ParsedSettings, type SettingKey } from '../../lab/settings';
 import { architectures, isArchitecture } from '../../sae/architectures';
 import { Swatch } from '../Swatch';
@@ -41,8 +41,11 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
   const fields = known ? armFields(arm.arch) : [];
   const [front, drawer] = [fields.filter(isFront), fields.filter((field) => !isFront(field))];
   const isWrong = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
-  const [isOpen, setOpen] = useState(false);
-  const shown = isOpen || isWrong;
+  // Opens by itself for what is wrong, and closes only by hand: what a person types into must not go away.
+  const [isOpen, setOpen] = useState(isWrong);
+  useEffect(() => {
+    if (isWrong) setOpen(true);
+  }, [isWrong]);
   const drawerId = useId();
   const own = drawer.flatMap(({ word, default: standard }) => {
     const text = arm.texts[word];
@@ -85,11 +88,11 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
           <button
             type="button"
             className="quiet"
-            aria-expanded={shown}
+            aria-expanded={isOpen}
             aria-controls={drawerId}
             aria-label={`More of arm ${i + 1}, ${title}`}
             title={`Of its own: ${drawer.map(({ label }) => label).join(', ')}`}
-            onClick={() => setOpen(!shown)}
+            onClick={() => setOpen(!isOpen)}
           >
             ⋯
           </button>
@@ -106,8 +109,8 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
       </div>
       {error && <p className="problem">{error}</p>}
       <div className="fields">{inputs(front, 'inline')}</div>
-      <div className="fields drawer" id={drawerId} hidden={!shown}>
-        {shown && inputs(drawer, '')}
+      <div className="fields drawer" id={drawerId} hidden={!isOpen}>
+        {isOpen && inputs(drawer, '')}
       </div>
     </li>
   );
