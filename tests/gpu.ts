@@ -11,14 +11,14 @@ export function testGpu(): Promise<Gpu> {
 }
 
 /**
- * True where the kernels of shaders/sae/processor run: on subgroups of 8 lanes, as Mesa's llvmpipe has them with vectors of 256 bits.
+ * True where the kernels of the processor folders of shaders run: on subgroups of 8 lanes, as Mesa's llvmpipe has them with vectors of 256 bits.
  * @throws Error with what to do elsewhere: their tests run or fail.
  */
-export function keepsRows(gpu: Gpu): true {
+export function runsProcessorKernels(gpu: Gpu): true {
   if (hasSubgroupsOf(gpu, 8)) return true;
   const { subgroupMinSize: least, subgroupMaxSize: most } = gpu.device.adapterInfo ?? {};
   throw new Error(
-    `the kernels of shaders/sae/processor need subgroups of 8 lanes; ${gpu.adapter.name} has ${least ?? 'none'}${most === least ? '' : ` to ${most}`}. Test them on Mesa's llvmpipe (Debian: mesa-vulkan-drivers): VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json) LP_NATIVE_VECTOR_WIDTH=256 npm test -- kernels`,
+    `the kernels of the processor folders of shaders need subgroups of 8 lanes; ${gpu.adapter.name} has ${least ?? 'none'}${most === least ? '' : ` to ${most}`}. Test them on Mesa's llvmpipe (Debian: mesa-vulkan-drivers): VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json) LP_NATIVE_VECTOR_WIDTH=256 npm test -- kernels`,
   );
 }
 

@@ -64,7 +64,7 @@ export interface Layout {
   /** Packed latents of all runs, padding included. */
   latents: number;
   segments: Segment[];
-  /** Blocks of `errors`: one a run, one more where there is an auxiliary loss. */
+  /** Blocks of `residuals`: one a run, one more where there is an auxiliary loss. */
   slots: number;
   /** Invocations of the row-wide kernels, a power of two: each owns about four vec4 columns. */
   workgroup: number;
@@ -175,7 +175,7 @@ function rowGeometry(quads: number, { lanes = 32 }: LayoutLimits): { workgroup: 
 
 const keepsRows = (quads: number, { registers = false }: LayoutLimits): boolean => registers && quads <= REGISTER_QUADS;
 
-/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, the records, or the active set. */
+/** Bytes of the largest buffer of a segment, a latent: a matrix with what Adam keeps of it, `latent_params`, or the active set. */
 export const latentBytes = (quads: number, rowGroups: number, momentum: boolean, registers = false): number =>
   Math.max((momentum ? 3 : 2) * quads * 16, (momentum ? 4 : 3) * 16, (registers ? 3 : 2) * rowGroups + 4);
 
@@ -247,7 +247,7 @@ function mayBeDense(d: number, batch: number, latents: number, limits: LayoutLim
 }
 
 /**
- * Splits runs into packed groups that respect the run table and the size of `errors` on this device. Whether a run may take the dense form
+ * Splits runs into packed groups that respect the run table and the size of `residuals` on this device. Whether a run may take the dense form
  * depends on the run alone, so that its bits do: those that may are packed for as long as all of them still may, and never with the others.
  */
 export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: readonly T[], limits: LayoutLimits): RunGroup<T>[] {

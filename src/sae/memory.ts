@@ -35,7 +35,7 @@ export function sharedBytes(l: Layout, halfX = false) {
   } satisfies Record<string, number>;
 }
 
-/** Buffers of one segment of latents, by name: planes of a matrix and of the records as in common.wgsl. */
+/** Buffers of one segment of latents, by name: planes of a matrix and of `latent_params` as in common.wgsl. */
 export function segmentBytes(l: Layout, { count }: Segment) {
   const matrix = count * l.quads * 16;
   return {

@@ -7,7 +7,7 @@ import { layoutOf } from '../../src/sae/layout';
 import { SweepTrainer } from '../../src/sae/trainer';
 import type { SaeWeights } from '../../src/sae/weights';
 import { fixturePath, readF32, readJson } from '../fixtures';
-import { keepsRows, testGpu } from '../gpu';
+import { runsProcessorKernels, testGpu } from '../gpu';
 
 interface Expected {
   d_in: number;
@@ -84,7 +84,7 @@ describe.each(['baseline', 'gated'] as const)('%s', (arch) => {
       const limits = {
         maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
         flopsPerMs,
-        registers: registers && keepsRows(gpu),
+        registers: registers && runsProcessorKernels(gpu),
       };
       const trainer = await SweepTrainer.create(gpu, {
         layout: layoutOf(e.d_in, e.batch, [{ arch, width: e.d_sae }], limits, { form }),

@@ -1,14 +1,14 @@
 /** Products of the matmul variants on a device, and the device with subgroups that one of them needs. */
-import plainCode from '../../../shaders/matmul/plain.wgsl?raw';
 import { Arena, readFloats } from '../../../src/gpu/buffers';
 import { type Gpu, openGpu } from '../../../src/gpu/device';
-import { type MatmulShape, type MatmulVariant, matmulGrid, matmulSource } from '../../../src/gpu/matmul';
+import { type MatmulShape, type MatmulVariant, matmulGrid, matmulSource, supportsMatmul } from '../../../src/gpu/matmul';
 import { PLAIN_PARAMS, plainBytes } from '../../../src/gpu/matmulBench';
 import { nodeGpu } from '../../../src/gpu/node';
 import { Plan } from '../../../src/gpu/plan';
-import { poison } from '../../gpu';
+import { shaderFile } from '../../../src/gpu/shaders';
+import { poison, runsProcessorKernels, testGpu } from '../../gpu';
 
-export const PLAIN = plainCode;
+export const PLAIN = shaderFile('matmul/plain');
 
 let shared: Promise<Gpu> | undefined;
 
@@ -26,6 +26,14 @@ async function openWithSubgroups(): Promise<Gpu> {
   const device = await adapter.requestDevice({ requiredFeatures });
   const opened = { limits: adapter.limits, info: adapter.info, features: adapter.features, requestDevice: async () => device };
   return openGpu({ requestAdapter: async () => opened } as unknown as GPU);
+}
+
+/** A device that runs the variant. @throws Error with what to do where there is none. */
+export async function deviceFor(variant: MatmulVariant): Promise<Gpu> {
+  const gpu = variant.lanes === undefined ? await testGpu() : await subgroupGpu();
+  if (variant.lanes !== undefined) runsProcessorKernels(gpu);
+  if (!supportsMatmul(gpu, variant)) throw new Error(`${variant.name} does not run on ${gpu.adapter.name} within WebGPU's default limits`);
+  return gpu;
 }
 
 /** C [rows, columns] of a kernel made of this epilogue and variant, written over NaN. */

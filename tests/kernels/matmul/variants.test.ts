@@ -1,8 +1,8 @@
 /** Every variant of the matmul core: right within the bound of its arithmetic, and the same bits as all others. */
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, supportsMatmul } from '../../../src/gpu/matmul';
+import { DEFAULT_MATMUL, MATMUL_VARIANTS } from '../../../src/gpu/matmul';
 import { matmulTolerance, maxError, randoms, testGpu } from '../../gpu';
-import { PLAIN, product, reference, subgroupGpu } from './product';
+import { deviceFor, PLAIN, product, reference } from './product';
 
 /** No multiple of any tile, smaller and larger than the largest (128 x 128 x 4 quads). */
 const SHAPES = [
@@ -17,15 +17,6 @@ const SHAPES = [
 const bits = (values: Float32Array) => new Uint32Array(values.buffer);
 const named = MATMUL_VARIANTS.map((variant) => [variant.name, variant] as const);
 
-/** On a device where a variant cannot run, the reason must be the size of its subgroups: everything else fits WebGPU's defaults. */
-async function deviceFor(variant: MatmulVariant) {
-  const gpu = variant.lanes === undefined ? await testGpu() : await subgroupGpu();
-  if (supportsMatmul(gpu, variant)) return gpu;
-  const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
-  expect(gpu.device.features.has('subgroups') ? [subgroupMinSize, subgroupMaxSize] : []).not.toEqual([variant.lanes, variant.lanes]);
-  return undefined;
-}
-
 describe('matmul variants', () => {
   it('have names of their own and stay within the limits that every device has', () => {
     expect(new Set(MATMUL_VARIANTS.map(({ name }) => name)).size).toBe(MATMUL_VARIANTS.length);
@@ -37,7 +28,6 @@ describe('matmul variants', () => {
 
   it.each(named)('%s gives A·Bᵀ at ragged shapes, bit for bit what the default gives', async (_, variant) => {
     const gpu = await deviceFor(variant);
-    if (!gpu) return;
     for (const [i, size] of SHAPES.entries()) {
       const k = size.quads * 4;
       const a = randoms(size.rows * k, 2 * i + 1);
@@ -52,7 +42,6 @@ describe('matmul variants', () => {
   const cores = named.filter(([, { code }], i) => named.findIndex(([, other]) => other.code === code) === i);
   it.each(cores)('%s takes A as packed f16 and leaves out what is not wanted, and nothing else', async (_, variant) => {
     const gpu = await deviceFor(variant);
-    if (!gpu) return;
     const epilogue = PLAIN.replace('return true;', 'return (row / 4u + column / 4u) % 3u != 1u;')
       .replace('a : array<vec4<f32>>', 'a : array<vec2<u32>>')
       .replace('return a[i];', 'let two = a[i]; return vec4(unpack2x16float(two.x), unpack2x16float(two.y));');

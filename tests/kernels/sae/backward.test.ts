@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fold } from '../../../src/gpu/plan';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
-import { keepsRows, poison, randoms, testGpu } from '../../gpu';
+import { poison, randoms, runsProcessorKernels, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { close, each, errorsOf, groups, isLive, largest, untouched } from './checks';
 import { dispatch } from './dispatch';
@@ -203,7 +203,7 @@ describe('latent_update with first moments', () => {
 
 describe('latent_update with rows in registers', () => {
   const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
-  const there = async (s: Scene, options: Options = {}) => run(s, { ...options, registers: keepsRows(await testGpu()) });
+  const there = async (s: Scene, options: Options = {}) => run(s, { ...options, registers: runsProcessorKernels(await testGpu()) });
   each(there, [
     ...SHORT,
     { what: 'registers full', d: 256, rows: 9, runs: [{ arch: 'gated', width: 70 }] },

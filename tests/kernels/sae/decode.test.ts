@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_RUNS, STATS } from '../../../src/sae/kernels';
 import type { Segment } from '../../../src/sae/layout';
-import { keepsRows, maxError, poison, testGpu } from '../../gpu';
+import { maxError, poison, runsProcessorKernels, testGpu } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { closeOrUntouched, each, isLive, table, untouched } from './checks';
 import { dispatch } from './dispatch';
@@ -77,7 +77,7 @@ function check(s: Scene, { residuals, stats }: Decoded, { dense = [], from = 0, 
 const SHORT = [...SHAPES, ...PATTERNS].filter(({ d, workgroup }) => d <= 256 && workgroup === undefined);
 
 describe('decode with rows in registers: errors and statistics', () => {
-  const here = async (test: () => Promise<void>) => keepsRows(await testGpu()) && test();
+  const here = async (test: () => Promise<void>) => runsProcessorKernels(await testGpu()) && test();
   each(
     (s) => here(async () => check(s, await decoded(s, { registers: true }))),
     [

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { encodeF16 } from '../../../src/data/formats/floats';
 import type { Gpu } from '../../../src/gpu/device';
-import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid, supportsMatmul } from '../../../src/gpu/matmul';
+import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid } from '../../../src/gpu/matmul';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
 import { DENSE_SHARE } from '../../../src/sae/step/train';
-import { matmulTolerance, testGpu } from '../../gpu';
+import { matmulTolerance } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
-import { subgroupGpu } from '../matmul/product';
+import { deviceFor } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
 import { dispatch, words } from './dispatch';
 import { counts, latentParams, PATTERNS, runTable, type Scene, type SceneSpec, SHAPES, scene, withKept } from './scene';
@@ -151,14 +151,7 @@ describe('encode: the active set by rows and by latents, 0 in padding and behind
   });
 
   it.each(MATMUL_VARIANTS.map((variant) => [variant.name, variant] as const))('%s gives the same bits', async (_, variant) => {
-    const standard = await testGpu();
-    const gpu = variant.lanes === undefined || standard.device.features.has('subgroups') ? standard : await subgroupGpu();
-    if (!supportsMatmul(gpu, variant)) {
-      // Everything but the size of its subgroups every device has.
-      const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
-      expect(gpu.device.features.has('subgroups') ? [subgroupMinSize, subgroupMaxSize] : []).not.toEqual([variant.lanes, variant.lanes]);
-      return;
-    }
+    const gpu = await deviceFor(variant);
     const s = scene(MIXED);
     expect(await encoded(s, { variant, gpu })).toEqual(expected(s));
     const kept = (words: Uint32Array) => words.filter((_, at) => at < s.active.length || s.active[at - s.active.length + MAX_RUNS] !== 0);

@@ -10,7 +10,7 @@ import { padRows } from '../../../src/sae/packing';
 import type { Schedule } from '../../../src/sae/schedules';
 import { SweepTrainer, type TrainerOptions } from '../../../src/sae/trainer';
 import type { SaeWeights } from '../../../src/sae/weights';
-import { keepsRows, poison, randoms, testGpu } from '../../gpu';
+import { poison, randoms, runsProcessorKernels, testGpu } from '../../gpu';
 
 export interface RunSpec {
   arch: ArchitectureId;
@@ -86,7 +86,7 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
     maxStorageBufferBindingSize: options.binding ?? gpu.limits.maxStorageBufferBindingSize,
     flopsPerMs,
     lanes: options.lanes,
-    registers: options.registers === true && keepsRows(gpu),
+    registers: options.registers === true && runsProcessorKernels(gpu),
   };
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
