@@ -7,6 +7,11 @@ export function progress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
 }
 
+/** A line of progress where there is no terminal to keep one on. */
+export function note(line: string): void {
+  if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
+}
+
 export function say(line: string): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
   process.stderr.write(`${line}\n`);

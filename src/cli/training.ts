@@ -16,6 +16,7 @@ import { provenanceFacts } from '../metrics/provenance';
 import { architecture, optionWords } from '../sae/architectures';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
+import { durationRange } from '../util/duration';
 import { type Options, UsageError } from './args';
 import { sayAdjusted, trainingAdjusted } from './asked';
 import {
@@ -31,8 +32,10 @@ import {
   sayZeros,
 } from './engine';
 import { armRows, type OptionRow, type OptionRows, settingRows, singleArmRows } from './options';
-import { describeTime, progress, say } from './output';
+
+import { describeTime, note, progress, say } from './output';
 import { sayProvenance } from './provenance';
+
 import { readSae } from './saeInput';
 import { sweepConfig } from './sweepConfig';
 
@@ -213,6 +216,9 @@ async function initialFrom(path: string, config: SweepConfig, d: number): Promis
   return sae;
 }
 
+/** When the first line tells how long training will take. */
+const FIRST_LINE_MS = 10_000;
+
 /** Steps until every run has ended, evaluating each at its end; notes where the time went. Returns rows per second of training. */
 export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Promise<number> {
   const { experiment, engine, workspace } = setup;
@@ -224,10 +230,19 @@ export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Pro
     steps.evaluate(done, (fraction) => progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`));
   const { rate } = steps;
   let recent = '';
+  const began = performance.now();
+  // Where progress is not seen on a terminal, it is told in lines, ever more seldom.
+  let tellAt = began + FIRST_LINE_MS;
   for (let step = 1; experiment.training; step++) {
     await steps.step((step - 1) % logEvery === 0);
     if (rate.measure()) recent = `  ${describeTime({ data: rate.dataShare, gpu: rate.gpuShare, evaluation: rate.evalShare })}`;
-    progress(`step ${step}  ${steps.rowsPerSecond.toFixed(0)} rows/s${recent}`);
+    const { remaining } = steps;
+    const left = remaining ? `  about ${durationRange(remaining)} left` : '';
+    progress(`step ${step}  ${steps.rowsPerSecond.toFixed(0)} rows/s${left}${recent}`);
+    if (remaining && performance.now() >= tellAt) {
+      note(`step ${step}: about ${durationRange(remaining)} left`);
+      tellAt += performance.now() - began;
+    }
     await steps.finish(evaluate);
   }
   setup.time = rate.overall();

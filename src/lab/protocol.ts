@@ -4,12 +4,14 @@
  *
  * Slow state (data, runs, phase) travels as whole immutable values; time series travel as transferred Float32Arrays.
  */
+
 import type { FileReport } from '../data/dropped/report';
 import type { FilterRequest } from '../data/rows/filter';
 import type { Profile } from '../data/rows/profile';
 import type { AdapterSummary, GpuFailure } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId, OptionValues } from '../sae/architectures';
+import type { TimeRange } from '../util/duration';
 import type { Normalize } from './normalizations';
 import type { Recipe, SweepConfig } from './settings';
 
@@ -131,6 +133,8 @@ export interface SessionState {
   /** Fraction done of what `note` names, when known. */
   progress?: number;
   rowsPerSecond?: number;
+  /** Seconds until all runs have ended, from the pace so far; absent before the first steps. */
+  remaining?: TimeRange;
   /** Times that the training rows have been gone through. */
   epoch?: number;
   /** Shares of the last seconds' wall time, 0..1: waiting for data, waiting for the GPU, evaluating. Together at most 1; absent until measured. */
@@ -241,8 +245,6 @@ export interface Estimate {
   limitBytes: number;
   runs: number;
   parameters: number;
-  /** Rough seconds at the calibrated speed. */
-  seconds: number;
   /** What is wrong and how to mend it, one sentence each. Empty when ok. */
   problems: string[];
 }
@@ -268,6 +270,8 @@ export type Command =
   /** What was cleared last, as it was; refused once other files are there. */
   | { type: 'undo-clear' }
   | { type: 'estimate'; config: SweepConfig }
+  /** How long the sweep would take: a few of its steps are timed. Not answered with figures while runs train, nor when something else is asked meanwhile. */
+  | { type: 'time'; config: SweepConfig }
   /** Starts the runs of a sweep; with others already training they join on the same batches. */
   | { type: 'start'; config: SweepConfig }
   | { type: 'pause' }
@@ -302,6 +306,12 @@ export interface HarvestedShard {
   total: number;
 }
 
+/** Seconds of a sweep, where they could be measured, and whether on the sweep itself or on a smaller one of its kind. */
+export interface SweepTime {
+  range?: TimeRange;
+  isWhole?: boolean;
+}
+
 export type CommandType = Command['type'];
 
 /** What each command's reply carries; commands not listed reply with nothing. */
@@ -311,6 +321,7 @@ export interface Replies {
   demo: { config: SweepConfig };
   profile: { profile: Profile | undefined };
   estimate: Estimate;
+  time: SweepTime;
   start: { runs: string[] };
   'harvest-shard': HarvestedShard;
   'save-run': { folder: string; files: { name: string; bytes: Uint8Array }[] };

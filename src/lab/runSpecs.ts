@@ -1,8 +1,8 @@
-/** From a sweep's arms to its runs, and to what they cost. */
+/** From a sweep's arms to its runs, and to what they cost in memory; in time: timeEstimate.ts. */
 
 import type { Gpu } from '../gpu/device';
 import { type ArchitectureId, architecture, type OptionValues } from '../sae/architectures';
-import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, stepFlops } from '../sae/layout';
+import { groupRuns, type LayoutLimits, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
 import { messageOf } from '../util/errors';
@@ -20,8 +20,6 @@ export interface RunSpec {
   schedule: Schedule;
 }
 
-/** Share of latents taken as active for time estimates over a whole run. */
-const TYPICAL_DENSITY = 0.1;
 /** Rows counted as held by the pool for the memory estimate, bytes. */
 const POOL_BYTES = 256 * 2 ** 20;
 
@@ -55,11 +53,11 @@ export const costLimits = (gpu: Gpu, flopsPerMs: number): CostLimits => ({
   maxBufferSize: gpu.limits.maxBufferSize,
 });
 
-/** GPU memory, parameters and rough time of a sweep on activations of width `d`, and what stands in its way. */
+/** GPU memory and parameters of a sweep on activations of width `d`, and what stands in its way. */
 export function estimate(config: SweepConfig, d: number | undefined, limits: CostLimits): Estimate {
   const found = problems(config);
   const limitBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-  const none: Estimate = { ok: false, gpuBytes: 0, stateBytes: 0, limitBytes, runs: 0, parameters: 0, seconds: 0, problems: found };
+  const none: Estimate = { ok: false, gpuBytes: 0, stateBytes: 0, limitBytes, runs: 0, parameters: 0, problems: found };
   if (found.length > 0) return none;
   if (d === undefined)
     return {
@@ -70,7 +68,6 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   const runs = expand(config);
   let gpuBytes = Math.min(POOL_BYTES, limitBytes);
   let stateBytes = 0;
-  let flops = 0;
   const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };
   try {
     for (const group of groupRuns(d, config.batch, runs, bounds)) {
@@ -81,7 +78,6 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
       const { total, state } = gpuMemory(layout, config.xDtype === 'f16');
       gpuBytes += total;
       stateBytes += state;
-      flops += Math.max(...group.runs.map(({ schedule }) => schedule.steps)) * stepFlops(layout, TYPICAL_DENSITY);
     }
   } catch (cause) {
     found.push(`${messageOf(cause)}.`);
@@ -94,7 +90,6 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
     limitBytes,
     runs: runs.length,
     parameters,
-    seconds: flops / limits.flopsPerMs / 1000,
     problems: [...new Set(found)],
   };
 }

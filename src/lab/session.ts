@@ -13,19 +13,34 @@ import { Experiment, type Run } from './experiment';
 import { FileWait } from './fileTrouble';
 import { loadDemo } from './loadDemo';
 import { openDevice, openWorkspace, textSizes } from './openDevice';
-import type { Command, DeviceInfo, Estimate, HarvestedShard, Phase, ReplyOf, SessionState, ShardRequest, SweepConfig } from './protocol';
+import type {
+  Command,
+  DeviceInfo,
+  Estimate,
+  HarvestedShard,
+  Phase,
+  ReplyOf,
+  SessionState,
+  ShardRequest,
+  SweepConfig,
+  SweepTime,
+} from './protocol';
 import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
 import { costLimits, estimate, expand } from './runSpecs';
 import { SavingActivations } from './saveActivations';
 import { changedShared, experimentOptions, refuseToJoin, sessionState } from './sessionState';
 import { defaultConfig } from './settings';
+import { SweepTiming } from './sweepTiming';
 import { Training } from './training';
 import { Turns } from './turns';
 import type { Workspace } from './workspace';
 
 /** What the form says before anybody has changed it. */
 const STANDARD = defaultConfig(1);
+
+/** What may wait for the timing of a sweep. */
+const UNHURRIED: readonly Command['type'][] = ['estimate', 'profile'];
 
 export class Session {
   private gpu: Gpu | undefined;
@@ -46,6 +61,7 @@ export class Session {
   /** The file that the paused runs wait for. */
   private readonly fileWait = new FileWait();
   private readonly cleared = new ClearedData();
+  private readonly timing = new SweepTiming();
 
   /** @param demoBase address of the folder with the demo's files. @param reader reads shards in another worker. */
   constructor(
@@ -58,6 +74,7 @@ export class Session {
   }
 
   async handle(command: Command): Promise<ReplyOf<Command['type']>> {
+    if (!UNHURRIED.includes(command.type)) this.timing.giveUp();
     switch (command.type) {
       case 'open':
         return this.inTurn(() => this.open());
@@ -79,6 +96,8 @@ export class Session {
         return this.inTurn(() => this.changeData((workspace) => this.cleared.bringBack(workspace)));
       case 'estimate':
         return this.estimate(command.config);
+      case 'time':
+        return this.time(command.config);
       case 'start':
         return this.inTurn(() => this.start(command.config));
       case 'pause':
@@ -211,6 +230,12 @@ export class Session {
   private estimate(config: SweepConfig): Estimate {
     if (!this.gpu) throw new Error('The GPU is not open.');
     return estimate(config, this.workspace?.d, costLimits(this.gpu, this.flopsPerMs));
+  }
+
+  private async time(config: SweepConfig): Promise<SweepTime> {
+    const { gpu, workspace, flopsPerMs } = this;
+    if (!gpu || !workspace || this.experiment?.training || !this.estimate(config).ok) return {};
+    return this.timing.time(config, { gpu, workspace, flopsPerMs }, this.inTurn, () => !this.experiment?.training);
   }
 
   private async start(config: SweepConfig): Promise<{ runs: string[] }> {

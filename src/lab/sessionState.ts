@@ -13,6 +13,8 @@ export function sessionState(shown: SessionState, training: Training | undefined
     gpuFormulaBytes: experiment.formulaBytes,
     epoch: experiment.feeder.stats.epoch,
   };
+  const { remaining } = training;
+  if (remaining) state.remaining = remaining;
   if (rate.rowsPerSecond > 0) {
     state.rowsPerSecond = rate.rowsPerSecond;
     state.dataShare = rate.dataShare;

@@ -1,9 +1,11 @@
 /** What page and command line do alike in a training loop: a step, the last evaluation of runs that have done theirs, and where the time went. */
 import { type Experiment, hasEnded, type Run } from './experiment';
 import { RateMeter } from './rate';
+import { Pace, type TimeRange } from './timeEstimate';
 
 export class Stepping {
   readonly rate = new RateMeter();
+  private readonly pace = new Pace();
   private steppedMs = 0;
 
   /** @param check throws when the device is lost. */
@@ -15,6 +17,23 @@ export class Stepping {
   /** True while there is a step or a last evaluation to do. */
   get isOpen(): boolean {
     return this.experiment.training || this.experiment.finished().length > 0;
+  }
+
+  /** Training begins or goes on: what went by before does not count. */
+  restart(): void {
+    this.rate.restart();
+    this.pace.restart();
+  }
+
+  /** Runs were added, so that steps take longer from now on. */
+  changed(): void {
+    this.pace.forget();
+  }
+
+  /** Seconds until all runs have ended; undefined before the first few steps. */
+  get remaining(): TimeRange | undefined {
+    const left = this.experiment.runs.filter((run) => !hasEnded(run)).map(({ spec, step }) => spec.schedule.steps - step);
+    return left.length > 0 ? this.pace.remaining(Math.max(...left)) : undefined;
   }
 
   /** Rows a second over all steps, evaluations not counted. */
@@ -35,6 +54,7 @@ export class Stepping {
     const end = performance.now();
     rate.step(experiment.options.batch, experiment.feeder.stats.waitedMs - dataMs, experiment.gpuWaitedMs - gpuMs + end - stepped);
     this.steppedMs += end - start;
+    this.pace.step();
     this.check();
   }
 
@@ -44,7 +64,9 @@ export class Stepping {
     try {
       await this.experiment.evaluate(runs, onBatch);
     } finally {
-      this.rate.evaluation(performance.now() - start);
+      const spent = performance.now() - start;
+      this.rate.evaluation(spent);
+      this.pace.evaluated(spent);
     }
   }
 

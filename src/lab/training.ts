@@ -8,6 +8,7 @@ import type { Phase } from './protocol';
 import type { RateMeter } from './rate';
 import type { Reporter } from './reporter';
 import { Stepping } from './stepping';
+import type { TimeRange } from './timeEstimate';
 import { breathe, type Turns } from './turns';
 
 /** First evaluation of new runs, seconds after their start: the chart should not stay empty. */
@@ -53,9 +54,15 @@ export class Training {
     return this.steps.rate;
   }
 
+  /** Seconds until all runs have ended; undefined until that can be told. */
+  get remaining(): TimeRange | undefined {
+    return this.steps.remaining;
+  }
+
   /** Runs were added: the loop begins, or goes on with them. Beside runs that are paused they wait too. */
   joined(runs: readonly Run[]): void {
     for (const run of runs) this.rowsAtEvaluation.set(run, this.experiment.rowsTrained);
+    this.steps.changed();
     const soon = performance.now() + FIRST_EVALUATION_S * 1000;
     this.nextEvaluation = this.looping ? Math.min(this.nextEvaluation, soon) : soon;
     if (this.paused) this.host.setPhase('paused', `paused, with ${runs.length} ${runs.length === 1 ? 'run' : 'runs'} added`);
@@ -89,6 +96,7 @@ export class Training {
   /** Exactly one step of every run. @throws Error unless paused with something to train. */
   async singleStep(): Promise<void> {
     if (!this.paused || !this.experiment.training) throw new Error('Pause the runs before stepping.');
+    this.steps.restart();
     await this.steps.step(true);
     await this.experiment.settle();
     await this.finish();
@@ -114,7 +122,7 @@ export class Training {
 
   private async loop(): Promise<void> {
     this.looping = true;
-    this.rate.restart();
+    this.steps.restart();
     try {
       while (!this.paused && !this.closed && this.steps.isOpen) {
         await this.host.turns.take(() => this.advance());

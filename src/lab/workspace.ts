@@ -29,6 +29,7 @@ import { Picks } from './picks';
 import type { DataState, ModelInfo, Provenance } from './protocol';
 import type { RunInputs } from './settings';
 import type { LoadedText } from './textInput';
+import type { Harvest } from './timeEstimate';
 import { DEFAULT_HOOK, settingOf, type WorkspaceOptions } from './workspaceOptions';
 
 export type { WorkspaceOptions } from './workspaceOptions';
@@ -241,6 +242,13 @@ export class Workspace {
 
   get hook(): string | undefined {
     return this.hookInUse.hook;
+  }
+
+  /** What a language model computes while runs train; undefined where the rows are in files. */
+  get harvest(): Harvest | undefined {
+    if (this.inspection.shards.length > 0 || !this.loaded || !this.text) return undefined;
+    const { n, T } = this.text.sequences;
+    return { tokens: Math.min(n * T, this.setting('trainTokens')), parameters: this.loaded.model.parameters };
   }
 
   /** Width of the rows that would be trained on. */

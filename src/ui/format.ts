@@ -1,6 +1,7 @@
 /** Numbers as people read them. One place, so that table, chart and sentence agree. */
 import { count } from '../util/numbers';
 
+export { duration, durationRange } from '../util/duration';
 export { count };
 
 const THIN = '\u202f';
@@ -33,14 +34,6 @@ export function bytes(n: number): string {
     if (n >= size) return `${digits(n / size)} ${unit}`;
   }
   return `${n} B`;
-}
-
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return 'unknown';
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
 }
 
 export function l0(n: number): string {

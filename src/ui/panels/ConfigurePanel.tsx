@@ -1,7 +1,7 @@
-import type { Estimate } from '../../lab/protocol';
+import type { Estimate, SweepTime } from '../../lab/protocol';
 import { defaultForm, type ParsedSettings, parseSettings, type Setting, settings, settingsToParams } from '../../lab/settings';
 import { useServices } from '../context';
-import { bytes, duration, short } from '../format';
+import { bytes, durationRange, short } from '../format';
 import { useDisclosure } from '../hooks';
 import { isLive, setField, useLab } from '../store';
 import { offerUndo } from '../undo';
@@ -77,7 +77,7 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
   const busy = useLab((s) => s.busy);
   const noGpu = useLab((s) => s.deviceProblem?.message ?? s.deviceLost);
   const dataKey = shards && device ? `${shards.label} ${shards.rows} ${shards.d}` : undefined;
-  const { estimate, error } = useEstimate(parsed.config, dataKey);
+  const { estimate, time, error } = useEstimate(parsed.config, dataKey, live);
   const why = noGpu
     ? 'No usable GPU.'
     : !shards
@@ -93,7 +93,7 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
   return (
     <div className="start-line">
       <p className="cost" aria-live="polite">
-        {why ?? (estimate ? <Cost estimate={estimate} live={live} /> : error ? '' : 'Estimating…')}
+        {why ?? (estimate ? <Cost estimate={estimate} time={time} live={live} /> : error ? '' : 'Estimating…')}
       </p>
       {problems.length > 0 && (
         <ul className="problems">
@@ -109,7 +109,27 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
   );
 }
 
-function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
+function Time({ time, live }: { time: SweepTime | undefined; live: boolean }) {
+  if (!time)
+    return (
+      <span title={live ? 'It is measured while nothing trains' : undefined}>
+        {live ? 'time unknown beside runs that train' : 'timing a few steps…'}
+      </span>
+    );
+  if (!time.range) return <span>time not measured</span>;
+  const what = time.isWhole
+    ? 'A few steps of this sweep were timed on this device'
+    : 'Steps of a smaller sweep of its kind were timed on this device';
+  return (
+    <span
+      title={`${what}: at first, when half of the latents fire, and with few of them active, which bound the range. Slow disks come on top.`}
+    >
+      about {durationRange(time.range)}
+    </span>
+  );
+}
+
+function Cost({ estimate, time, live }: { estimate: Estimate; time: SweepTime | undefined; live: boolean }) {
   const allocated = useLab((s) => s.session.gpuBytes);
   const formula = useLab((s) => s.session.gpuFormulaBytes);
   const paused = useLab((s) => s.session.phase === 'paused');
@@ -126,7 +146,7 @@ function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
           , {bytes(allocated)} allocated now (formula {bytes(formula.total)})
         </span>
       )}{' '}
-      · <span title="At the speed measured when the page opened">about {duration(estimate.seconds)}</span>
+      · <Time time={time} live={live} />
       {live && (paused ? ', added runs wait with the others for Resume' : ', added runs join at the next batch')}
     </>
   );

@@ -1,6 +1,7 @@
-import { useRef } from 'react';
 import { useServices } from '../context';
-import { count, duration, passOf, short } from '../format';
+
+import { count, durationRange, passOf, short } from '../format';
+
 import { isLive, type Theme, useLab } from '../store';
 import { TimeShares } from './TimeShares';
 
@@ -80,7 +81,7 @@ function Status() {
   const failed = ended.find(({ state }) => state === 'failed')?.n ?? 0;
   const fine = ended.filter(({ state }) => state !== 'failed');
   const endedCount = ended.reduce((sum, { n }) => sum + n, 0);
-  const left = useRemaining();
+  const { remaining } = session;
   const live = session.phase === 'training';
   const phase = PHASE[session.phase] ?? '';
   // "training" said twice says nothing; what comes and goes while training stands last, so that nothing else moves.
@@ -90,7 +91,7 @@ function Status() {
     runs.length > 0 && moving ? `${endedCount} of ${runs.length} runs ended` : '',
     session.phase === 'finished' ? fine.map(({ state, n }) => `${n} ${state}`).join(', ') : '',
     live && session.rowsPerSecond ? `${short(session.rowsPerSecond)} rows/s` : '',
-    live && left !== undefined ? `about ${duration(left)} left` : '',
+    live && remaining ? `about ${durationRange(remaining)} left` : '',
     live && session.epoch !== undefined ? passOf(session.epoch) : '',
     moving ? note : '',
   ].filter(Boolean);
@@ -116,23 +117,6 @@ function Status() {
       {moving && <TimeShares />}
     </div>
   );
-}
-
-/** Seconds until every training run is done, from how fast their steps have gone by. */
-function useRemaining(): number | undefined {
-  const steps = useLab((s) => Math.max(0, ...s.runs.filter((r) => r.state === 'training').map((r) => r.steps - r.step)));
-  const phase = useLab((s) => s.session.phase);
-  const started = useRef<{ at: number; steps: number }>(undefined);
-  if (phase !== 'training' || steps === 0) {
-    started.current = undefined;
-    return undefined;
-  }
-  const now = performance.now();
-  // More steps than before: runs were added, so the clock starts again.
-  if (!started.current || steps > started.current.steps) started.current = { at: now, steps };
-  const done = started.current.steps - steps;
-  const elapsed = (now - started.current.at) / 1000;
-  return done > 0 && elapsed > 2 ? (steps * elapsed) / done : undefined;
 }
 
 function SessionControls() {
