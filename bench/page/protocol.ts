@@ -2,7 +2,7 @@
  * What the benchmark's view and its worker say to each other. The page knows nothing of the benchmark but these types: cases, meanings and
  * texts all come from the worker. To cancel, the page ends the worker.
  */
-import type { GpuFailure } from '../../src/gpu/device';
+import type { Numbered, Reply } from '../../src/util/calls';
 import type { CaseInfo, Letter } from '../cases';
 import type { FigureInfo, Report } from '../report';
 
@@ -45,6 +45,5 @@ export type BenchEvent =
   | ({ type: 'progress' } & Progress)
   /** After each case: everything so far. */
   | ({ type: 'results' } & Results)
-  | { type: 'done' }
-  /** The run could not be made: no GPU, or it was lost. */
-  | { type: 'failed'; message: string; reason?: GpuFailure };
+  /** The run is over; an error when it could not be made: no GPU, or it was lost. */
+  | ({ type: 'reply' } & Numbered<Reply<undefined>>);

@@ -1,8 +1,8 @@
 /** The benchmark in the page: a worker of its own with a GPU device of its own, so that neither the page nor the lab is part of what is timed. */
 
-import { GpuUnavailableError, openGpu } from '../../src/gpu/device';
+import { openGpu } from '../../src/gpu/device';
 import { calibrate } from '../../src/sae/calibrate';
-import { messageOf } from '../../src/util/errors';
+import { answer, type Numbered } from '../../src/util/calls';
 import { CASES, LETTERS } from '../cases';
 import { adapterText, figureInfos, fullJson, markdown, type Report, settingText } from '../report';
 import { type Bench, type PeerCache, runSuite } from '../suite';
@@ -12,7 +12,7 @@ import type { BenchEvent, RunCommand } from './protocol';
 /** The part of DedicatedWorkerGlobalScope used here; the project's types are the page's. */
 interface WorkerScope {
   navigator: Navigator;
-  onmessage: ((event: MessageEvent<RunCommand>) => void) | null;
+  onmessage: ((event: MessageEvent<Numbered<RunCommand>>) => void) | null;
   postMessage(message: BenchEvent): void;
 }
 
@@ -37,25 +37,24 @@ const show = (report: Report): void =>
     markdown: markdown(report),
   });
 
-scope.onmessage = async ({ data: { letters, quick, compare } }) => {
+async function run({ letters, quick, compare }: RunCommand): Promise<undefined> {
   const began = performance.now();
-  try {
-    emit({ type: 'progress', done: 0, of: letters.length, note: 'opening the GPU' });
-    bench ??= openBench();
-    const report = await runSuite(
-      await bench,
-      // A software GPU in a browser may be ten times slower than the one that Node finds.
-      { letters, quick, compare, small: 'slow', began },
-      { onProgress: (progress) => emit({ type: 'progress', ...progress }), onReport: show },
-      peers,
-    );
-    show(report);
-    emit({ type: 'done' });
-  } catch (error) {
-    bench = undefined;
-    const message = messageOf(error);
-    emit({ type: 'failed', message, ...(error instanceof GpuUnavailableError ? { reason: error.reason } : {}) });
-  }
+  emit({ type: 'progress', done: 0, of: letters.length, note: 'opening the GPU' });
+  bench ??= openBench();
+  const report = await runSuite(
+    await bench,
+    // A software GPU in a browser may be ten times slower than the one that Node finds.
+    { letters, quick, compare, small: 'slow', began },
+    { onProgress: (progress) => emit({ type: 'progress', ...progress }), onReport: show },
+    peers,
+  );
+  show(report);
+}
+
+scope.onmessage = async ({ data: { id, ...command } }) => {
+  const { reply } = await answer(id, () => run(command));
+  if (!reply.ok) bench = undefined;
+  emit({ type: 'reply', ...reply });
 };
 
 const cases = LETTERS.map((letter) => ({ letter, words: CASES[letter].words, withPeers: CASES[letter].withPeers }));

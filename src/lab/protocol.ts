@@ -8,9 +8,10 @@
 import type { FileReport } from '../data/dropped/report';
 import type { FilterRequest } from '../data/rows/filter';
 import type { Profile } from '../data/rows/profile';
-import type { AdapterSummary, GpuFailure } from '../gpu/device';
+import type { AdapterSummary } from '../gpu/device';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId, OptionValues } from '../sae/architectures';
+import type { Numbered, Reply } from '../util/calls';
 import type { TimeRange } from '../util/duration';
 import type { Normalize } from './normalizations';
 import type { Recipe, SweepConfig } from './settings';
@@ -329,8 +330,7 @@ export interface Replies {
 export type ReplyOf<T extends CommandType> = T extends keyof Replies ? Replies[T] : undefined;
 
 export type LabEvent =
-  | { type: 'reply'; id: number; ok: true; value: Replies[keyof Replies] | undefined }
-  | { type: 'reply'; id: number; ok: false; error: string; reason?: GpuFailure }
+  | ({ type: 'reply' } & Numbered<Reply<Replies[keyof Replies] | undefined>>)
   | { type: 'data'; data: DataState }
   | { type: 'state'; state: SessionState }
   | { type: 'runs'; runs: RunSummary[] }
@@ -342,4 +342,4 @@ export type LabEvent =
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; message: string }
   | { type: 'device-lost'; message: string };
 
-export type Envelope = { id: number; command: Command };
+export type Envelope = Numbered<{ command: Command }>;

@@ -193,6 +193,8 @@ export function sweepTime(
 const RECENT_SHARE = 0.25;
 const RECENT_MS = 10_000;
 const SPAN_MS = 250;
+/** A machine with other work to do may become so much slower or faster at any time. */
+const STEADINESS = 1.25;
 
 interface Span {
   ms: number;
@@ -266,8 +268,8 @@ export class Pace {
     // One evaluation more or less may lie in what is left.
     const evaluation = this.longestEvaluation / 1000;
     return {
-      least: Math.max(0, seconds(Math.min(...paces)) - evaluation) / (1.1 + 1.9 * unknown + noise),
-      most: seconds(Math.max(...paces)) * (1.1 + 0.5 * unknown + noise) + evaluation,
+      least: Math.max(0, seconds(Math.min(...paces)) - evaluation) / (STEADINESS + 1.9 * unknown + noise),
+      most: seconds(Math.max(...paces)) * (STEADINESS + 0.5 * unknown + noise) + evaluation,
     };
   }
 }

@@ -6,7 +6,7 @@
 import { unpackOn } from '../data/bytes/unpacking';
 import { webUnpacking } from '../data/bytes/webUnpacking';
 import { ReaderClient } from '../data/reader/client';
-import { messageOf } from '../util/errors';
+import { answer } from '../util/calls';
 import type { Envelope, LabEvent, Replies } from './protocol';
 import { Session } from './session';
 
@@ -30,14 +30,11 @@ const reader = new ReaderClient(
 );
 const session = new Session(scope.navigator.gpu, emit, demoBase, reader);
 
+/** Files that were made for the page change hands. */
+const buffersOf = (value: Replies[keyof Replies] | undefined): ArrayBuffer[] =>
+  value && 'files' in value ? value.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
+
 scope.onmessage = async ({ data: { id, command } }: MessageEvent<Envelope>) => {
-  try {
-    const value = await session.handle(command);
-    const transfer = value && 'files' in value ? value.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
-    emit({ type: 'reply', id, ok: true, value: value as Replies[keyof Replies] | undefined }, transfer);
-  } catch (error) {
-    const message = messageOf(error);
-    const reason = error instanceof Error && 'reason' in error ? (error.reason as never) : undefined;
-    emit({ type: 'reply', id, ok: false, error: message, ...(reason === undefined ? {} : { reason }) });
-  }
+  const { reply, transfer } = await answer(id, () => session.handle(command), buffersOf);
+  emit({ type: 'reply', ...reply }, transfer);
 };

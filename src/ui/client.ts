@@ -1,6 +1,7 @@
 /** The page's end of the protocol: commands out, events in. The page knows the worker only through LabClient. */
 import type { GpuFailure } from '../gpu/device';
 import type { Command, Envelope, LabEvent, ReplyOf } from '../lab/protocol';
+import { Calls } from '../util/calls';
 
 export interface LabClient {
   /** Resolves with the command's reply; rejects with a LabError when it failed. */
@@ -20,15 +21,9 @@ export class LabError extends Error {
   }
 }
 
-interface Pending {
-  resolve(value: unknown): void;
-  reject(error: LabError): void;
-}
-
 export class WorkerClient implements LabClient {
-  private readonly pending = new Map<number, Pending>();
+  private readonly calls = new Calls(({ message, reason }) => new LabError(message, reason as GpuFailure | undefined));
   private readonly listeners = new Set<(event: LabEvent) => void>();
-  private nextId = 1;
 
   constructor(private readonly worker: Worker) {
     worker.onmessage = (message: MessageEvent<LabEvent>) => this.receive(message.data);
@@ -37,11 +32,7 @@ export class WorkerClient implements LabClient {
   }
 
   send<C extends Command>(command: C): Promise<ReplyOf<C['type']>> {
-    const id = this.nextId++;
-    return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve: (value) => resolve(value as ReplyOf<C['type']>), reject });
-      this.worker.postMessage({ id, command } satisfies Envelope);
-    });
+    return this.calls.ask((id) => this.worker.postMessage({ id, command } satisfies Envelope));
   }
 
   subscribe(listener: (event: LabEvent) => void): () => void {
@@ -50,19 +41,12 @@ export class WorkerClient implements LabClient {
   }
 
   private receive(event: LabEvent): void {
-    if (event.type !== 'reply') {
-      for (const listener of this.listeners) listener(event);
-      return;
-    }
-    const pending = this.pending.get(event.id);
-    this.pending.delete(event.id);
-    if (event.ok) pending?.resolve(event.value);
-    else pending?.reject(new LabError(event.error, event.reason));
+    if (event.type === 'reply') return this.calls.settle(event);
+    for (const listener of this.listeners) listener(event);
   }
 
   private fail(message: string): void {
-    for (const pending of this.pending.values()) pending.reject(new LabError(message));
-    this.pending.clear();
+    this.calls.fail(message);
     for (const listener of this.listeners) listener({ type: 'notice', level: 'error', message });
   }
 }

@@ -1,10 +1,11 @@
 /** The session's end of the reader: sources that look like the shards themselves and are read in the other worker. */
+import { Calls, type Numbered, revivedError, type SentError } from '../../util/calls';
 import { BlobSource } from '../bytes/byteSource';
 import { type ByteSource, DataError } from '../bytes/types';
 import type { ShardSource } from '../rows/shard';
 import type { CheckedSource, GoodBlock } from '../rows/stream';
 import type { RowBlock, RowFacts, RowSource } from '../rows/types';
-import type { Numbered, Opened, OpenRequest, ReaderReplies, ReaderReply, ReaderRequest, ReadRequest, SentError } from './messages';
+import type { Opened, OpenRequest, ReaderReplies, ReaderReply, ReaderRequest, ReadRequest } from './messages';
 
 /** The part of a Worker used here. */
 export interface ReaderPort {
@@ -18,19 +19,13 @@ export interface ReaderPort {
 const CLOSED = 'the files were closed';
 const FAILED = 'the worker that reads files failed: try again, or reload the page';
 
-interface Pending {
-  resolve(value: ReaderReplies[keyof ReaderReplies]): void;
-  reject(error: Error): void;
-}
-
 /**
  * One worker, started when files are first opened and shared by all that read from them, until `close`. It reads what it is asked for
  * and nothing ahead of it: whoever asks bounds the memory (`BlockStream`).
  */
 export class ReaderClient {
   private port: ReaderPort | undefined;
-  private readonly pending = new Map<number, Pending>();
-  private nextId = 1;
+  private readonly calls = new Calls(revived);
   /** What is open, and the request that opened it: asked again of a new worker when one has died. */
   private opened:
     | { files: readonly ByteSource[]; shards: readonly ShardSource[]; request: OpenRequest; sources: readonly RowSource[] }
@@ -80,17 +75,13 @@ export class ReaderClient {
   }
 
   private ask<K extends keyof ReaderReplies>(request: ReaderRequest): Promise<ReaderReplies[K]> {
-    const id = this.nextId++;
-    return new Promise((resolve, reject) => {
-      this.worker().postMessage({ ...request, id });
-      this.pending.set(id, { resolve: (value) => resolve(value as ReaderReplies[K]), reject });
-    });
+    return this.calls.ask((id) => this.worker().postMessage({ ...request, id }));
   }
 
   private worker(): ReaderPort {
     if (this.port) return this.port;
     const port = this.start();
-    port.onmessage = ({ data }) => this.receive(data);
+    port.onmessage = ({ data }) => this.calls.settle(data);
     port.onmessageerror = () => this.end(`${FAILED} (a block could not be received, perhaps for want of memory)`);
     port.onerror = (event) => {
       event.preventDefault();
@@ -102,18 +93,10 @@ export class ReaderClient {
     return port;
   }
 
-  private receive(reply: Numbered<ReaderReply>): void {
-    const asked = this.pending.get(reply.id);
-    this.pending.delete(reply.id);
-    if (reply.ok) asked?.resolve(reply.value);
-    else asked?.reject(revived(reply.error));
-  }
-
   private end(why: string): void {
     this.port?.terminate();
     this.port = undefined;
-    for (const { reject } of this.pending.values()) reject(new Error(why));
-    this.pending.clear();
+    this.calls.fail(why);
   }
 }
 
@@ -139,8 +122,7 @@ class RemoteRows implements CheckedSource {
 }
 
 /** The error as it was thrown: a DataError puts the path in front of its words itself. */
-function revived({ name, message, path }: SentError): Error {
-  const error = path === undefined ? new Error(message) : new DataError(path, message.slice(path.length + 2));
-  error.name = name;
-  return error;
+function revived(sent: SentError): Error {
+  const { name, message, path } = sent;
+  return typeof path === 'string' ? Object.assign(new DataError(path, message.slice(path.length + 2)), { name }) : revivedError(sent);
 }

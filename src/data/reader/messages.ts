@@ -2,6 +2,7 @@
  * The reader: what reads, narrows and checks the rows of shards in a worker of its own, so that the worker which encodes GPU commands
  * never does. This is what the two say to each other; `server.ts` answers, `client.ts` asks.
  */
+import type { Reply, SentError } from '../../util/calls';
 import type { OpenRecipe } from '../formats/open';
 import type { GoodBlock } from '../rows/stream';
 import type { RowFacts } from '../rows/types';
@@ -45,15 +46,4 @@ export interface ReaderReplies {
   open: Opened;
   read: GoodBlock;
 }
-export type ReaderReply = { ok: true; value: ReaderReplies[keyof ReaderReplies] } | { ok: false; error: SentError };
-
-/** Requests and replies carry the same number. */
-export type Numbered<T> = T & { id: number };
-
-/** An error as it crosses from one worker to the other: structured cloning keeps neither class nor path. */
-export interface SentError {
-  name: string;
-  message: string;
-  /** Of a DataError: the file. */
-  path?: string;
-}
+export type ReaderReply = Reply<ReaderReplies[keyof ReaderReplies]>;

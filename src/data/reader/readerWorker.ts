@@ -1,7 +1,9 @@
 /** The reader's worker in the page. */
+
+import type { Numbered } from '../../util/calls';
 import { unpackOn } from '../bytes/unpacking';
 import { webUnpacking } from '../bytes/webUnpacking';
-import type { Numbered, ReaderReply, ReaderRequest } from './messages';
+import type { ReaderReply, ReaderRequest } from './messages';
 import { ReaderServer } from './server';
 
 /** The part of DedicatedWorkerGlobalScope used here; the project's types are the page's. */

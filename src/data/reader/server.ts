@@ -1,14 +1,14 @@
 /** The reader's own end: holds the opened sources and reads from them. Knows nothing of workers, so that tests can drive it. */
 
+import { answer, type Numbered, sentError } from '../../util/calls';
 import { mapLimited } from '../../util/mapLimited';
 import { BlobSource } from '../bytes/byteSource';
-import { DataError } from '../bytes/types';
 import { recipeOpener } from '../formats/open';
 import { removeBadRows } from '../rows/badRows';
 import { ShardSource } from '../rows/shard';
 import type { GoodBlock } from '../rows/stream';
 import type { RowSource } from '../rows/types';
-import type { Numbered, Opened, OpenRequest, ReaderReply, ReaderRequest, ReadRequest, SentError } from './messages';
+import type { Opened, OpenRequest, ReaderReply, ReaderRequest, ReadRequest } from './messages';
 
 /** Files opened at once. */
 const CONCURRENCY = 8;
@@ -17,14 +17,9 @@ export class ReaderServer {
   private sources: Promise<readonly RowSource[]> = Promise.resolve([]);
 
   /** @returns the reply, and what of it changes hands instead of being copied. Never rejects. */
-  async answer({ id, ...request }: Numbered<ReaderRequest>): Promise<{ reply: Numbered<ReaderReply>; transfer: ArrayBuffer[] }> {
-    try {
-      if (request.type === 'open') return { reply: { id, ok: true, value: await this.open(request) }, transfer: [] };
-      const value = await this.read(request);
-      return { reply: { id, ok: true, value }, transfer: buffersOf(value) };
-    } catch (cause) {
-      return { reply: { id, ok: false, error: sent(cause) }, transfer: [] };
-    }
+  answer({ id, ...request }: Numbered<ReaderRequest>): Promise<{ reply: Numbered<ReaderReply>; transfer: ArrayBuffer[] }> {
+    if (request.type === 'open') return answer(id, () => this.open(request));
+    return answer(id, () => this.read(request), buffersOf);
   }
 
   private async open({ files, shards }: OpenRequest): Promise<Opened> {
@@ -35,7 +30,7 @@ export class ReaderServer {
       try {
         return [ShardSource.from(await opener(recipe), { tensor, recipe, hookName })];
       } catch (cause) {
-        refused.push({ label, error: sent(cause) });
+        refused.push({ label, error: sentError(cause) });
         return [];
       }
     }).then((found) => found.flat());
@@ -58,9 +53,3 @@ const owned = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buf
 
 /** Rows change hands; tokens are few and may share a buffer with others: they are copied. */
 const buffersOf = ({ block }: GoodBlock): ArrayBuffer[] => [block.bytes.buffer as ArrayBuffer];
-
-function sent(cause: unknown): SentError {
-  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause) };
-  const { name, message } = cause;
-  return cause instanceof DataError ? { name, message, path: cause.path } : { name, message };
-}

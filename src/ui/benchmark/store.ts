@@ -5,6 +5,7 @@
 
 import { create } from 'zustand';
 import type { BenchEvent, CaseInfo, FigureInfo, Letter, Progress, Results, RunCommand } from '../../../bench/page/protocol';
+import { Calls, type Numbered } from '../../util/calls';
 import { messageOf } from '../../util/errors';
 import type { Lab } from '../controller';
 import { addNotice, type LabState, useLab } from '../store';
@@ -40,6 +41,7 @@ export const useBench = create<BenchState>()(() => ({
 }));
 
 let worker: Worker | undefined;
+let calls = new Calls();
 
 /** Loads the worker, which then says which cases there are. */
 export function openBench(): void {
@@ -53,6 +55,8 @@ export function openBench(): void {
 function closeBench(): void {
   worker?.terminate();
   worker = undefined;
+  // What was asked of it is not waited for any more.
+  calls = new Calls();
 }
 
 /** Stops at once; the cases that were done keep their results. */
@@ -73,15 +77,17 @@ function receive(event: BenchEvent): void {
       const { type: _, ...results } = event;
       return useBench.setState({ results });
     }
-    case 'done':
-      // What went wrong may have left a device or a library in disorder.
-      if (useBench.getState().results?.report.problems.length !== 0) closeBench();
-      return useBench.setState({ running: false, progress: undefined });
-    case 'failed':
-      return end(event.message);
+    case 'reply':
+      return calls.settle(event);
     default:
       return event satisfies never;
   }
+}
+
+function done(): void {
+  // What went wrong may have left a device or a library in disorder.
+  if (useBench.getState().results?.report.problems.length !== 0) closeBench();
+  useBench.setState({ running: false, progress: undefined });
 }
 
 /** Long enough for the steps that were under way when training was paused. */
@@ -122,7 +128,10 @@ export async function run(lab: Lab): Promise<void> {
   openBench();
   watchLab();
   useBench.setState({ startedAt: performance.now() });
-  worker?.postMessage({ type: 'run', letters: [...chosen], quick, compare } satisfies RunCommand);
+  const command: RunCommand = { type: 'run', letters: [...chosen], quick, compare };
+  void calls
+    .ask((id) => worker?.postMessage({ id, ...command } satisfies Numbered<RunCommand>))
+    .then(done, (error) => end(messageOf(error)));
 }
 
 let watching = false;

@@ -6,12 +6,13 @@ import { BlobSource } from '../../../src/data/bytes/byteSource';
 import { DataError } from '../../../src/data/bytes/types';
 import { inspectFiles } from '../../../src/data/dropped/classify';
 import { ReaderClient, type ReaderPort } from '../../../src/data/reader/client';
-import type { Numbered, ReaderReply, ReaderRequest } from '../../../src/data/reader/messages';
+import type { ReaderReply, ReaderRequest } from '../../../src/data/reader/messages';
 import { ReaderServer } from '../../../src/data/reader/server';
 import { blockToFloats } from '../../../src/data/rows/block';
 import { cutBlocks } from '../../../src/data/rows/order';
 import { BlockStream, type StreamBlock } from '../../../src/data/rows/stream';
 import type { RowRange, RowSource } from '../../../src/data/rows/types';
+import type { Numbered } from '../../../src/util/calls';
 import { FORMATS, shard, wholeRange } from './helpers';
 
 const blobOf = (path: string, name = path): BlobSource => new BlobSource(name, new Blob([readFileSync(`${FORMATS}/${path}`)]));

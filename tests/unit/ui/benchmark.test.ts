@@ -98,7 +98,7 @@ describe('the benchmark beside the lab', () => {
   it('starts with what was chosen', async () => {
     useBench.setState({ chosen: ['c', 'a'], quick: false, compare: false });
     await run(lab());
-    expect(sent).toEqual([{ type: 'run', letters: ['c', 'a'], quick: false, compare: false }]);
+    expect(sent).toEqual([{ id: expect.any(Number), type: 'run', letters: ['c', 'a'], quick: false, compare: false }]);
     expect(useBench.getState().running).toBe(true);
   });
 

@@ -146,7 +146,12 @@ describe('worker client', () => {
     const [open, pause] = [client.send({ type: 'open' }), client.send({ type: 'pause' })];
     receive({ type: 'state', state: { phase: 'idle', note: '' } });
     receive({ type: 'reply', id: posted[1]?.id as number, ok: true, value: undefined });
-    receive({ type: 'reply', id: posted[0]?.id as number, ok: false, error: 'none', reason: 'no-adapter' });
+    receive({
+      type: 'reply',
+      id: posted[0]?.id as number,
+      ok: false,
+      error: { name: 'GpuUnavailableError', message: 'none', reason: 'no-adapter' },
+    });
     await expect(pause).resolves.toBeUndefined();
     await expect(open).rejects.toEqual(expect.objectContaining({ message: 'none', reason: 'no-adapter' }));
     expect(events).toHaveLength(1);
