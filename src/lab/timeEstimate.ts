@@ -169,8 +169,9 @@ export interface Harvest {
 
 /** Evaluations take at most this share of the time in the page (training.ts). */
 const EVALUATION_SHARE = 0.35;
-/** What clocks, caches and other programs may add or save. */
-const SLACK = 1.3;
+/** What clocks, caches and other programs may save, and what they may add. */
+const SAVED = 1.3;
+const ADDED = 2;
 
 /**
  * Seconds until all runs of a sweep have ended, for which it is told how long a step takes.
@@ -186,7 +187,7 @@ export function sweepTime(
   // Two FLOPs a parameter and token, by the matmul's speed; a model's smaller kernels may be ten times slower.
   const harvestMs = harvest ? (2 * harvest.parameters * Math.min(harvest.tokens, steps * config.batch)) / flopsPerMs : 0;
   const share = evaluates ? 1 - EVALUATION_SHARE : 1;
-  return { least: (steps * fast) / SLACK / 1000, most: (steps * slow * SLACK + 10 * harvestMs) / share / 1000 };
+  return { least: (steps * fast) / SAVED / 1000, most: (steps * slow * ADDED + 10 * harvestMs) / share / 1000 };
 }
 
 /** The recent pace is of the last quarter of the time, at most of so many milliseconds, at least of one step; kept in spans of so many. */

@@ -100,7 +100,9 @@ function Status() {
       <span className="visually-hidden" role="status">
         {phase}
       </span>
-      <span className={`phase phase-${session.phase}`}>{!moving && note && phase ? `${phase}: ${note}` : phase || note}</span>
+      {(phase || note) && (
+        <span className={`phase phase-${session.phase}`}>{!moving && note && phase ? `${phase}: ${note}` : phase || note}</span>
+      )}
       {isReady && !phase && !note && <span className="muted">Ready</span>}
       {session.progress !== undefined && (session.phase === 'loading' || session.phase === 'preparing') && (
         <progress value={session.progress} max={1} aria-label={session.note || 'Progress'} />
