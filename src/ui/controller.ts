@@ -167,9 +167,14 @@ export class Lab {
   }
 
   async forget(): Promise<void> {
-    this.remembered = [];
-    useLab.setState({ remembered: [] });
+    const before = this.remembered;
+    const remember = (handles: FileSystemHandle[]) => {
+      this.remembered = handles;
+      useLab.setState({ remembered: handles.map(({ name }) => name) });
+    };
+    remember([]);
     await forgetHandles();
+    offerUndo('What was dropped before is forgotten.', async () => remember(await rememberHandles(before)));
   }
 
   /** Reads the file that the runs wait for again: as it is now on disk where there is a way back to it, else as it was dropped. */
