@@ -119,8 +119,13 @@ export interface HookInUse {
   contradiction?: string;
 }
 
-export const FROM_PERSON = 'as chosen';
+const FROM_PERSON = 'as chosen';
 const FROM_DEFAULT = 'the default';
+const FROM_WIDTH = 'the only hook of this model that is';
+
+/** Whether the shards themselves say it, and not a person or the width alone. */
+export const isShardsWord = (from: string | undefined): boolean =>
+  from !== undefined && from !== FROM_PERSON && from !== FROM_DEFAULT && !from.startsWith(FROM_WIDTH);
 
 /** Where the rows come from. Pure. */
 export function hookInUse({ shards, d, hooks, wanted, insists, preferred }: HookQuestion): HookInUse {
@@ -159,7 +164,7 @@ export function hookInUse({ shards, d, hooks, wanted, insists, preferred }: Hook
     return { problem: `the rows come from ${said.hook} (${said.from}); ${why}. If one of its hooks is meant, say which.`, among: fitting };
   }
   const [only] = fitting;
-  if (fitting.length === 1 && only !== undefined) return { hook: only, from: `the only hook of this model that is ${d} wide` };
+  if (fitting.length === 1 && only !== undefined) return { hook: only, from: `${FROM_WIDTH} ${d} wide` };
   return {
     problem: `the shards do not say where they come from, and ${fitting.length} hooks of this model are ${d} wide: ${listed(fitting)}. Say which one it is.`,
     among: fitting,

@@ -5,6 +5,7 @@ import type { Shuffle } from '../data/pool/sequencer';
 import type { ShardSource } from '../data/rows/shard';
 import type { Split } from '../data/rows/split';
 import type { EvaluationSource, Sequences } from './evaluation';
+import { isShardsWord } from './hookInUse';
 import type { Normalize } from './normalizations';
 import type { Picked, Provenance, RunIdentity, ShardsInfo, TextInfo } from './protocol';
 import type { RunInputs } from './settings';
@@ -78,11 +79,13 @@ export async function measuredOrigin(
   provenance: Provenance,
   model: { label: string; id: string } | undefined,
 ): Promise<Partial<Origin>> {
-  const { hook } = provenance;
+  const { hook, hookFrom, hookCheck } = provenance;
+  // A hook that the check has disproved is not what saved SAEs and comparisons call the rows'; the shards' own word stands where it is the model that is another.
+  const isDisproved = hookCheck?.verdict === 'mismatch' && (hookCheck.instead !== undefined || !isShardsWord(hookFrom));
   const evaluationId = await evaluationIdOf(evaluation, split);
   return {
     ...(evaluationId !== undefined && { evaluationId }),
-    ...(hook !== undefined && { hookName: hook }),
+    ...(hook !== undefined && !isDisproved && { hookName: hook }),
     provenance,
     ...(evaluation.kind === 'model' && model && { modelName: model.label, modelId: model.id, contextSize: evaluation.sequences.T }),
   };

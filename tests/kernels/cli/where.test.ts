@@ -102,6 +102,7 @@ describe('shards that do not say it', () => {
     expect(wrong.json.loss_recovered_problem).toMatch(
       /not those of blocks\.1\.hook_resid_post .* but those of blocks\.0\.hook_mlp_out of gpt2/,
     );
+    expect('hook_name' in (cfg(at(`run${runs - 1}`)).metadata as Json), 'a disproved hook in cfg.json').toBe(false);
     expect(wrong.err).toMatch(/loss recovered is not measured: the shards' rows are not those of/);
   });
 
