@@ -194,6 +194,9 @@ export function sweepTime(
 const RECENT_SHARE = 0.25;
 const RECENT_MS = 10_000;
 const SPAN_MS = 250;
+/** Steps that were given to the GPU and may not be done (InFlight); with fewer than this many a pace says nothing. */
+const UNDER_WAY = 2;
+const LEAST_STEPS = 5;
 /** A machine with other work to do may become so much slower or faster at any time. */
 const STEADINESS = 1.25;
 
@@ -258,10 +261,10 @@ export class Pace {
   /** Seconds until so many more steps are done and evaluated; undefined before the first few. */
   remaining(left: number): TimeRange | undefined {
     const { steps } = this.all;
-    if (steps < 3) return undefined;
-    const whole = this.all.ms / steps;
+    if (steps < LEAST_STEPS) return undefined;
     const recent = total(this.spans);
-    const paces = recent.steps > 0 ? [whole, recent.ms / recent.steps] : [whole];
+    const paces = [this.all.ms / steps, this.all.ms / (steps - UNDER_WAY)];
+    if (recent.steps > 0) paces.push(recent.ms / recent.steps);
     // The fewer steps there were for those to come, the less they say, above all about how fast they become as latents fall silent.
     const unknown = Math.min(1, left / (9 * steps));
     const noise = 1 / Math.sqrt(steps);
@@ -270,7 +273,7 @@ export class Pace {
     const evaluation = this.longestEvaluation / 1000;
     return {
       least: Math.max(0, seconds(Math.min(...paces)) - evaluation) / (STEADINESS + 1.9 * unknown + noise),
-      most: seconds(Math.max(...paces)) * (STEADINESS + 0.5 * unknown + noise) + evaluation,
+      most: (seconds(Math.max(...paces)) + (UNDER_WAY * Math.max(...paces)) / 1000) * (STEADINESS + 0.5 * unknown + noise) + evaluation,
     };
   }
 }

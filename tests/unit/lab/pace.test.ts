@@ -52,7 +52,7 @@ describe.each(courses)('the time that is left: $name', ({ stepMs, evaluationMs =
 });
 
 describe('a pace', () => {
-  it('is not told of fewer than three steps, forgets pauses, and begins anew when runs are added', () => {
+  it('is not told of fewer than five steps, forgets pauses, and begins anew when runs are added', () => {
     let now = 0;
     const pace = new Pace(() => now);
     const steps = (n: number, ms: number) => {
@@ -61,9 +61,9 @@ describe('a pace', () => {
         pace.step();
       }
     };
-    steps(2, 100);
+    steps(4, 100);
     expect(pace.remaining(100)).toBeUndefined();
-    steps(98, 100);
+    steps(96, 100);
     now += 1e6;
     pace.restart();
     steps(100, 100);
