@@ -146,6 +146,6 @@ journey('a run can be cancelled at once, and the next one starts afresh', {}, as
 });
 
 journey('without WebGPU the benchmark says why it cannot run', { hideWebGpu: true, path: '?test=1#benchmark' }, async ({ page }) => {
-  await page.getByText(/^No usable GPU\. This browser has no WebGPU/).waitFor();
+  await page.getByText(/^No usable GPU\. Chrome \d+ has no WebGPU here\./).waitFor();
   expect(await bench(page).run.isDisabled()).toBe(true);
 });
