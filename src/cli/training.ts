@@ -223,7 +223,10 @@ const FIRST_LINE_MS = 10_000;
 export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Promise<number> {
   const { experiment, engine, workspace } = setup;
   if (!experiment.measurable)
-    say('nothing is held out (--holdout 0) and there is no language model: the runs are trained but not measured');
+    say(
+      `nothing is held out (--holdout ${setup.config.holdout}${setup.config.holdout > 0 ? ' of these few rows is none' : ''}) ` +
+        'and there is no language model: the runs are trained but not measured',
+    );
   setup.memory = { allocated: experiment.gpuBytes, ...experiment.formulaBytes };
   const steps = new Stepping(experiment, () => engine.gpu.check());
   const evaluate = (done: readonly Run[]) =>

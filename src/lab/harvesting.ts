@@ -21,7 +21,10 @@ export const shardMetadata = (hook: string, model: string, T: number): Record<st
   context_size: String(T),
 });
 
-/** Rows [start, start + rows), computed at most `maxTokens` at once, whatever the shard's size. @param T rows of a sequence. */
+/**
+ * Rows [start, start + rows), computed at most `maxTokens` at once, whatever the shard's size. @param T rows of a sequence.
+ * @throws Error naming the first row that is not finite: such a shard would be refused, or trained on without them.
+ */
 export async function* harvestRows(
   source: HarvestSource,
   { start, rows }: { start: number; rows: number },
@@ -33,6 +36,12 @@ export async function* harvestRows(
     const count = Math.min(stride - (at % stride), start + rows - at);
     const block = await source.read(at, count);
     const values = blockToFloats(block);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw new Error(
+        `${source.facts.label}: the model gives ${values[bad]} at row ${at + Math.floor(bad / source.facts.d)}: ` +
+          'its weights hold NaN or Inf, or its values leave f32. Nothing of this part was written.',
+      );
     yield { at, count, values: dtype === 'f16' ? encodeF16(values) : values, tokens: block.tokens };
     at += count;
   }

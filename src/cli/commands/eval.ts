@@ -50,6 +50,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
   const [model, text, tokens, data] = [options.text('model'), options.text('text'), options.text('tokens'), options.list('data')];
   if (!(model !== undefined && (text ?? tokens) !== undefined) && data.length === 0)
     throw new UsageError('give --model DIR and --text FILE (or --tokens FILE), or --data PATH...');
+  if (model !== undefined && data.length > 0)
+    throw new UsageError('give --data, or --model with a text, not both: the SAE is measured on one of them');
   const [reading, filter] = [readingOf(options), filterOf(options)];
   if (model !== undefined && Object.keys(filter).length > 0)
     throw new UsageError('rows are left out of --data only: a language model is measured on whole sequences');

@@ -83,6 +83,11 @@ export async function lm(args: string[]): Promise<number> {
     }
   }
   engine.gpu.check();
+  for (const sum of hook === undefined ? [clean] : [clean, spliced])
+    if (!Number.isFinite(sum.mean))
+      throw new Error(
+        `${model}: the cross-entropy ${sum === clean ? '' : `with ${hook} replaced `}is ${sum.mean}: the weights hold NaN or Inf, or their values leave f32.`,
+      );
   const result = {
     ce: clean.mean,
     tokens: rows,

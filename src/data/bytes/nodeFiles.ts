@@ -1,5 +1,5 @@
 /** Files in Node: positional reads and folder listing. Never imported by the page. */
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { naturalCompare } from '../../util/naturalSort';
 import { isHidden } from '../../util/paths';
@@ -64,18 +64,21 @@ export async function listFiles(paths: string[]): Promise<FileSource[]> {
     const info = await stat(path).catch(() => {
       throw new DataError(path, 'no such file or folder.');
     });
-    if (info.isDirectory()) await walk(path, basename(path), sources);
+    if (info.isDirectory()) await walk(path, basename(path), sources, []);
     else sources.push(await FileSource.open(path, basename(path)));
   }
   return sources;
 }
 
-async function walk(folder: string, label: string, into: FileSource[]): Promise<void> {
+/** @param above real paths of the folders that this one lies in: a link back to one of them is not followed. */
+async function walk(folder: string, label: string, into: FileSource[], above: readonly string[]): Promise<void> {
+  const real = await realpath(folder);
+  if (above.includes(real)) return;
   const entries = await readdir(folder);
   for (const name of entries.filter((entry) => !isHidden(entry)).sort(naturalCompare)) {
     const file = join(folder, name);
     const info = await stat(file).catch(() => undefined); // dangling links
-    if (info?.isDirectory()) await walk(file, `${label}/${name}`, into);
+    if (info?.isDirectory()) await walk(file, `${label}/${name}`, into, [...above, real]);
     else if (info?.isFile()) into.push(await FileSource.open(file, `${label}/${name}`));
   }
 }

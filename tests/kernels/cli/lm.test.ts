@@ -1,5 +1,5 @@
 /** `lm` and `harvest` on models whose files contradict themselves, and on sizes that cannot be had: what is said, in words and in JSON. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../../src/data/formats/safetensors/write';
@@ -53,6 +53,24 @@ describe('a model whose files contradict each other', () => {
   it('lists keys that nothing reads', async () => {
     const { json } = await measure(model('unknown-key', 'llama', { embed_scale: 3 }), 'llama');
     expect(json.model_notes).toEqual([expect.stringContaining('a key that nothing here reads: embed_scale = 3.')]);
+  });
+});
+
+describe('weights that hold NaN', () => {
+  it('give no loss and no shard: an error says so', async () => {
+    const folder = model('nan', 'gpt2');
+    const bytes = readFileSync(join(folder, 'model.safetensors'));
+    const start = 8 + Number(bytes.readBigUInt64LE(0));
+    const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { dtype: string; data_offsets: [number, number] }>;
+    const [, weight] = Object.entries(header).find(([name]) => name.endsWith('h.0.mlp.c_fc.weight')) ?? [];
+    expect(weight?.dtype).toBe('F32');
+    bytes.writeFloatLE(Number.NaN, start + (weight?.data_offsets[0] ?? 0));
+    writeFileSync(join(folder, 'model.safetensors'), bytes);
+    const measured = await measure(folder, 'gpt2');
+    expect([measured.code, measured.err, measured.out]).toEqual([1, expect.stringContaining('the cross-entropy is NaN'), '']);
+    const harvested = await lab('harvest', '--model', folder, '--hook', HOOK, '--tokens', tokensOf('gpt2'), '--out', at('nan-shards'));
+    expect([harvested.code, harvested.err]).toEqual([1, expect.stringContaining('the model gives NaN at row 0')]);
+    expect(existsSync(at('nan-shards', 'shard_00000.safetensors'))).toBe(false);
   });
 });
 

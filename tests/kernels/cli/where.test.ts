@@ -226,5 +226,7 @@ describe('eval', () => {
       1,
       expect.stringMatching(/blocks\.1\.hook_mlp_out was asked for, but the shards come from blocks\.0\.hook_mlp_out/),
     ]);
+    const both = await lab('eval', '--sae', sae, '--data', at('said.safetensors'), '--model', GPT2, '--tokens', TOKENS);
+    expect([both.code, both.err]).toEqual([2, expect.stringContaining('give --data, or --model with a text, not both')]);
   });
 });

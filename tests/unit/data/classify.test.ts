@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,23 @@ const P_SAE = ['W_enc', 'W_dec'].map((name): [Uint8Array, Uint8Array] => [P.text
   [Uint8Array, Uint8Array],
 ];
 const report = (r: Awaited<ReturnType<typeof inspectFiles>>, path: string) => r.reports.find((x) => x.path === path);
+
+describe('listFiles', () => {
+  it('follows links, but not back into the folder that they lie in', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lab-links-'));
+    try {
+      mkdirSync(join(folder, 'a'));
+      await writeFile(join(folder, 'a', 'x.txt'), 'x');
+      symlinkSync(folder, join(folder, 'a', 'loop'));
+      symlinkSync(join(folder, 'a', 'x.txt'), join(folder, 'y.txt'));
+      symlinkSync(join(folder, 'nowhere'), join(folder, 'z.txt'));
+      const names = (await listFiles([folder])).map(({ path }) => path.slice(path.indexOf('/') + 1));
+      expect(names).toEqual(['a/x.txt', 'y.txt']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('inspectFiles', () => {
   it('takes the good fixtures and asks about the ambiguous ones', async () => {
