@@ -37,6 +37,19 @@ export class ModelAndText {
     return this.why;
   }
 
+  /** What their files say and nothing reads, or contradict: a sentence each. */
+  notes({ tokens, texts }: Inspection): readonly string[] {
+    const { model, words } = this;
+    if (!model) return [];
+    const other = words ? [...tokens, ...texts].filter(({ path }) => path !== words.file.path) : [];
+    const unused = other.map(({ path }) => path).join(', ');
+    return [
+      ...model.notes,
+      ...(words?.note ? [words.note] : []),
+      ...(words && unused !== '' ? [`One text is read, ${words.label}; not ${unused}.`] : []),
+    ];
+  }
+
   /** Loads what these files complete; what cannot be used is said in its file's report. */
   async load(inspection: Inspection): Promise<void> {
     await this.loadModel(inspection);

@@ -101,15 +101,7 @@ export class Workspace {
 
   /** What the files of the model and its text say and nothing reads, or contradict: a sentence each. */
   get modelNotes(): readonly string[] {
-    const { loaded, text, inspection } = this;
-    if (!loaded) return [];
-    const other = text ? [...inspection.tokens, ...inspection.texts].filter(({ path }) => path !== text.file.path) : [];
-    const unused = other.map(({ path }) => path).join(', ');
-    return [
-      ...loaded.notes,
-      ...(text?.note ? [text.note] : []),
-      ...(text && unused !== '' ? [`One text is read, ${text.label}; not ${unused}.`] : []),
-    ];
+    return this.language.notes(this.inspection);
   }
 
   /** All files given so far. */
