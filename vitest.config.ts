@@ -7,8 +7,9 @@ export default defineConfig({
   test: {
     projects: [project('unit'), project('kernels')],
     setupFiles: ['tests/setup.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Generous: a busy machine may be ten times slower, and compiling kernels for a processor is most of the work.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -30,7 +30,7 @@ export const halfBound = (value: number) => Math.abs(value) * (Math.abs(value) <
 export const isLive = (s: Scene, r: number) => !(s.runs.length === 3 && r === 1);
 export const table = (s: Scene) => runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }));
 /** A software driver may compile the widest of the sparse form's kernels for half a minute, on a busy machine for longer. */
-export const COMPILING = 300_000;
+export const COMPILING = 900_000;
 export const each = (test: (s: Scene) => Promise<void>, shapes: SceneSpec[] = SHAPES) =>
   it.each(shapes.map((spec) => [name(spec), spec] as const))('%s', (_, spec) => test(scene(spec)), COMPILING);
 export const groups = (n: number, size: number) => Math.ceil(n / size);

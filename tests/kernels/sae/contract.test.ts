@@ -10,7 +10,7 @@ import type { OptionValues } from '../../../src/sae/architectures/options';
 import { cutRows } from '../../../src/sae/packing';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { maxError } from '../../gpu';
-import { largest } from './checks';
+import { COMPILING, largest } from './checks';
 import { batchOf, bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep } from './sweep';
 
 /** p = u + b: f = -e^r p above theta, gate = p there, and a penalty on all p above theta - 0.3, to the first or the second power. */
@@ -148,7 +148,7 @@ const FORMS: [string, SweepOptions][] = [
 
 describe.each(FORMS)('%s', (_, options) => {
   it('a step is the float64 one: terms of the loss, gradients, firing counts; decoder rows keep their norms', {
-    timeout: 300_000,
+    timeout: COMPILING,
   }, async () => {
     const s = await sweep([BESIDE[0] as RunSpec, SPEC, BESIDE[1] as RunSpec], { ...options, momentum: true });
     const before = await s.trainer.weights(1);
@@ -188,7 +188,7 @@ describe.each(FORMS)('%s', (_, options) => {
 
 it.each(FORMS.filter(([name]) => !name.includes(' in ')))(
   '%s: leaves no trace in a gated and a baseline run beside it',
-  { timeout: 300_000 },
+  { timeout: COMPILING },
   async (_, options) => {
     const results: Buffer[][] = [];
     for (const specs of [BESIDE, [BESIDE[0], SPEC, BESIDE[1]]] as RunSpec[][]) {
