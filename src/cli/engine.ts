@@ -16,6 +16,7 @@ import { calibrate } from '../sae/calibrate';
 import { messageOf } from '../util/errors';
 import { baseName } from '../util/paths';
 import { type Options, UsageError } from './args';
+import { assumedNotes } from './assumed';
 import type { OptionRows } from './options';
 import { progress, say } from './output';
 
@@ -148,6 +149,7 @@ export async function loadWorkspace(
   await workspace.add(files);
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
+  for (const note of assumedNotes(reports)) say(`note: ${note}`);
   const pooled = describePool(shards);
   if (pooled !== undefined) say(pooled);
   if (inputs.model !== undefined && !workspace.model)

@@ -19,6 +19,7 @@ import type { SaeWeights } from '../sae/weights';
 import { durationRange } from '../util/duration';
 import { type Options, UsageError } from './args';
 import { sayAdjusted, trainingAdjusted } from './asked';
+import { assumedNotes } from './assumed';
 import {
   adapterName,
   type Engine,
@@ -259,9 +260,11 @@ export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Pro
 export function dataFacts(workspace: Workspace): Record<string, unknown> {
   const { rows } = workspace;
   const { fingerprint, filter, dropped } = rows.facts();
+  const assumed = assumedNotes(workspace.inspected.reports);
   return {
     ...modelFacts(workspace),
     ...(fingerprint && { data_sha256: fingerprint }),
+    ...(assumed.length > 0 && { data_notes: assumed }),
     ...(filter && { filter }),
     ...(dropped && { dropped_rows: rows.dropped }),
   };

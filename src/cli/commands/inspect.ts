@@ -13,6 +13,7 @@ import { describeModel } from '../../lab/loadedModel';
 import type { FileReport } from '../../lab/protocol';
 import { messageOf } from '../../util/errors';
 import { readOptions, UsageError } from '../args';
+import { assumedOf, namedNotes } from '../assumed';
 import { checkTensor, READING_OPTIONS, readingOf } from '../engine';
 import type { CommandUsage } from '../options';
 import { finish, progress, table } from '../output';
@@ -137,14 +138,13 @@ function fileTable(reports: readonly FileReport[]): string {
 
 /** What is to be confirmed, file by file; the same sentence of many files once. */
 function notes(reports: readonly FileReport[]): string[] {
-  const byNote = new Map<string, string[]>();
-  const add = (note: string, path: string) => byNote.set(note, [...(byNote.get(note) ?? []), path]);
-  for (const { path, ok, assumptions, hasMask } of reports) {
-    for (const note of assumptions ?? []) add(`assumed: ${note}`, path);
-    if (ok && hasMask) add('has a mask: masked rows are dropped unless --keep-masked is given', path);
-  }
-  if (byNote.size === 0) return [];
-  return ['', ...[...byNote].map(([note, paths]) => `${paths[0]}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''}: ${note}`)];
+  const found = namedNotes(
+    reports.flatMap((report) => [
+      ...assumedOf(report),
+      ...(report.ok && report.hasMask ? [['has a mask: masked rows are dropped unless --keep-masked is given', report.path] as const] : []),
+    ]),
+  );
+  return found.length === 0 ? [] : ['', ...found];
 }
 
 type ModelFacts =

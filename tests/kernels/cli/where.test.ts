@@ -206,6 +206,17 @@ describe('a model without a text', () => {
   });
 });
 
+describe('shapes that files leave open', () => {
+  it('are said by train, in words and in JSON: positions or layers', async () => {
+    const data = Float32Array.from({ length: 8 * 3 * 24 }, (_, i) => Math.sin(i));
+    writeFileSync(at('open.safetensors'), writeSafetensors([{ name: 'activations', dtype: 'F32', shape: [8, 3, 24], data }]));
+    const { json, err } = await train('--data', at('open.safetensors'));
+    const assumed = 'open.safetensors: assumed: [8, 3, 24] read as 8 sequences of 3 rows; if the middle axis is layers, save one of them';
+    expect(json.data_notes).toEqual([expect.stringContaining(assumed)]);
+    expect(err).toContain(`note: ${assumed}`);
+  });
+});
+
 describe('eval', () => {
   it('names the hook, who says so, and whether that was checked', async () => {
     await train(
