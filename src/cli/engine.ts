@@ -150,6 +150,8 @@ export async function loadWorkspace(
   const { reports, shards } = workspace.inspected;
   for (const report of reports) if (!report.ok) say(`refused ${report.path}: ${report.error}`);
   for (const note of assumedNotes(reports)) say(`note: ${note}`);
+  if (inputs.model === undefined && (inputs.text ?? inputs.tokens) !== undefined)
+    say(`note: ${inputs.text === undefined ? '--tokens' : '--text'} is not used: without --model no loss recovered is measured on it`);
   const pooled = describePool(shards);
   if (pooled !== undefined) say(pooled);
   if (inputs.model !== undefined && !workspace.model)

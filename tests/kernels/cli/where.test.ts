@@ -206,6 +206,16 @@ describe('a model without a text', () => {
   });
 });
 
+describe('a text or tokens without a model', () => {
+  it('are not used, and that is said', async () => {
+    const data = ['--data', write('alone.safetensors', OUT)];
+    const { code, err, json } = await train(...data, '--tokens', TOKENS);
+    expect([code, json.loss_recovered]).toEqual([0, undefined]);
+    expect(err).toContain('note: --tokens is not used: without --model');
+    expect((await train(...data)).err).not.toContain('is not used');
+  });
+});
+
 describe('shapes that files leave open', () => {
   it('are said by train, in words and in JSON: positions or layers', async () => {
     const data = Float32Array.from({ length: 8 * 3 * 24 }, (_, i) => Math.sin(i));
