@@ -174,6 +174,8 @@ export async function prepareTraining(
   );
   sayProvenance(experiment.origin.provenance);
   sayZeros(experiment.moments);
+  if (data.length > 0 && options.text('train-tokens') !== undefined)
+    say('note: --train-tokens is not used: it is for harvests; all rows of --data that are not held out are trained on');
   await experiment.skip(options.count('skip-batches', 0, 0));
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));

@@ -212,6 +212,7 @@ describe('a text or tokens without a model', () => {
     const { code, err, json } = await train(...data, '--tokens', TOKENS);
     expect([code, json.loss_recovered]).toEqual([0, undefined]);
     expect(err).toContain('note: --tokens is not used: without --model');
+    expect((await train(...data, '--train-tokens', 24)).err).toContain('note: --train-tokens is not used');
     expect((await train(...data)).err).not.toContain('is not used');
   });
 });
