@@ -174,12 +174,24 @@ export async function prepareTraining(
   );
   sayProvenance(experiment.origin.provenance);
   sayZeros(experiment.moments);
-  if (data.length > 0 && options.text('train-tokens') !== undefined)
-    say('note: --train-tokens is not used: it is for harvests; all rows of --data that are not held out are trained on');
+  if (data.length > 0) sayUnused(options, model !== undefined);
   await experiment.skip(options.count('skip-batches', 0, 0));
   const runs = await experiment.add(expand(config), init === undefined ? undefined : await initialFrom(init, config, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
   return { engine, workspace, config, experiment, runs, adjusted };
+}
+
+/** Sizes that mean nothing to rows from files. */
+function sayUnused(options: Options, hasModel: boolean): void {
+  const reasons = {
+    'train-tokens': 'it is for harvests; all rows of --data that are not held out are trained on',
+    'holdout-tokens': 'it is for harvests; of --data, --holdout is held out',
+    ...(!hasModel && {
+      'eval-tokens': 'without --model all held-out rows are measured on',
+      context: 'without --model no windows of tokens are read',
+    }),
+  };
+  for (const [name, why] of Object.entries(reasons)) if (options.text(name) !== undefined) say(`note: --${name} is not used: ${why}`);
 }
 
 export function limitsOf(options: Options): {

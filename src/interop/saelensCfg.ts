@@ -66,7 +66,8 @@ const READ_NORMALIZATIONS = ['none', 'expected_average_only_in'];
 export function parseCfg(path: string, cfg: unknown): SaelensCfg {
   if (!isFields(cfg)) throw new DataError(path, 'is not a SAELens cfg.json: it is no JSON object.');
   const of = new Keys(path, cfg);
-  const name = of.any('architecture') ?? 'standard';
+  const named = of.any('architecture');
+  const name = named ?? 'standard';
   const activation = of.any('activation_fn', 'activation_fn_str') ?? 'relu';
   const arch = architectureOf(path, name);
   if (activation !== 'relu')
@@ -110,7 +111,11 @@ export function parseCfg(path: string, cfg: unknown): SaelensCfg {
     needsScale: normalize === 'expected_average_only_in',
     ...(typeof scales === 'boolean' && { scalesFeatures: scales }),
     ...(origin.hookName !== undefined && { hookName: origin.hookName }),
-    notes: [...notes, ...of.leftOver()],
+    notes: [
+      ...(named === undefined ? ['cfg.json names no architecture: "standard" is taken, as SAELens does.'] : []),
+      ...notes,
+      ...of.leftOver(),
+    ],
   };
 }
 

@@ -11,6 +11,7 @@ import { QUALITIES, type Quality } from '../../metrics/quality';
 import { readOptions } from '../args';
 import { adapterName, openEngine } from '../engine';
 import type { CommandUsage } from '../options';
+import { putAside } from '../outFolder';
 import { describeMemory, describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
 import { paretoSvg } from '../paretoSvg';
 import { LogFile, prepareTraining, runFacts, sweepRows, type TrainingSetup, trainToTheEnd, writeRun } from '../training';
@@ -27,6 +28,7 @@ export async function sweep(args: string[]): Promise<number> {
   const logs = new Map<string, LogFile>();
   const setup = await prepareTraining(options, openEngine, (run, values) => logs.get(run.id)?.write(values));
   const folder = (run: Run) => join(out, runFolder(run));
+  await putAside(out);
   await mkdir(out, { recursive: true });
   for (const run of setup.runs) logs.set(run.id, await LogFile.create(folder(run)));
   const rowsPerSecond = await trainToTheEnd(setup, logEvery);

@@ -5,6 +5,7 @@ import { countRuns } from '../../lab/settings';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
 import { type CommandUsage, knobIds } from '../options';
+import { putAside } from '../outFolder';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
 import { sweepConfig } from '../sweepConfig';
 import { LogFile, prepareTraining, runFacts, trainRows, trainToTheEnd, writeRun } from '../training';
@@ -26,6 +27,7 @@ export async function train(args: string[]): Promise<number> {
   const out = options.required('out');
   let log: LogFile | undefined;
   const setup = await prepareTraining(options, openEngine, (_, values) => log?.write(values));
+  await putAside(out);
   log = await LogFile.create(out); // only now: a refused input leaves no folder behind
   const [run] = setup.runs;
   if (!run) throw new Error('no run was made');

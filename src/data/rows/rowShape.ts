@@ -47,7 +47,11 @@ function interpret(path: string, entry: ArrayEntry, hook: string, beside: readon
   const [a, b, c, e] = shape as [number, number, number, number];
   const shown = `[${shape.join(', ')}]`;
   const isPerHead = PER_HEAD.test(hook);
-  if (shape.length === 2) return { rows: a, d: b, sequence: 1, assumptions: [] };
+  if (shape.length === 2) {
+    // Rows are many and columns few, but for the last of many shards.
+    const turned = a > 1 && a < b ? [`${shown} read as ${a} rows of width ${b}; if the first axis is the width, transpose it: acts.T`] : [];
+    return { rows: a, d: b, sequence: 1, assumptions: turned };
+  }
   if (shape.length === 4 && isPerHead) {
     const joined = `${shown} of ${hook} read as rows of ${c} heads side by side, ${c} × ${e} = ${c * e} wide`;
     return { rows: a * b, d: c * e, sequence: Math.max(1, b), assumptions: [joined] };

@@ -213,6 +213,8 @@ describe('a text or tokens without a model', () => {
     expect([code, json.loss_recovered]).toEqual([0, undefined]);
     expect(err).toContain('note: --tokens is not used: without --model');
     expect((await train(...data, '--train-tokens', 24)).err).toContain('note: --train-tokens is not used');
+    const sized = await train(...data, '--eval-tokens', 24, '--holdout-tokens', 24, '--context', 8);
+    for (const name of ['eval-tokens', 'holdout-tokens', 'context']) expect(sized.err).toContain(`note: --${name} is not used`);
     expect((await train(...data)).err).not.toContain('is not used');
   });
 });

@@ -134,6 +134,13 @@ describe('axes', () => {
     ]);
   });
 
+  it('of which the first is the shorter are read as rows, said with the alternative', async () => {
+    expect((await open('activations', [3, 7])).assumptions).toEqual([
+      '[3, 7] read as 3 rows of width 7; if the first axis is the width, transpose it: acts.T',
+    ]);
+    expect((await open('activations', [7, 3])).assumptions).toEqual([]);
+  });
+
   it.each([
     ['tokens say so', 'activations', [{ name: 'tokens', shape: [30, 6] }], {}],
     ['a mask says so', 'activations', [{ name: 'mask', shape: [30, 6] }], {}],

@@ -152,6 +152,13 @@ describe('loading', () => {
     ).toBe('p');
   });
 
+  it('says which architecture it takes where cfg.json names none', async () => {
+    expect((await load(standard, v6)).notes).toEqual([]);
+    expect((await load(standard, { d_in: 2, d_sae: 3 })).notes).toEqual([
+      'cfg.json names no architecture: "standard" is taken, as SAELens does.',
+    ]);
+  });
+
   it.each([
     ['unknown architecture', { ...v6, architecture: 'jumprelu' }, /cfg\.json: architecture "jumprelu".*standard, gated/],
     ['top-k of old', { d_in: 2, d_sae: 3, activation_fn_str: 'topk' }, /"topk"/],
