@@ -87,18 +87,19 @@ journey('a shard that changes on disk while it trains is named, with what to do'
 async function timeReading([rows, rowBytes]: [number, number]): Promise<{ plain: number[]; reader: number[] }> {
   const file = document.querySelector<HTMLInputElement>('#timed')?.files?.[0] as File;
   const worker = new Worker(document.querySelector('#timed')?.getAttribute('data-reader') as string, { type: 'module' });
-  const waiting = new Map<number, (reply: unknown) => void>();
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   worker.onmessage = ({ data }: MessageEvent<{ id: number; ok: boolean; value: unknown; error?: { message: string } }>) => {
-    if (!data.ok) throw new Error(data.error?.message);
-    waiting.get(data.id)?.(data.value);
+    if (data.ok) waiting.get(data.id)?.resolve(data.value);
+    else waiting.get(data.id)?.reject(new Error(data.error?.message));
   };
   let id = 0;
   const ask = (request: object) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       worker.postMessage({ ...request, id });
-      waiting.set(id++, resolve);
+      waiting.set(id++, { resolve, reject });
     });
-  await ask({ type: 'open', files: [{ path: file.name, blob: file }], options: {} });
+  const recipe = { how: 'file', paths: [file.name], options: {} };
+  await ask({ type: 'open', files: [{ path: file.name, blob: file }], shards: [{ label: file.name, recipe, tensor: 'activations' }] });
   const blockBytes = 16 * 2 ** 20;
   const block = Math.floor(blockBytes / rowBytes);
   const seconds = async (work: () => Promise<void>) => {
