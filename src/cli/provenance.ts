@@ -6,7 +6,8 @@ import { say } from './output';
 export function sayProvenance(provenance: Provenance | undefined): void {
   if (!provenance) return;
   const { hook, hookFrom, hookCheck, lossProblem, evalText } = provenance;
-  if (hook !== undefined) say(`hook ${hook}, from ${hookFrom}${hookCheck ? `; ${hookCheck.verdict}: ${hookCheck.found}` : ''}`);
+  if (hook !== undefined)
+    say(`hook ${hook}${hookFrom ? ` (${hookFrom})` : ''}${hookCheck ? `; ${hookCheck.verdict}: ${hookCheck.found}` : ''}`);
   if (lossProblem !== undefined) say(`loss recovered is not measured: ${lossProblem}`);
   if (evalText !== undefined) say(evalText);
 }
