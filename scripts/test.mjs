@@ -53,6 +53,7 @@ await runScript(async () => {
   // What tests and browsers leave in the system's temp folder goes with the run.
   const temp = mkdtempSync(join(tmpdir(), 'lab-test-'));
   process.on('exit', () => rmSync(temp, { recursive: true, force: true, maxRetries: 3 }));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
   process.env.TMPDIR = temp;
   const began = performance.now();
   const lines = [];
