@@ -8,6 +8,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { isFields } from '../util/json';
 import { isSoftware } from './device';
 import { restDuringWaits, type Waits } from './rest';
 import { setTuning } from './tuner';
@@ -58,7 +59,7 @@ export function fileStore(path: string): TuningStore {
   const read = (): Record<string, unknown> => {
     try {
       const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-      return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+      return isFields(value) ? { ...value } : {};
     } catch {
       return {};
     }

@@ -1,7 +1,9 @@
 /** What a run's data were given as, for the line that trains it again. */
+
 import type { ByteSource } from '../data/bytes/types';
 import type { ModelFiles } from '../data/dropped/modelFolder';
 import type { FilterRequest } from '../data/rows/filter';
+import { folderOf } from '../util/paths';
 import { DEMO_MODEL } from './demo';
 import type { Picked } from './protocol';
 import type { RunInputs } from './settings';
@@ -22,12 +24,12 @@ export interface GivenData {
   isDemo: boolean;
 }
 
-const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.');
+const folderFor = (path: string): string => (path.includes('/') ? folderOf(path) : '.');
 
 /** The files one by one, or the folders that they lie in. */
 function dataPaths(shards: GivenData['shards']): string[] {
   const paths = [...new Set(shards.flatMap(({ files }) => files.map(({ path }) => path)))];
-  return paths.length <= LISTED_FILES ? paths : [...new Set(paths.map(folderOf))];
+  return paths.length <= LISTED_FILES ? paths : [...new Set(paths.map(folderFor))];
 }
 
 export function runInputs({ shards, picked, filter, model, limits, isDemo }: GivenData): RunInputs {

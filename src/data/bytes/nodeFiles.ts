@@ -1,5 +1,5 @@
 /** Files in Node: positional reads and folder listing. Never imported by the page. */
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { naturalCompare } from '../../util/naturalSort';
 import { isHidden } from '../../util/paths';
@@ -35,21 +35,24 @@ export class FileSource implements ByteSource {
   }
 
   async readInto(bytes: Uint8Array, offset: number): Promise<void> {
-    const length = bytes.byteLength;
-    checkRange(this, offset, length);
+    checkRange(this, offset, bytes.byteLength);
     const handle = await open(this.file, 'r').catch((cause: Error) => {
       throw new DataError(this.path, `cannot be opened any more (${cause.message}).`);
     });
     try {
-      let done = 0;
-      while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) throw shortRead(this.path, offset, length, done);
-        done += bytesRead;
-      }
+      await fill(handle, bytes, offset, this.path);
     } finally {
       await handle.close();
     }
+  }
+}
+
+/** Reads until `bytes` is full, from `base + offset` of the file on. @param path for messages. @throws DataError when the file ends before. */
+export async function fill(handle: FileHandle, bytes: Uint8Array, offset: number, path: string, base = 0): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesRead } = await handle.read(bytes, done, bytes.byteLength - done, base + offset + done);
+    if (bytesRead === 0) throw shortRead(path, offset, bytes.byteLength, done);
+    done += bytesRead;
   }
 }
 

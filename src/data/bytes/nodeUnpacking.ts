@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
-import { checkRange, shortRead } from './byteSource';
+import { checkRange } from './byteSource';
+import { fill } from './nodeFiles';
 import { spareBuffers } from './spareBuffers';
 import type { ByteSource } from './types';
 import type { Scratch, UnpackPlatform } from './unpacking';
@@ -52,11 +53,7 @@ class Region implements ByteSource {
 
   async readInto(bytes: Uint8Array, offset: number): Promise<void> {
     checkRange(this, offset, bytes.byteLength);
-    for (let done = 0; done < bytes.byteLength; ) {
-      const { bytesRead } = await this.handle.read(bytes, done, bytes.byteLength - done, this.base + offset + done);
-      if (bytesRead === 0) throw shortRead(this.path, offset, bytes.byteLength, done);
-      done += bytesRead;
-    }
+    await fill(this.handle, bytes, offset, this.path, this.base);
   }
 }
 
