@@ -46,7 +46,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
   return [line(headings), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)].join('\n');
 }
 
-export const METRIC_HEADINGS = ['L0', 'loss rec.', '(mean abl.)', 'CE', 'R²', 'gamma', 'alive'] as const;
+export const METRIC_HEADINGS = ['L0', 'loss rec.', '(mean abl.)', 'CE', 'R²', 'gamma', 'alive', '> 1 %', '> 10 %'] as const;
 
 /** Cells for METRIC_HEADINGS; a dash for what was not measured, a question mark behind a loss recovered that is unreliable. */
 export function metricCells(m: Metrics | undefined): string[] {
@@ -60,8 +60,13 @@ export function metricCells(m: Metrics | undefined): string[] {
     cell(m?.r2, 3),
     cell(m?.gamma, 3),
     m ? `${(100 * m.alive).toFixed(0)} %` : '–',
+    m ? String(m.latents_over_1_percent) : '–',
+    m ? String(m.latents_over_10_percent) : '–',
   ];
 }
+
+const often = (latents: number, share: number, ofFirings: number | undefined): string =>
+  `${latents} latents (${percent(share)}${ofFirings === undefined ? '' : `, ${percent(ofFirings)} of all firings`})`;
 
 export function describeMetrics(m: Metrics): string {
   const lines = [
@@ -71,6 +76,8 @@ export function describeMetrics(m: Metrics): string {
       : `R²                 ${m.r2.toFixed(4)}  (FVU ${m.fvu.toFixed(4)}, MSE ${digits(m.mse, 4)})`,
     `gamma              ${m.gamma === undefined ? 'undefined: the reconstructions are all zero' : m.gamma.toFixed(4)}`,
     `alive              ${(100 * m.alive).toFixed(1)} % of latents fired in ${m.alive_window_tokens} tokens`,
+    `fire often         ${often(m.latents_over_1_percent, m.freq_over_1_percent, m.normalized_freq_over_1_percent)} on more than 1 % of them, ` +
+      `${often(m.latents_over_10_percent, m.freq_over_10_percent, m.normalized_freq_over_10_percent)} on more than 10 %`,
   ];
   if (m.ce_clean !== undefined) {
     lines.push(

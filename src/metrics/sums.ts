@@ -122,6 +122,26 @@ export interface ModelLosses {
 /** 1 - (CE_sae - CE_clean)/(CE_ablated - CE_clean), eq. 5 of the paper. */
 export const lossRecovered = (sae: number, clean: number, ablated: number): number => 1 - (sae - clean) / (ablated - clean);
 
+/** Of some latents: how many they are, their share of all latents, their share of all firings (NaN when nothing fired). */
+export interface LatentShare {
+  latents: number;
+  ofLatents: number;
+  ofFirings: number;
+}
+
+/** Latents that fired on more than `percent` of `rows` rows. @param fires firing counts by latent. */
+export function latentsAbove(percent: number, fires: ArrayLike<number>, rows: number): LatentShare {
+  let [latents, theirs, all] = [0, 0, 0];
+  for (let i = 0; i < fires.length; i++) {
+    const n = fires[i] as number;
+    all += n;
+    if (100 * n <= percent * rows) continue;
+    latents++;
+    theirs += n;
+  }
+  return { latents, ofLatents: latents / fires.length, ofFirings: theirs / all };
+}
+
 /**
  * @param scale the factor by which activations were multiplied before the SAE; metrics are on un-scaled ones.
  * @param fires per-latent firing counts over the same rows.
@@ -134,8 +154,11 @@ export function metricsOf(
   scale: number,
   ce?: { sae: number; model: ModelLosses },
 ): Metrics {
-  let alive = 0;
-  for (let i = 0; i < fires.length; i++) if ((fires[i] as number) > 0) alive++;
+  const [ever, above1, above10] = [0, 1, 10].map((percent) => latentsAbove(percent, fires, sums.rows)) as [
+    LatentShare,
+    LatentShare,
+    LatentShare,
+  ];
   const fvu = sums.squaredError / variance.total();
   const metrics: Metrics = {
     l0: sums.l0 / sums.rows,
@@ -144,8 +167,14 @@ export function metricsOf(
     r2: 1 - fvu,
     gamma: sums.hatHat / sums.hatX,
     cosine: sums.cosine / sums.rows,
-    alive: alive / fires.length,
+    alive: ever.ofLatents,
     alive_window_tokens: sums.rows,
+    latents_over_1_percent: above1.latents,
+    latents_over_10_percent: above10.latents,
+    freq_over_1_percent: above1.ofLatents,
+    freq_over_10_percent: above10.ofLatents,
+    normalized_freq_over_1_percent: above1.ofFirings,
+    normalized_freq_over_10_percent: above10.ofFirings,
     tokens: sums.rows,
   };
   if (ce) {

@@ -17,6 +17,14 @@ export interface Metrics {
   alive: number;
   /** Tokens (rows) over which `alive` was counted. */
   alive_window_tokens: number;
+  /** Latents that fired on more than 1 % and on more than 10 % of those tokens, and their share of all latents (SAEBench's `freq_over_*`). */
+  latents_over_1_percent: number;
+  latents_over_10_percent: number;
+  freq_over_1_percent: number;
+  freq_over_10_percent: number;
+  /** The same latents' share of all firings (SAEBench's `normalized_freq_over_*`). Absent when nothing fired. */
+  normalized_freq_over_1_percent?: number;
+  normalized_freq_over_10_percent?: number;
   /** Tokens (rows) over which everything else was averaged. */
   tokens: number;
   /** Mean next-token cross-entropy, nats: untouched model, SAE spliced in, hook set to zero, hook set to its mean. Absent without a language model. */

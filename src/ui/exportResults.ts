@@ -23,6 +23,12 @@ const METRIC_KEYS: readonly (keyof Metrics)[] = [
   'cosine',
   'alive',
   'alive_window_tokens',
+  'latents_over_1_percent',
+  'latents_over_10_percent',
+  'freq_over_1_percent',
+  'freq_over_10_percent',
+  'normalized_freq_over_1_percent',
+  'normalized_freq_over_10_percent',
   'tokens',
 ];
 

@@ -58,6 +58,8 @@ export const writeShard = (path: string, rows: number, d: number, values: Float3
   writeFileSync(path, writeSafetensors([{ name: 'activations', dtype: 'F32', shape: [rows, d], data: values.subarray(0, rows * d) }]));
 export const shard = async (path: string) => ShardSource.open(await FileSource.open(path));
 export const METRICS = ['l0', 'mse', 'fvu', 'r2', 'gamma', 'cosine', 'alive', 'alive_window_tokens', 'tokens'];
+/** Counts of latents, which may be 0. */
+export const DENSITIES = ['latents_over_1_percent', 'latents_over_10_percent', 'freq_over_1_percent', 'freq_over_10_percent'];
 export const LOSSES = ['ce_clean', 'ce_sae', 'ce_zero', 'ce_mean', 'loss_recovered', 'loss_recovered_mean'];
 
 export const GPT2 = 'tests/fixtures/lm/gpt2';

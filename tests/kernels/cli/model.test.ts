@@ -8,7 +8,7 @@ import { blockToFloats } from '../../../src/data/rows/block';
 import { readJson } from '../../fixtures';
 import { maxError, randoms } from '../../gpu';
 import { openTensors } from '../lm/safetensors';
-import { at, GPT2, HOOK, type Json, LOSSES, lab, METRICS, shard, TOKENS } from './harness';
+import { at, DENSITIES, GPT2, HOOK, type Json, LOSSES, lab, METRICS, shard, TOKENS } from './harness';
 
 describe('a language model', () => {
   const expected = readJson<{ ce_clean: number; spliced: Record<string, Record<string, number>> }>('lm/gpt2/expected.json');
@@ -68,7 +68,7 @@ describe('a language model', () => {
     const measured = await lab('eval', '--sae', out, '--model', GPT2, '--tokens', at('held-ids.safetensors'), '--json');
     expect(measured.code).toBe(0);
     expect(measured.json.hook).toBe(HOOK);
-    for (const name of [...METRICS, ...LOSSES]) {
+    for (const name of [...METRICS, ...DENSITIES, ...LOSSES]) {
       expect(Math.abs((measured.json[name] as number) - (json[name] as number)), name).toBeLessThan(
         1e-4 * Math.max(1, Math.abs(json[name] as number)),
       );

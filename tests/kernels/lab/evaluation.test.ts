@@ -168,8 +168,12 @@ describe('on rows', () => {
         hatX += hx;
         cosine += hx / Math.sqrt(hh * xx);
       }
-      const fired = new Set<number>();
-      acts.forEach((f, j) => f > 0 && fired.add(j % sae.dSae));
+      const fires = new Array<number>(sae.dSae).fill(0);
+      acts.forEach((f, j) => {
+        if (f > 0) fires[j % sae.dSae] = (fires[j % sae.dSae] as number) + 1;
+      });
+      const sum = (some: number[]) => some.reduce((all, n) => all + n, 0);
+      const [over1, over10] = [fires.filter((n) => n / 150 > 0.01), fires.filter((n) => n / 150 > 0.1)];
       const l0 = acts.filter((f) => f > 0).length / 150;
       return {
         l0,
@@ -178,8 +182,14 @@ describe('on rows', () => {
         r2: 1 - error / variance,
         gamma: hatHat / hatX,
         cosine: cosine / 150,
-        alive: fired.size / sae.dSae,
+        alive: fires.filter((n) => n > 0).length / sae.dSae,
         alive_window_tokens: 150,
+        latents_over_1_percent: over1.length,
+        latents_over_10_percent: over10.length,
+        freq_over_1_percent: over1.length / sae.dSae,
+        freq_over_10_percent: over10.length / sae.dSae,
+        normalized_freq_over_1_percent: sum(over1) / sum(fires),
+        normalized_freq_over_10_percent: sum(over10) / sum(fires),
         tokens: 150,
       };
     });

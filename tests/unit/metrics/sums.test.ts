@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { reliableLossRecovered } from '../../../src/metrics/reliable';
 import {
   CrossEntropySum,
+  latentsAbove,
   lossRecovered,
   type ModelLosses,
   metricsOf,
@@ -105,6 +106,40 @@ describe('units', () => {
 
   it('L0 is a mean over rows, alive a share of latents that fired, with its window', () => {
     expect(metrics(x)).toMatchObject({ l0: 1, alive: 0.5, alive_window_tokens: N, tokens: N });
+  });
+});
+
+describe('latents that fire often', () => {
+  const rows = 1000;
+  // Densities 0, 0.1 %, exactly 1 %, 2 %, exactly 10 %, 50 %.
+  const fires = [0, 1, 10, 20, 100, 500];
+
+  it('more than 1 % and 10 % are meant, not as much', () => {
+    expect(latentsAbove(1, fires, rows)).toEqual({ latents: 3, ofLatents: 0.5, ofFirings: 620 / 631 });
+    expect(latentsAbove(10, fires, rows)).toEqual({ latents: 1, ofLatents: 1 / 6, ofFirings: 500 / 631 });
+    // 0.01 · 700 is above 7 in binary, 0.29 · 100 below 29.
+    for (const [n, percent, of] of [
+      [7, 1, 700],
+      [29, 29, 100],
+    ] as const)
+      expect([latentsAbove(percent, [n], of).latents, latentsAbove(percent, [n + 1], of).latents]).toEqual([0, 1]);
+  });
+
+  it("agree with SAEBench's arithmetic on densities", () => {
+    // Its own example: densities 0, 0.005, 0.02, 0.2 -> 0.5, 0.25, 0.22/0.225, 0.2/0.225.
+    const sums = new ReconstructionSums();
+    sums.add([1, 0, 0, 225, 1, 1, 1, 1], rows);
+    const variance = new VarianceSums(1);
+    variance.add([0], 2, 2);
+    const of = (counts: number[]) => metricsOf(sums, variance, counts, 1);
+    const m = of([0, 5, 20, 200]);
+    expect(m).toMatchObject({ alive: 0.75, latents_over_1_percent: 2, latents_over_10_percent: 1 });
+    expect(m).toMatchObject({ freq_over_1_percent: 0.5, freq_over_10_percent: 0.25 });
+    expect(m.normalized_freq_over_1_percent).toBeCloseTo(0.22 / 0.225, 12);
+    expect(m.normalized_freq_over_10_percent).toBeCloseTo(0.2 / 0.225, 12);
+    // Nothing fired: shares of nothing are absent, not 0.
+    expect(of([0, 0])).not.toHaveProperty('normalized_freq_over_1_percent');
+    expect(of([0, 0])).toMatchObject({ latents_over_10_percent: 0, freq_over_10_percent: 0 });
   });
 });
 

@@ -5,7 +5,24 @@ import type { Metrics } from '../../../src/metrics/types';
 const CONFIG = defaultConfig(8);
 
 export function metrics(over: Partial<Metrics> = {}): Metrics {
-  return { l0: 20, mse: 1, fvu: 0.2, r2: 0.8, gamma: 1, cosine: 0.9, alive: 0.99, alive_window_tokens: 65_536, tokens: 38_400, ...over };
+  return {
+    l0: 20,
+    mse: 1,
+    fvu: 0.2,
+    r2: 0.8,
+    gamma: 1,
+    cosine: 0.9,
+    alive: 0.99,
+    alive_window_tokens: 65_536,
+    latents_over_1_percent: 8,
+    latents_over_10_percent: 1,
+    freq_over_1_percent: 0.05,
+    freq_over_10_percent: 0.01,
+    normalized_freq_over_1_percent: 0.4,
+    normalized_freq_over_10_percent: 0.1,
+    tokens: 38_400,
+    ...over,
+  };
 }
 
 export function run(over: Partial<RunSummary> = {}): RunSummary {
