@@ -4,7 +4,7 @@
  */
 import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Plan } from '../gpu/plan';
-import { MAX_RUNS, STATS } from './kernels';
+import { MAX_RUNS, STAT, STATS } from './kernels';
 import { type Dispatch, StepContext } from './step/context';
 import { columnMoments, type EvaluationBuffers, evaluateStep, restore } from './step/evaluate';
 import type { SweepTrainer } from './trainer';
@@ -110,6 +110,21 @@ export class ForwardPass {
     let squares = 0;
     for (let k = layout.quads * 4; k < moments.length; k++) squares += moments[k] as number;
     return { rows, totals, columnSums: moments.subarray(0, layout.d), squares };
+  }
+
+  /** ‖x − x̂‖² of each row of the last `run`, in units of the scaled rows: `[rows]` for each of the runs. */
+  async errors(rows: number, runs: readonly number[]): Promise<Float32Array[]> {
+    await this.arena.ready();
+    const { layout, gpu, context } = this.trainer;
+    const stride = layout.runs.length * STATS;
+    const chunks = await Promise.all(
+      Array.from({ length: layout.chunks }, (_, c) => readFloats(gpu, context.shared.stats, c * layout.batch * stride, rows * stride)),
+    );
+    return runs.map((r) =>
+      Float32Array.from({ length: rows }, (_, row) =>
+        chunks.reduce((sum, values) => sum + (values[row * stride + r * STATS + STAT.error] as number), 0),
+      ),
+    );
   }
 
   /** Writes the reconstructions of run r by the last `run` into `target` `[*, d]`, from row `at` on, in raw units. */

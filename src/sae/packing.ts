@@ -28,7 +28,7 @@ export function uploadPadding(gpu: Gpu, segments: readonly PlacedSegment[], layo
 }
 
 /** Calls `visit` for each segment that holds latents of run r: places in the segment, and in the run's own arrays. */
-function eachPart(
+export function eachPart(
   layout: Layout,
   segments: readonly PlacedSegment[],
   r: number,

@@ -11,6 +11,8 @@ export interface Schedule {
   lrDecay: number;
   lambda: number;
   lambdaWarmup: number;
+  /** Steps before which dead latents are resampled: there lr falls to a tenth, and over `steps` steps returns on half a cosine. */
+  rewarm?: { at: readonly number[]; steps: number };
 }
 
 /** What of Adam nobody sets: the paper's β2, and PyTorch's eps. */
@@ -18,10 +20,19 @@ export const ADAM = { beta2: 0.999, eps: 1e-8 } as const;
 
 const ramp = (t: number, n: number): number => (n > 0 ? Math.min(t / n, 1) : 1);
 
+const REWARM_FROM = 0.1;
+
+/** Factor on lr after the last resampling before step t. */
+function rewarmed({ rewarm }: Schedule, t: number): number {
+  const last = rewarm?.at.findLast((step) => step <= t);
+  if (!rewarm || last === undefined || t - last >= rewarm.steps) return 1;
+  return REWARM_FROM + ((1 - REWARM_FROM) * (1 - Math.cos((Math.PI * (t - last)) / rewarm.steps))) / 2;
+}
+
 export function learningRate(s: Schedule, t: number): number {
   const decaySteps = Math.round(s.lrDecay * s.steps);
   const fall = decaySteps > 0 ? Math.min(1, Math.max(0, (s.steps - t) / decaySteps)) : 1;
-  return s.lr * ramp(t, s.lrWarmup) * fall;
+  return s.lr * ramp(t, s.lrWarmup) * fall * rewarmed(s, t);
 }
 
 export const sparsity = (s: Schedule, t: number): number => s.lambda * ramp(t, s.lambdaWarmup);

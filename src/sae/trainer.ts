@@ -9,10 +9,12 @@ import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
 import { architecture } from './architectures';
 import { optionValues } from './architectures/options';
+import { type FireCount, FireCounts } from './fireCounts';
 import { FORM, MAX_RUNS, RUN, STAT, STATS } from './kernels';
 import { clip, type Layout, type PackedRun, type StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
 import { downloadRun, padRows, takeFires, uploadPadding, uploadRun } from './packing';
+import { resampleLatents } from './resampleLatents';
 import { learningRate, type Schedule, sparsity } from './schedules';
 import { type PlacedSegment, StepContext } from './step/context';
 import { trainStep } from './step/train';
@@ -73,6 +75,7 @@ export class SweepTrainer {
   private readonly live: boolean[];
   /** As the kernels have them. */
   private readonly optionValues: number[][];
+  private readonly fires: { counts: FireCounts; all: FireCount }[];
   private readonly ring: { buffer: GPUBuffer; busy: Promise<unknown> }[];
   private ringNext = 0;
 
@@ -89,6 +92,10 @@ export class SweepTrainer {
     this.optionValues = options.runs.map((run, r) =>
       optionValues(architecture((options.layout.runs[r] as PackedRun).arch), run.weights.options),
     );
+    this.fires = options.runs.map((_, r) => {
+      const counts = new FireCounts(() => takeFires(gpu, context.segments, options.layout, r));
+      return { counts, all: counts.add() };
+    });
     this.ring = Array.from({ length: RING }, (_, i) => ({
       buffer: arena.readback(`stats${i}`, options.layout.runs.length * STATS * 4),
       busy: Promise.resolve(),
@@ -220,7 +227,26 @@ export class SweepTrainer {
 
   /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */
   takeFires(r: number): Promise<Float32Array> {
-    return takeFires(this.gpu, this.context.segments, this.layout, r);
+    return this.firesOf(r).all.take();
+  }
+
+  /** A count of the same from now on, of which `takeFires` and other counts know nothing. */
+  countFires(r: number): Promise<FireCount> {
+    return this.firesOf(r).counts.begin();
+  }
+
+  /**
+   * Gives latents of run r new rows along inputs `[latents, d]` (a row each, in any units, not zero), as `resample.ts` says: their vectors begin anew, all
+   * that Adam keeps of them is 0. The other latents, b_dec and Adam's step count stay.
+   */
+  resample(r: number, latents: readonly number[], inputs: Float32Array): Promise<void> {
+    return resampleLatents(this.gpu, this.context.segments, this.layout, r, latents, inputs);
+  }
+
+  private firesOf(r: number) {
+    const of = this.fires[r];
+    if (!of) throw new Error(`no run ${r}`);
+    return of;
   }
 
   destroy(): void {
