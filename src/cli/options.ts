@@ -1,6 +1,6 @@
 /** Rows of command-line options: what they are called, take and do. Parsing, `--help` and the tables of docs/cli.md are made of them. */
 
-import { armFields, defaultText, optionOf, type Setting, settings } from '../lab/settings';
+import { armFields, defaultArchitectures, defaultText, optionOf, presets, type Setting, settings } from '../lab/settings';
 import { architectureIds, architectures } from '../sae/architectures';
 
 /** `list`: `--data a b c`, or repeated. `flag`: takes no value. */
@@ -92,8 +92,17 @@ export const armRows = (): OptionRows => ({
   arch: {
     kind: 'text',
     value: 'LIST',
-    default: architectureIds().join(','),
+    default: defaultArchitectures().join(','),
     help: 'In place of `--arm`: an arm for each of these architectures.',
+  },
+  preset: {
+    kind: 'text',
+    value: presets()
+      .map(({ id }) => id)
+      .join('|'),
+    help: `In place of both: the arms of a question. ${presets()
+      .map(({ id, line }) => `\`${id}\`: ${line}`)
+      .join(' ')}`,
   },
   'd-sae': { kind: 'text', value: 'LIST', help: 'Widths of arms that say none, as numbers or multiples of d: `2x`.' },
   ...Object.fromEntries(

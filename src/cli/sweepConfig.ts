@@ -3,15 +3,18 @@
 import {
   type ArmForm,
   armFields,
+  armsOfPreset,
+  defaultArchitectures,
   defaultForm,
   optionOf,
   parseSettings,
+  preset,
   readArchitectures,
   readArm,
   type SweepConfig,
   settings,
 } from '../lab/settings';
-import { architecture, architectureIds } from '../sae/architectures';
+import { architecture } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
 
@@ -40,14 +43,12 @@ export function sweepConfig(options: Options, d: number): SweepConfig {
 /** The arms, and by the key of an error the option that its text came from. */
 function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string> } {
   const named = new Map<string, string>();
-  const written = options.list('arm');
-  if (written.length > 0 && options.text('arch') !== undefined) throw new UsageError('give --arm or --arch, not both');
-  const arms = written.length > 0 ? written.map(armOf) : archesOf(options.text('arch')).map((arch): ArmForm => ({ arch, texts: {} }));
+  const { arms, said } = chosen(options);
   const filled = arms.map((arm, i): ArmForm => {
     const texts: Record<string, string> = { ...arm.texts };
     for (const { word, place } of armFields(arm.arch)) {
       const key = `arms.${i}.${word}`;
-      if (texts[word] !== undefined) named.set(key, `--arm "${written[i]}": ${word}`);
+      if (texts[word] !== undefined) named.set(key, `${said(i)}: ${word}`);
       else if (place === 'widths' || place === 'knob') {
         const general = place === 'widths' ? 'd-sae' : architecture(arm.arch).knob.id;
         const own = `${arm.arch}-${general}`;
@@ -62,6 +63,29 @@ function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string>
   return { arms: filled, named };
 }
 
+/** The arms that were asked for, in one of three ways, and how one of them is called. */
+function chosen(options: Options): { arms: ArmForm[]; said: (i: number) => string } {
+  const written = options.list('arm');
+  const [archs, id] = [options.text('arch'), options.text('preset')];
+  const given = [
+    ...(written.length > 0 ? ['--arm'] : []),
+    ...(archs === undefined ? [] : ['--arch']),
+    ...(id === undefined ? [] : ['--preset']),
+  ];
+  if (given.length > 1) throw new UsageError(`give ${given.join(' or ')}, not ${given.length === 2 ? 'both' : 'all'}`);
+  if (written.length > 0) return { arms: written.map(armOf), said: (i) => `--arm "${written[i]}"` };
+  if (id !== undefined) return { arms: presetArms(id), said: (i) => `--preset ${id}, arm ${i + 1}` };
+  return { arms: archesOf(archs).map((arch): ArmForm => ({ arch, texts: {} })), said: () => '--arch' };
+}
+
+function presetArms(id: string): ArmForm[] {
+  try {
+    return armsOfPreset(preset(id));
+  } catch (error) {
+    throw new UsageError(`--preset: ${messageOf(error)}`);
+  }
+}
+
 function armOf(text: string): ArmForm {
   try {
     return readArm(text);
@@ -71,7 +95,7 @@ function armOf(text: string): ArmForm {
 }
 
 function archesOf(text: string | undefined): string[] {
-  if (text === undefined) return architectureIds();
+  if (text === undefined) return defaultArchitectures();
   try {
     return readArchitectures(text);
   } catch (error) {

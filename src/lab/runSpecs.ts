@@ -7,7 +7,7 @@ import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
 import { messageOf } from '../util/errors';
 import type { Estimate } from './protocol';
-import { problems, type SweepConfig } from './settings';
+import { type Arm, axes, combinations, problems, type SweepConfig } from './settings';
 
 export interface RunSpec {
   /** The sweep that is this run alone, with all settings that it had. */
@@ -23,23 +23,27 @@ export interface RunSpec {
 /** Rows counted as held by the pool for the memory estimate, bytes. */
 const POOL_BYTES = 256 * 2 ** 20;
 
-/** One run for each arm, width, value of the knob and seed. */
+/** One run for each arm, width, value of the knob and seed, but for those struck out. */
 export function expand(config: SweepConfig): RunSpec[] {
   return config.arms.flatMap((arm) => {
-    const { steps, lr, lrWarmup, lrDecay, lambdaWarmup, beta1, seeds } = { ...config, ...arm };
-    return arm.widths.flatMap((width) =>
-      arm.knob.flatMap((lambda) =>
-        seeds.map((seed) => ({
-          config: { ...config, arms: [{ ...arm, widths: [width], knob: [lambda], seeds: [seed] }] },
-          arch: arm.arch,
-          options: arm.options,
-          width,
-          seed,
-          beta1,
-          schedule: { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup },
-        })),
-      ),
-    );
+    const { without: _, ...whole } = arm;
+    const { steps, lr, lrWarmup, lrDecay, lambdaWarmup, beta1 } = { ...config, ...arm };
+    const of = axes(config, arm);
+    return combinations(config, arm).map((one) => {
+      const own = Object.fromEntries(of.map(({ key, word }) => [key, [one[word]]])) as unknown as Pick<Arm, 'widths' | 'knob'> & {
+        seeds: number[];
+      };
+      const [width, lambda, seed] = [own.widths[0], own.knob[0], own.seeds[0]] as [number, number, number];
+      return {
+        config: { ...config, arms: [{ ...whole, ...own }] },
+        arch: arm.arch,
+        options: arm.options,
+        width,
+        seed,
+        beta1,
+        schedule: { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup },
+      };
+    });
   });
 }
 

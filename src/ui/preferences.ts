@@ -34,7 +34,18 @@ function write(value: Remembered): void {
 const paramsOf = () => new URLSearchParams(location.hash.slice(1));
 const viewOf = (params: URLSearchParams): View => (params.has('benchmark') ? 'benchmark' : 'lab');
 
+/** `?preset=field` is a link too: it becomes the hash, where what is changed later is written. */
+function presetIntoHash(): void {
+  const query = new URLSearchParams(location.search);
+  const preset = query.get('preset');
+  if (preset === null) return;
+  query.delete('preset');
+  const hash = location.hash.length > 1 ? location.hash : `#${new URLSearchParams({ preset })}`;
+  history.replaceState(null, '', `${location.pathname}${query.size > 0 ? `?${query}` : ''}${hash}`);
+}
+
 export function restorePreferences(): void {
+  presetIntoHash();
   const params = paramsOf();
   const hook = params.get('hook');
   useLab.setState({

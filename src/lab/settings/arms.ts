@@ -11,6 +11,8 @@ import {
   architectures,
   isArchitecture,
   type OptionValues,
+  REFERENCE,
+  SUBJECT,
 } from '../../sae/architectures';
 import { type SharedSettings, settings } from './table';
 import type { Spec } from './types';
@@ -24,6 +26,8 @@ export interface Arm extends Partial<SharedSettings> {
   widths: number[];
   /** Values of the architecture's knob, λ. */
   knob: number[];
+  /** Runs that are left out, each named by what tells it from the others (`product.ts`): `lambda:0.4/seeds:2`. */
+  without?: string[];
 }
 
 /** An arm as people type it. */
@@ -39,7 +43,7 @@ export interface ArmField {
   word: string;
   /** Other names under which it is read. */
   also: readonly string[];
-  place: 'widths' | 'knob' | 'setting' | 'option';
+  place: 'widths' | 'knob' | 'setting' | 'option' | 'without';
   /** Field of `Arm` or key of the option. */
   key: string;
   label: string;
@@ -54,7 +58,7 @@ const MAX_WIDTH = 1 << 20;
 const optionSpec = (option: ArchitectureOption): Spec =>
   option.kind === 'choice' ? { kind: 'choice', choices: option.choices } : { kind: 'number', min: option.min, max: option.max };
 
-/** Widths, knob, settings that an arm may have of its own, options. @throws Error when two of them have one name. */
+/** Widths, knob, settings that an arm may have of its own, options, runs struck out. @throws Error when two of them have one name. */
 export function armFields(arch: string): ArmField[] {
   const { knob, width, options } = architecture(arch);
   const fields: ArmField[] = [
@@ -104,6 +108,16 @@ export function armFields(arch: string): ArmField[] {
         help: option.help,
       }),
     ),
+    {
+      word: 'without',
+      also: [],
+      place: 'without',
+      key: 'without',
+      label: 'Struck out',
+      spec: { kind: 'strikes' },
+      default: '',
+      help: `Runs that are left out, each by the values that name it: ${knob.id}:0.4 for all of that value, ${knob.id}:0.4/seeds:2 for one seed of it.`,
+    },
   ];
   const names = fields.flatMap(({ word, also }) => [word, ...also]);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -116,8 +130,11 @@ const equalCompute = (): string =>
     .map(({ title, width }) => `${title.toLowerCase()} ${width.equalCompute === 1 ? 'the width' : `${width.equalCompute} times the width`}`)
     .join(', ');
 
-/** What a sweep has at first: every architecture once, as its table says. */
-export const defaultArms = (): ArmForm[] => architectureIds().map((arch) => ({ arch, texts: {} }));
+/** The architectures of a sweep where nobody chose: the two that the lab is about, in the table's order. */
+export const defaultArchitectures = (): ArchitectureId[] => architectureIds().filter((id) => id === SUBJECT || id === REFERENCE);
+
+/** What a sweep has at first: both of them once, as the table says. */
+export const defaultArms = (): ArmForm[] => defaultArchitectures().map((arch) => ({ arch, texts: {} }));
 
 /** Title of each arm: the architecture's, numbered from the second one of it on. */
 export function armTitles(arms: readonly { arch: string }[]): string[] {
@@ -188,7 +205,28 @@ export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: strin
       continue;
     }
     if (field.place === 'option') options[field.key] = value as number | string;
+    else if (field.place === 'without') strike(arm, value as string[], d, fail);
     else Object.assign(arm, { [field.key]: value });
   }
   return arm;
+}
+
+/** Entries of `without` in the numbers that the arm's lists come to. */
+function strike(arm: Arm, entries: readonly string[], d: number, fail: (word: string, error: unknown) => void): void {
+  const fields = armFields(arm.arch).filter(({ place }) => place !== 'option' && place !== 'without');
+  const number = (part: string): string => {
+    const [word, text, ...rest] = part.split(':');
+    const field = fields.find((one) => one.word === word || one.also.includes(word ?? ''));
+    if (!field || text === undefined || rest.length > 0)
+      throw new Error(
+        `"${part}" names no run: give values of ${fields.map((one) => one.word).join(', ')}, as in ${fields[1]?.word}:0.4/${fields[2]?.word}:2.`,
+      );
+    const value = parseValue(field.spec, text, d);
+    return `${field.word}:${Array.isArray(value) ? value.join() : value}`;
+  };
+  try {
+    if (entries.length > 0) arm.without = entries.map((entry) => entry.split('/').map(number).join('/'));
+  } catch (error) {
+    fail('without', error);
+  }
 }

@@ -56,7 +56,7 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
     // Of seeds the arm's own stands apart, as `seed`.
     const value: Value | undefined = (setting.key === 'seeds' ? undefined : arm?.[setting.key]) ?? config[setting.key];
     if (value === undefined || setting.key === 'evalEvery') continue;
-    facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number) : value;
+    facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number | string) : value;
   }
   if (!arm) return facts;
   return {

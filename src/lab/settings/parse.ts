@@ -1,7 +1,9 @@
 /** A form, which is texts, to a sweep or to what is wrong with it; and back. */
+import { isArchitecture } from '../../sae/architectures';
 import { MAX_RUNS } from '../../sae/bounds';
 import { messageOf } from '../../util/errors';
 import { type Arm, type ArmForm, armFields, armTitles, defaultArms, parseArm } from './arms';
+import { combinations, idleStrikes } from './product';
 import { type Setting, type SettingKey, type SharedSettings, setting, settings } from './table';
 import { parseValue, textOf, type Value } from './values';
 
@@ -51,15 +53,20 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   });
   const arms = (values.arms ?? defaultArms()).map((arm, i) => parseArm(arm, d, (word, error) => fail(armKey(i, word), error)));
   const config = { ...(Object.fromEntries(shared) as unknown as SharedSettings), arms };
+  arms.forEach((arm, i) => {
+    const [idle] = errors[armKey(i, 'without')] || !isArchitecture(arm.arch) ? [] : idleStrikes(config, arm);
+    if (idle !== undefined) fail(armKey(i, 'without'), new Error(`${idle} is none of this arm's runs: take it off.`));
+  });
   const runs = countRuns(config);
+  if (arms.length > 0 && runs === 0 && Object.keys(errors).length === 0) fail('arms', 'Every run is struck out.');
   if (arms.length === 0) fail('arms', 'Add at least one arm.');
   if (runs > MAX_RUNS) fail('arms', `${runs} runs are more than the ${MAX_RUNS} one sweep may have.`);
   return Object.keys(errors).length > 0 ? { errors, runs } : { config, errors, runs };
 }
 
-/** Runs of a sweep: for each arm, widths × values of the knob × seeds. */
+/** Runs of a sweep: for each arm, widths × values of the knob × seeds, less those that are struck out. */
 export const countRuns = (config: SweepConfig): number =>
-  config.arms.reduce((sum, arm) => sum + arm.widths.length * arm.knob.length * (arm.seeds ?? config.seeds).length, 0);
+  config.arms.reduce((sum, arm) => sum + (isArchitecture(arm.arch) ? combinations(config, arm).length : 0), 0);
 
 /** A sweep as texts that parse back to exactly it. */
 export function settingsFromConfig(config: SweepConfig): SettingValues {

@@ -9,6 +9,8 @@ export type Spec =
   | { kind: 'widths'; min: number; max: number }
   /** Numbers above a bound, or log ranges `lo:hi:count`. */
   | { kind: 'knob'; symbol: string; whole: boolean; above: number; max: number }
+  /** Runs of an arm, each by its values: `lambda:0.4/seeds:2`; may be empty. */
+  | { kind: 'strikes' }
   /** `meanings`: what each choice does, as what then holds and a sentence. */
   | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> };
 

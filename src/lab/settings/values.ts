@@ -2,7 +2,7 @@
 import { MAX_RUNS } from '../../sae/bounds';
 import type { Spec } from './types';
 
-export type Value = number | number[] | string;
+export type Value = number | number[] | string | string[];
 
 const parseNumber = (text: string): number => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN);
 
@@ -13,6 +13,8 @@ export function parseValue(spec: Spec, text: string, d: number): Value {
     case 'choice':
       if (!spec.choices.includes(typed)) throw new Error(`"${typed}" is not one of ${spec.choices.join(', ')}.`);
       return typed;
+    case 'strikes':
+      return [...new Set(parts(typed))];
     case 'int':
     case 'number':
       if (typed === '') throw new Error('This is empty: give a number.');
@@ -22,7 +24,7 @@ export function parseValue(spec: Spec, text: string, d: number): Value {
   }
 }
 
-type ListSpec = Exclude<Spec, { kind: 'choice' | 'int' | 'number' }>;
+type ListSpec = Exclude<Spec, { kind: 'choice' | 'int' | 'number' | 'strikes' }>;
 
 function entries(spec: ListSpec, part: string, d: number): number[] {
   if (spec.kind === 'knob' && part.includes(':')) return logRange(spec, part);
@@ -30,7 +32,7 @@ function entries(spec: ListSpec, part: string, d: number): number[] {
   return [checked(spec, parseNumber(part), part)];
 }
 
-function checked(spec: Exclude<Spec, { kind: 'choice' }>, value: number, shown: string): number {
+function checked(spec: Exclude<Spec, { kind: 'choice' | 'strikes' }>, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
   const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number';
   if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);

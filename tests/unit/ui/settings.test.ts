@@ -101,7 +101,7 @@ describe('an arm in words', () => {
   it.each([
     ['topk width=2x', /"topk" is not one of baseline, gated/],
     ['', /at least one architecture/],
-    ['gated wide=2x', /"wide=2x" is not understood in an arm: gated takes width=…, lambda=…, seeds=…\./],
+    ['gated wide=2x', /"wide=2x" is not understood in an arm: gated takes width=…, lambda=…, seeds=…/],
     ['gated 2x', /"2x" is not understood/],
     ['gated width=1 d-sae=2', /d-sae stands twice/],
   ])('%s is refused', (text, message) => {

@@ -1,0 +1,44 @@
+/** Presets: arms that parse, links that name them, and nothing offered that the table does not have. */
+import { describe, expect, it } from 'vitest';
+import { everyPreset } from '../../../src/lab/presets';
+import {
+  armsOfPreset,
+  countRuns,
+  defaultArms,
+  defaultForm,
+  parseSettings,
+  preset,
+  presetOf,
+  presets,
+  type SweepConfig,
+  settingsFromParams,
+  settingsToParams,
+} from '../../../src/lab/settings';
+import { MAX_RUNS } from '../../../src/sae/bounds';
+
+describe('presets', () => {
+  it('have names of their own', () => {
+    expect(everyPreset().map(({ id }) => id)).toEqual(['paper', 'fig8', 'fig9', 'thread', 'field', 'frequency']);
+  });
+  it.each(presets().map(({ id }) => id))('%s parses to a sweep that one Start may have, with two seeds too where there is room', (id) => {
+    const { config, errors } = parseSettings({ ...defaultForm(), arms: armsOfPreset(preset(id)) }, 128);
+    expect(errors).toEqual({});
+    expect(countRuns(config as SweepConfig)).toBeLessThanOrEqual(MAX_RUNS);
+  });
+  it.each(presets().map(({ id }) => id))('%s is one short link, that opens it', (id) => {
+    const arms = armsOfPreset(preset(id));
+    const link = settingsToParams({ ...defaultForm(), arms });
+    expect(link.toString()).toBe(id === 'paper' ? '' : `preset=${id}`);
+    expect(settingsFromParams(new URLSearchParams(`preset=${id}&steps=7`))).toEqual({ ...defaultForm(), arms, steps: '7' });
+    expect(presetOf(arms)?.id).toBe(id);
+  });
+  it('the paper is what a sweep has at first', () => {
+    expect(armsOfPreset(preset('paper'))).toEqual(defaultArms());
+    expect(defaultArms().map(({ arch }) => arch)).toEqual(['baseline', 'gated']);
+  });
+  it('one that is not there is refused by name, in the form too', () => {
+    expect(() => preset('fields')).toThrow(/^"fields" is none of the presets paper/);
+    const { errors } = parseSettings(settingsFromParams(new URLSearchParams('preset=fields')), 16);
+    expect(errors['arms.0.arch']).toMatch(/"preset fields" is not one of /);
+  });
+});
