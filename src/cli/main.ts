@@ -7,6 +7,7 @@ import { evalUsage, evaluateSae } from './commands/eval';
 import { harvest, harvestUsage } from './commands/harvest';
 import { inspect, inspectUsage } from './commands/inspect';
 import { lm, lmUsage } from './commands/lm';
+import { parity, parityUsage } from './commands/parity';
 import { reproduce, reproduceUsage } from './commands/reproduce';
 import { sweep, sweepUsage } from './commands/sweep';
 import { train, trainUsage } from './commands/train';
@@ -19,6 +20,7 @@ const COMMANDS: Record<string, { run: (args: string[]) => Promise<number>; usage
   lm: { run: lm, usage: lmUsage },
   harvest: { run: harvest, usage: harvestUsage },
   inspect: { run: inspect, usage: inspectUsage },
+  parity: { run: parity, usage: parityUsage },
   reproduce: { run: reproduce, usage: reproduceUsage },
 };
 

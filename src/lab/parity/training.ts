@@ -1,0 +1,182 @@
+/**
+ * A training case through the product: `SweepTrainer` with its kernels takes the fixture's steps from the fixture's weights on the fixture's rows, alone and
+ * packed between runs of every other architecture; the losses of every step and the change of every tensor are held against the fixture's.
+ */
+import type { Gpu } from '../../gpu/device';
+import { architecture, architectures } from '../../sae/architectures';
+import { initialWeights } from '../../sae/init';
+import { layoutLimits, layoutOf, type StepForm } from '../../sae/layout';
+import { padRows } from '../../sae/packing';
+import { type StepLog, SweepTrainer, type TrainerRun } from '../../sae/trainer';
+import type { SaeWeights } from '../../sae/weights';
+import { type Arm, armOf, clipOf } from './arms';
+import type { ExpectedTraining } from './expected';
+import { change, exact, type Finding, type Outcome, relative, sameBits, type Tensors } from './findings';
+import { scheduleOf } from './schedules';
+import { tensorsOf, weightsOf } from './weights';
+
+/** The files of a case. */
+export interface TrainingCase {
+  expected: ExpectedTraining;
+  init: Tensors;
+  data: Tensors;
+  final: Tensors;
+}
+
+/** Relative, of losses and terms in every step; and of the change of each tensor, in Frobenius norm. */
+export const TOLERANCE = { step: 1e-4, change: 1e-2 };
+
+/** Where a run of the case trains. */
+export interface Setting {
+  form: StepForm;
+  /** Packed between runs of every architecture of the table, which see the same rows. */
+  mixed: boolean;
+}
+
+export const words = ({ form, mixed }: Setting): string => `${form}, ${mixed ? 'in a mixed sweep' : 'alone'}`;
+
+/** What the run came to, in the trainer's own words. */
+export interface TrainedRun {
+  logs: StepLog[];
+  final: SaeWeights;
+  /** Weights before each step, where `follow`. */
+  before: SaeWeights[];
+}
+
+/** @throws Error when the product cannot train the case, in its own words. */
+export async function train(
+  gpu: Gpu,
+  flopsPerMs: number,
+  files: TrainingCase,
+  { form, mixed }: Setting,
+  follow = false,
+): Promise<TrainedRun> {
+  const { expected: e, init, data } = files;
+  const arm = armOf(e);
+  const own: TrainerRun = {
+    schedule: { ...scheduleOf(e, arm.knob), ...(arm.anneal && { anneal: arm.anneal }) },
+    optimiser: { ...e.adam, ...(clipOf(e) > 0 && { clip: clipOf(e) }) },
+    weights: weightsOf(arm, e, init),
+  };
+  const others = mixed ? neighbours(e, own) : [];
+  const at = Math.floor(others.length / 2);
+  const runs = [...others.slice(0, at), own, ...others.slice(at)];
+  const rows = data.get('activations')?.data as Float32Array;
+  const padded = padRows(rows, e.d_in);
+  const pool = gpu.device.createBuffer({ size: padded.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+  gpu.queue.writeBuffer(pool, 0, padded as Float32Array<ArrayBuffer>);
+  const momentum = runs.some(({ optimiser }) => optimiser.beta1 > 0);
+  const packed = runs.map(({ weights: { arch, dSae, options } }) => ({ arch, width: dSae, ...(options && { options }) }));
+  let trainer: SweepTrainer | undefined;
+  try {
+    const layout = layoutOf(e.d_in, e.batch, packed, layoutLimits(gpu, flopsPerMs), { form, momentum });
+    trainer = await SweepTrainer.create(gpu, { layout, runs, pool, scale: 1, mean: new Float32Array(e.d_in), flopsPerMs, form });
+    const logs: StepLog[] = [];
+    const before: SaeWeights[] = [];
+    for (let step = 0; step < e.steps; step++) {
+      if (follow) before.push(await trainer.weights(at));
+      const slots = Uint32Array.from({ length: e.batch }, (_, i) => step * e.batch + i);
+      const log = (await (await trainer.step(slots, true)).log)?.[at];
+      if (!log) throw new Error(`step ${step} gave no losses`);
+      logs.push(log);
+    }
+    const final = await trainer.weights(at);
+    gpu.check();
+    return { logs, final, before };
+  } finally {
+    trainer?.destroy();
+    pool.destroy();
+  }
+}
+
+/** A run of each architecture, of ragged widths, with and without first moments. */
+function neighbours(e: ExpectedTraining, { schedule }: TrainerRun): TrainerRun[] {
+  return architectures().map(({ id, knob }, i) => ({
+    schedule: { ...schedule, anneal: undefined, lambda: knob.whole ? 3 : 0.1, lambdaWarmup: 0 },
+    optimiser: { beta1: i % 2 === 0 ? 0 : 0.9, beta2: 0.999, eps: 1e-8 },
+    weights: initialWeights(id, e.d_in, 13 + 9 * i, i, new Float32Array(e.d_in)),
+  }));
+}
+
+/** Per step, what the fixture names and the product gives. */
+function stepsOf(files: TrainingCase, arm: Arm, { logs, before }: TrainedRun): Record<string, number | number[]>[] {
+  return logs.map((log, i) => {
+    const values: Record<string, unknown> = { ...log, ...arm.settings, ...thetaOf(before[i]), copy_loss: log.aux_loss };
+    const names = Object.keys(files.expected.per_step[i] ?? {});
+    return Object.fromEntries(names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name] as number | number[]]])));
+  });
+}
+
+/** JumpReLU's thresholds before a step. */
+function thetaOf(weights: SaeWeights | undefined): Record<string, number> {
+  const theta = weights && tensorsOf(weights, ['threshold']).get('threshold')?.data;
+  if (!theta) return {};
+  return { threshold_mean: Array.from(theta).reduce((sum, t) => sum + t, 0) / theta.length, threshold_min: Math.min(...theta) };
+}
+
+/** Without these a case has not been compared; what else a fixture tells of a step is compared where the product gives it. */
+const TERMS = new Set([
+  ...['loss', 'mse_loss', 'sparsity_loss', 'aux_loss', 'auxk_loss', 'copy_loss', 'pre_act_loss', 'group_losses'],
+  ...['l0', 'gamma', 'lr', 'lambda'],
+]);
+
+function stepFindings(expected: ExpectedTraining, steps: readonly Record<string, number | number[]>[], where: string): Finding[] {
+  return expected.per_step.flatMap((want, i) =>
+    Object.entries(want).flatMap(([name, value]) => {
+      const found = steps[i]?.[name];
+      const what = `${name} at step ${want.step} (${where})`;
+      if (found === undefined) return TERMS.has(name) ? [exact(`${what} is not computed`, false)] : [];
+      const [actual, wanted] = [[found].flat(), [value].flat()];
+      if (actual.length !== wanted.length) return [exact(`${what} has ${actual.length} values`, false)];
+      return wanted.map((one, k) => relative(what, actual[k] as number, one, TOLERANCE.step));
+    }),
+  );
+}
+
+function tensorFindings({ expected, init, final }: TrainingCase, actual: Tensors, where: string): Finding[] {
+  return [...final].map(([name, { data }]) => {
+    const [start, end] = [init.get(name)?.data, actual.get(name)?.data];
+    const what = `${name} (${where})`;
+    if (!start || !end) return exact(`${what} is not computed`, false);
+    if (expected.trained && !expected.trained.includes(name) && !DERIVED.has(name))
+      return exact(`${what} stays as it was`, sameBits(end, start));
+    return change(what, start, data, end, TOLERANCE.change);
+  });
+}
+
+/** Tensors that follow from a trained one. */
+const DERIVED = new Set(['threshold']);
+
+const sameWeights = (a: SaeWeights, b: SaeWeights): boolean => {
+  const names = new Set([...Object.keys(a.vectors), ...Object.keys(b.vectors)]);
+  const both = [...names].map((name) => [a.vectors[name] ?? [], b.vectors[name] ?? []] as const);
+  return [[a.wEnc, b.wEnc] as const, [a.wDec, b.wDec] as const, [a.bDec, b.bDec] as const, ...both].every(([x, y]) => sameBits(x, y));
+};
+
+/** The case in the given forms, in each alone and packed with others. What the first run computed is given back. @throws Error as `train`. */
+export async function checkTraining(gpu: Gpu, flopsPerMs: number, files: TrainingCase, forms: readonly StepForm[]): Promise<Outcome> {
+  const { expected, final } = files;
+  const arm = armOf(expected);
+  const findings: Finding[] = [];
+  let first: { steps: unknown; tensors: Tensors } | undefined;
+  for (const form of forms) {
+    let alone: SaeWeights | undefined;
+    for (const mixed of [false, true]) {
+      const run = await train(gpu, flopsPerMs, files, { form, mixed }, final.has('threshold'));
+      const where = words({ form, mixed });
+      const steps = stepsOf(files, arm, run);
+      const tensors = tensorsOf(run.final, [...final.keys()]);
+      findings.push(...stepFindings(expected, steps, where), ...tensorFindings(files, tensors, where));
+      if (alone) findings.push(exact(`the same bits alone and in a mixed sweep (${form})`, sameWeights(alone, run.final)));
+      alone = run.final;
+      first ??= { steps, tensors };
+    }
+  }
+  return {
+    findings,
+    computed: { 'final.safetensors': { tensors: first?.tensors ?? new Map() }, 'steps.json': { json: first?.steps } },
+  };
+}
+
+/** Whether the table knows what the case is. @throws Error in the table's words when not. */
+export const known = (e: ExpectedTraining): void => void architecture(armOf(e).arch);

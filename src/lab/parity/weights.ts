@@ -1,0 +1,51 @@
+/** A fixture's tensors (SAELens' names and orientation) as the trainer's weights, and back. */
+import { architecture } from '../../sae/architectures';
+import type { SaeWeights } from '../../sae/weights';
+import type { Arm } from './arms';
+import type { Tensor, Tensors } from './findings';
+
+const transpose = (a: ArrayLike<number>, rows: number, columns: number): Float32Array =>
+  Float32Array.from({ length: rows * columns }, (_, i) => a[(i % rows) * columns + Math.floor(i / rows)] as number);
+
+/** Vectors that a fixture leaves out have their value at the start. @throws Error naming a tensor that is missing or that the architecture has no place for. */
+export function weightsOf({ arch, options }: Arm, { d_in, d_sae }: { d_in: number; d_sae: number }, tensors: Tensors): SaeWeights {
+  const { vectors } = architecture(arch);
+  const get = (name: string): Float32Array => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`init.safetensors has no ${name}`);
+    return tensor.data as Float32Array;
+  };
+  return {
+    arch,
+    ...(Object.keys(options).length > 0 && { options }),
+    dIn: d_in,
+    dSae: d_sae,
+    wEnc: transpose(get('W_enc'), d_in, d_sae),
+    wDec: get('W_dec'),
+    bDec: get('b_dec'),
+    ...(tensors.has('W_mag') && { wSecond: transpose(get('W_mag'), d_in, d_sae) }),
+    vectors: Object.fromEntries(
+      vectors.map(({ name, start }) => [name, tensors.has(name) ? get(name) : new Float32Array(d_sae).fill(start)]),
+    ),
+  };
+}
+
+/** Those of the given tensors that the weights have. */
+export function tensorsOf(weights: SaeWeights, names: readonly string[]): Tensors {
+  const { dIn, dSae, wEnc, wDec, bDec, vectors } = weights;
+  const second = 'wSecond' in weights ? (weights.wSecond as Float32Array | undefined) : undefined;
+  const of = (name: string): Tensor | undefined => {
+    if (name === 'W_enc') return { shape: [dIn, dSae], data: transpose(wEnc, dSae, dIn) };
+    if (name === 'W_mag' && second) return { shape: [dIn, dSae], data: transpose(second, dSae, dIn) };
+    if (name === 'W_dec') return { shape: [dSae, dIn], data: wDec };
+    if (name === 'b_dec') return { shape: [dIn], data: bDec };
+    const data = vectors[name];
+    return data && { shape: [dSae], data };
+  };
+  return new Map(
+    names.flatMap((name) => {
+      const tensor = of(name);
+      return tensor ? [[name, tensor] as const] : [];
+    }),
+  );
+}
