@@ -1,6 +1,6 @@
 /** Rows of command-line options: what they are called, take and do. Parsing, `--help` and the tables of docs/cli.md are made of them. */
 
-import { armFields, defaultArchitectures, defaultText, optionOf, presets, type Setting, settings } from '../lab/settings';
+import { armFields, defaultArchitectures, defaultText, isList, optionOf, presets, type Setting, settings } from '../lab/settings';
 import { architectureIds, architectures } from '../sae/architectures';
 
 /** `list`: `--data a b c`, or repeated. `flag`: takes no value. */
@@ -28,11 +28,17 @@ export interface CommandUsage {
   options: OptionRows;
 }
 
-const METAVAR = { int: 'N', number: 'X', ints: 'N' } as const;
+const METAVAR = { int: 'N', number: 'X', steps: 'N|P%', ints: 'N', numbers: 'X', choices: '' } as const;
 
-const row = (setting: Setting, isList: boolean): OptionRow => ({
+/** What stands for a setting's value. */
+const metavar = (setting: Setting, lists: boolean): string => {
+  if ('choices' in setting) return `${setting.choices.join('|')}${lists && setting.kind === 'choices' ? ',...' : ''}`;
+  return lists && isList(setting) ? 'LIST' : METAVAR[setting.kind];
+};
+
+const row = (setting: Setting, lists: boolean): OptionRow => ({
   kind: 'text',
-  value: setting.kind === 'choice' ? setting.choices.join('|') : setting.kind === 'ints' && isList ? 'LIST' : METAVAR[setting.kind],
+  value: metavar(setting, lists),
   default: defaultText(setting, 'cli'),
   help: [
     setting.help,
@@ -42,28 +48,28 @@ const row = (setting: Setting, isList: boolean): OptionRow => ({
   ].join(' '),
 });
 
-/** All settings that the command line knows. @param isList several values of those that may have several. */
-export const settingRows = (isList: boolean): OptionRows =>
+/** All settings that the command line knows. @param lists several values of those that may have several. */
+export const settingRows = (lists: boolean): OptionRows =>
   Object.fromEntries(
     settings().flatMap((setting) => {
       const option = optionOf(setting);
-      return option === undefined ? [] : [[option, row(setting, isList)]];
+      return option === undefined ? [] : [[option, row(setting, lists)]];
     }),
   );
 
 /** Knobs of the table by the names they have on the command line. */
 export const knobIds = (): string[] => [...new Set(architectures().map(({ knob }) => knob.id))];
 
-/** Words of an arm, for people. */
-const armWords = (): string =>
-  architectureIds()
-    .map(
-      (arch) =>
-        `${arch} takes ${armFields(arch)
-          .map(({ word }) => `\`${word}\``)
-          .join(', ')}`,
-    )
-    .join('; ');
+/** Words of an arm, for people: of each architecture, and those that settings give to all of them. */
+function armWords(): string {
+  const words = (arch: string, isSetting: boolean) =>
+    armFields(arch)
+      .filter(({ place }) => (place === 'setting') === isSetting)
+      .map(({ word }) => `\`${word}\``)
+      .join(', ');
+  const ids = architectureIds();
+  return [...ids.map((arch) => `${arch} takes ${words(arch, false)}`), `each of them ${words(ids[0] as string, true)}`].join('; ');
+}
 
 const ARM_HELP =
   'An arm: an architecture and `name=value` words. What it does not say it takes from the other options, else from the defaults';

@@ -4,17 +4,17 @@
  */
 import { BatchFeeder } from '../data/pool/feeder';
 import type { Shuffle } from '../data/pool/sequencer';
-import type { Moments } from '../data/rows/moments';
+import { geometricMedian, MEDIAN_ROWS } from '../data/rows/geometricMedian';
+import { type Moments, sampleRows } from '../data/rows/moments';
 import type { Split } from '../data/rows/split';
 import type { RowSource } from '../data/rows/types';
 import type { Gpu } from '../gpu/device';
 import { InFlight } from '../gpu/plan';
 import { foldScale } from '../interop/fold';
 import type { Metrics } from '../metrics/types';
-import { initialWeights } from '../sae/init';
+import { initialWeights, type Start } from '../sae/init';
 import { groupRuns, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
-import { ADAM } from '../sae/schedules';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
@@ -41,7 +41,6 @@ export interface ExperimentOptions {
   normalize: Normalize;
   /** What each batch is rounded to, and the encoder reads. */
   xDtype: 'f32' | 'f16';
-  bDecInit: 'mean' | 'zero';
   flopsPerMs: number;
   /** Names the first run of this experiment `r${firstRun}`. */
   firstRun?: number;
@@ -83,6 +82,9 @@ const SMALL_SNAPSHOT = 32 * 2 ** 20;
 const SNAPSHOT_MS = 60_000;
 const advice = (run: Run): string => `Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`;
 
+const freshWeights = ({ arch, width, seed, start }: RunSpec, d: number, bDec: Float32Array): SaeWeights =>
+  initialWeights(arch, d, width, seed, bDec, start.encLength);
+
 function allFinite({ wEnc, wDec, bDec, vectors }: SaeWeights): boolean {
   let zero = 0; // NaN from the first value on that is not finite
   for (const values of [wEnc, wDec, bDec, ...Object.values(vectors)]) {
@@ -116,7 +118,7 @@ export class Experiment {
     readonly evaluator: Evaluator,
     /** Factor applied to activations before the SAEs see them. */
     readonly scale: number,
-    /** Mean of the scaled activations, `[d]`: shared centre, and b_dec's start. */
+    /** Mean of the scaled activations, `[d]`: shared centre, and a start of b_dec. */
     private readonly mean: Float32Array,
     readonly moments: Moments,
   ) {
@@ -148,21 +150,22 @@ export class Experiment {
    * @param init weights to start from, for raw activations (otherwise random from the run's seed).
    */
   async add(specs: readonly RunSpec[], init?: SaeWeights): Promise<Run[]> {
-    const { batch, flopsPerMs, bDecInit } = this.options;
+    const { batch, flopsPerMs } = this.options;
     const limits = layoutLimits(this.gpu, flopsPerMs);
-    const bDec = bDecInit === 'mean' ? this.mean : new Float32Array(this.data.d);
+    const bDec = new Map<Start['bDec'], Float32Array>();
+    for (const { start } of specs) if (!bDec.has(start.bDec)) bDec.set(start.bDec, await this.bDecStart(start.bDec));
     const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0, batchesBefore: this.batches }));
     const made: Group[] = [];
     try {
       const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width }));
       for (const { runs, form } of groupRuns(this.data.d, batch, packed, limits)) {
         const trainer = await SweepTrainer.create(this.gpu, {
-          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.beta1 > 0), form }),
+          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.optimiser.beta1 > 0), form }),
           runs: runs.map(({ run: { spec } }) => ({
             schedule: spec.schedule,
-            optimiser: { beta1: spec.beta1, ...ADAM },
+            optimiser: spec.optimiser,
             weights: {
-              ...(init ? foldScale(init, 1 / this.scale) : initialWeights(spec.arch, this.data.d, spec.width, spec.seed, bDec)),
+              ...(init ? foldScale(init, 1 / this.scale) : freshWeights(spec, this.data.d, bDec.get(spec.start.bDec) as Float32Array)),
               options: spec.options,
             },
           })),
@@ -181,6 +184,20 @@ export class Experiment {
     this.groups.push(...made);
     this.runs.push(...added);
     return added;
+  }
+
+  /** A decoder bias to begin with, in units of the scaled activations. */
+  private async bDecStart(kind: Start['bDec']): Promise<Float32Array> {
+    if (kind === 'zero') return new Float32Array(this.data.d);
+    if (kind === 'mean') return this.mean;
+    const { sources, split, d } = this.data;
+    const rows = await sampleRows(sources, split.train, { maxRows: MEDIAN_ROWS, seed: this.options.seed });
+    return Float32Array.from(
+      geometricMedian(
+        rows.map((value) => this.scale * value),
+        d,
+      ),
+    );
   }
 
   /** Takes batches that no run trains on: a run that is added then begins where one began that joined later. */

@@ -2,9 +2,11 @@
 
 import type { Gpu } from '../gpu/device';
 import { type ArchitectureId, architecture, type OptionValues } from '../sae/architectures';
+import type { Start } from '../sae/init';
 import { groupRuns, type LayoutLimits, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Schedule } from '../sae/schedules';
+import type { OptimiserSettings } from '../sae/trainer';
 import { messageOf } from '../util/errors';
 import type { Estimate } from './protocol';
 import { type Arm, axes, combinations, problems, type SweepConfig } from './settings';
@@ -16,35 +18,39 @@ export interface RunSpec {
   options: OptionValues;
   width: number;
   seed: number;
-  beta1: number;
+  /** Where its weights begin. */
+  start: Start;
+  optimiser: OptimiserSettings;
   schedule: Schedule;
 }
 
 /** Rows counted as held by the pool for the memory estimate, bytes. */
 const POOL_BYTES = 256 * 2 ** 20;
 
-/** One run for each arm, width, value of the knob and seed, but for those struck out. */
-export function expand(config: SweepConfig): RunSpec[] {
-  return config.arms.flatMap((arm) => {
+/** One run for each value of the lists of each arm, but for those struck out. */
+export const expand = (config: SweepConfig): RunSpec[] =>
+  config.arms.flatMap((arm) => {
     const { without: _, ...whole } = arm;
-    const { steps, lr, lrWarmup, lrDecay, lambdaWarmup, beta1 } = { ...config, ...arm };
-    const of = axes(config, arm);
-    return combinations(config, arm).map((one) => {
-      const own = Object.fromEntries(of.map(({ key, word }) => [key, [one[word]]])) as unknown as Pick<Arm, 'widths' | 'knob'> & {
-        seeds: number[];
-      };
-      const [width, lambda, seed] = [own.widths[0], own.knob[0], own.seeds[0]] as [number, number, number];
-      return {
-        config: { ...config, arms: [{ ...whole, ...own }] },
-        arch: arm.arch,
-        options: arm.options,
-        width,
-        seed,
-        beta1,
-        schedule: { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup },
-      };
-    });
+    const lists = axes(config, arm);
+    return combinations(config, arm).map((one) =>
+      specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }),
+    );
   });
+
+/** @param arm has one value in every list. */
+function specOf(config: SweepConfig, arm: Arm): RunSpec {
+  const only = <T>([value]: readonly T[]): T => value as T;
+  const { steps, lr, lrWarmup, lrDecay, lrDecayShape, lambdaWarmup, beta1, beta2, eps, encLength, bDecInit, seeds } = { ...config, ...arm };
+  return {
+    config: { ...config, arms: [arm] },
+    arch: arm.arch,
+    options: arm.options,
+    width: only(arm.widths),
+    seed: only(seeds),
+    start: { encLength: only(encLength), bDec: only(bDecInit) },
+    optimiser: { beta1: only(beta1), beta2, eps },
+    schedule: { steps, lr: only(lr), lrWarmup, lrDecay, lrDecayShape, lambda: only(arm.knob), lambdaWarmup },
+  };
 }
 
 export interface CostLimits extends LayoutLimits {
@@ -76,7 +82,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   try {
     for (const group of groupRuns(d, config.batch, runs, bounds)) {
       const layout = layoutOf(d, config.batch, group.runs, bounds, {
-        momentum: group.runs.some(({ beta1 }) => beta1 > 0),
+        momentum: group.runs.some(({ optimiser }) => optimiser.beta1 > 0),
         form: group.form,
       });
       const { total, state } = gpuMemory(layout, config.xDtype === 'f16');

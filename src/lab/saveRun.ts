@@ -2,7 +2,6 @@
 import { type NamedBytes, saelensFolder, type TrainingFacts } from '../interop/saelensSave';
 import { provenanceFacts } from '../metrics/provenance';
 import { architecture, optionWords } from '../sae/architectures';
-import { ADAM } from '../sae/schedules';
 import type { SaeWeights } from '../sae/weights';
 import type { Run } from './experiment';
 import type { Origin } from './origin';
@@ -40,7 +39,8 @@ export function savedRun(
       normalize,
       x_dtype: xDtype,
       activation_scale: activationScale,
-      ...ADAM,
+      beta2: spec.optimiser.beta2,
+      eps: spec.optimiser.eps,
       settings: runSettings(recipe),
       command: commandLine(recipe, run.id),
       data,
@@ -53,14 +53,14 @@ export function savedRun(
   });
 }
 
-function trainingFacts({ arch, schedule, beta1, seed }: RunSpec, batch: number): TrainingFacts {
+function trainingFacts({ arch, schedule, optimiser, seed }: RunSpec, batch: number): TrainingFacts {
   const { steps, lr, lrWarmup, lrDecay, lambda, lambdaWarmup } = schedule;
   return {
     lr,
     lrWarmup,
     lrDecaySteps: Math.round(lrDecay * steps),
-    beta1,
-    beta2: ADAM.beta2,
+    beta1: optimiser.beta1,
+    beta2: optimiser.beta2,
     ...(architecture(arch).knob.id === 'lambda' && { l1: { coefficient: lambda, warmup: lambdaWarmup } }),
     batch,
     steps,

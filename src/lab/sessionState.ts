@@ -36,11 +36,10 @@ export function refuseToJoin(changed: readonly SettingKey[], present: SweepConfi
 }
 
 /** What a sweep says of the experiment that its runs share. */
-export const experimentOptions = ({ batch, normalize, xDtype, bDecInit }: SweepConfig, seed: number) => ({
+export const experimentOptions = ({ batch, normalize, xDtype }: SweepConfig, seed: number) => ({
   batch,
   seed,
   shuffle: 'pool' as const,
   normalize,
   xDtype,
-  bDecInit,
 });

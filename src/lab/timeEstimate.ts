@@ -10,7 +10,6 @@ import { initialWeights } from '../sae/init';
 import { groupRuns, type Layout, layoutOf, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import { padRows } from '../sae/packing';
-import { ADAM } from '../sae/schedules';
 import { SweepTrainer } from '../sae/trainer';
 import type { TimeRange } from '../util/duration';
 import { Rng } from '../util/rng';
@@ -46,7 +45,7 @@ interface Sized {
 
 function layoutsOf({ batch, runs }: Sized, d: number, limits: CostLimits): { layout: Layout; runs: RunSpec[] }[] {
   return groupRuns(d, batch, runs, limits).map((group) => ({
-    layout: layoutOf(d, batch, group.runs, limits, { momentum: group.runs.some(({ beta1 }) => beta1 > 0), form: group.form }),
+    layout: layoutOf(d, batch, group.runs, limits, { momentum: group.runs.some(({ optimiser }) => optimiser.beta1 > 0), form: group.form }),
     runs: group.runs,
   }));
 }
@@ -104,9 +103,9 @@ export async function measureSteps(gpu: Gpu, config: SweepConfig, d: number, lim
           await SweepTrainer.create(gpu, {
             layout,
             // Steps that change nothing: lr rises from 0 over more of them than there will be.
-            runs: runs.map(({ options, schedule, beta1 }, r) => ({
+            runs: runs.map(({ options, schedule, optimiser }, r) => ({
               schedule: { ...schedule, lrWarmup: 1e9, lambdaWarmup: 0, lrDecay: 0, steps: 1e9 },
-              optimiser: { beta1, ...ADAM },
+              optimiser,
               options,
               weights: weights[r] as ReturnType<typeof initialWeights>,
             })),

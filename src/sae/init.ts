@@ -1,13 +1,33 @@
 /**
- * Initial weights: random unit decoder rows, W_enc = W_decᵀ (both `[F, D]` here, so simply equal), vectors zero, b_dec at the
- * data mean or zero. The paper doesn't state its own; this is dictionary_learning's, with Rajamanoharan's later advice.
+ * Initial weights: random unit decoder rows, W_enc = length · W_decᵀ (both `[F, D]` here, so simply the same rows times a length),
+ * vectors at their start, b_dec as given. The paper doesn't state its own; W_enc along W_decᵀ is Rajamanoharan's later advice.
  */
 import { Rng } from '../util/rng';
 import { type ArchitectureId, architecture } from './architectures';
 import type { SaeWeights } from './weights';
 
-/** @param bDec initial decoder bias in units of the scaled activations, `[dIn]`. */
-export function initialWeights(arch: ArchitectureId, dIn: number, dSae: number, seed: number, bDec: Float32Array): SaeWeights {
+/** Where b_dec may begin: mean or geometric median of training rows, or zero. */
+export const B_DEC_STARTS = ['mean', 'geometric-median', 'zero'] as const;
+
+/** Where the weights of a run begin. */
+export interface Start {
+  /** Length of the encoder's rows. */
+  encLength: number;
+  bDec: (typeof B_DEC_STARTS)[number];
+}
+
+/**
+ * @param bDec initial decoder bias in units of the scaled activations, `[dIn]`.
+ * @param encLength length of the encoder's rows, beside decoder rows of length 1.
+ */
+export function initialWeights(
+  arch: ArchitectureId,
+  dIn: number,
+  dSae: number,
+  seed: number,
+  bDec: Float32Array,
+  encLength = 1,
+): SaeWeights {
   const rng = new Rng(seed).fork('init');
   const wDec = new Float32Array(dSae * dIn);
   const row = new Float64Array(dIn);
@@ -25,7 +45,7 @@ export function initialWeights(arch: ArchitectureId, dIn: number, dSae: number, 
     arch,
     dIn,
     dSae,
-    wEnc: Float32Array.from(wDec),
+    wEnc: wDec.map((value) => encLength * value),
     wDec,
     bDec: Float32Array.from(bDec),
     vectors: Object.fromEntries(architecture(arch).vectors.map(({ name, start }) => [name, new Float32Array(dSae).fill(start)])),

@@ -1,7 +1,9 @@
 /**
  * Schedules of a run, t counted from 0: lr(t) = lr·min(t/N, 1), so the first step has lr 0 (dictionary_learning's convention);
- * lambda(t) likewise; over the last fraction of the steps lr falls linearly to 0.
+ * lambda(t) likewise; over the last fraction of the steps lr falls to 0, linearly or on half a cosine.
  */
+export const DECAY_SHAPES = ['linear', 'cosine'] as const;
+
 export interface Schedule {
   steps: number;
   lr: number;
@@ -9,13 +11,15 @@ export interface Schedule {
   lrWarmup: number;
   /** Fraction of `steps` at the end over which lr falls to 0; 0 = none. */
   lrDecay: number;
+  /** Linear unless given. */
+  lrDecayShape?: (typeof DECAY_SHAPES)[number];
   lambda: number;
   lambdaWarmup: number;
   /** Steps before which dead latents are resampled: there lr falls to a tenth, and over `steps` steps returns on half a cosine. */
   rewarm?: { at: readonly number[]; steps: number };
 }
 
-/** What of Adam nobody sets: the paper's β2, and PyTorch's eps. */
+/** Where nothing else is said: the paper's β2, and PyTorch's eps. */
 export const ADAM = { beta2: 0.999, eps: 1e-8 } as const;
 
 const ramp = (t: number, n: number): number => (n > 0 ? Math.min(t / n, 1) : 1);
@@ -32,7 +36,8 @@ function rewarmed({ rewarm }: Schedule, t: number): number {
 export function learningRate(s: Schedule, t: number): number {
   const decaySteps = Math.round(s.lrDecay * s.steps);
   const fall = decaySteps > 0 ? Math.min(1, Math.max(0, (s.steps - t) / decaySteps)) : 1;
-  return s.lr * ramp(t, s.lrWarmup) * fall * rewarmed(s, t);
+  const shape = s.lrDecayShape === 'cosine' ? (1 - Math.cos(Math.PI * fall)) / 2 : fall;
+  return s.lr * ramp(t, s.lrWarmup) * shape * rewarmed(s, t);
 }
 
 export const sparsity = (s: Schedule, t: number): number => s.lambda * ramp(t, s.lambdaWarmup);

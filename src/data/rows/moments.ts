@@ -67,6 +67,31 @@ export async function sampleMoments(
   return { mean, meanNorm: norms / rows, meanSquareNorm: squares / rows, rows, badRows, zeroRows: zeros };
 }
 
+/**
+ * About `maxRows` rows `[n, d]` taken like those of `sampleMoments`, without rows that hold NaN or Inf.
+ * @throws DataError when a file cannot be read or all sampled rows are bad.
+ */
+export async function sampleRows(
+  sources: readonly RowSource[],
+  ranges: readonly RowRange[],
+  { maxRows, seed }: { maxRows: number; seed: number },
+): Promise<Float32Array> {
+  const d = sources[0]?.facts.d ?? 0;
+  const pieces: Float32Array[] = [];
+  const stream = new BlockStream(sources, spacedBlocks(ranges, maxRows, seed));
+  for (let next = await stream.next(); next; next = await stream.next()) {
+    pieces.push(blockToFloats(next.block).slice(0, next.block.rows * d));
+    stream.release(next);
+  }
+  const rows = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  pieces.reduce((at, piece) => {
+    rows.set(piece, at);
+    return at + piece.length;
+  }, 0);
+  if (rows.length === 0) throw new DataError(sources[0]?.facts.label ?? 'data', 'all sampled rows hold NaN or Inf.');
+  return rows;
+}
+
 /** Every k-th of equal blocks, so that about `maxRows` rows are covered. */
 function spacedBlocks(ranges: readonly RowRange[], maxRows: number, seed: number): RowRange[] {
   const total = ranges.reduce((sum, r) => sum + r.rows, 0);

@@ -16,9 +16,9 @@ import {
 } from '../../sae/architectures';
 import { type SharedSettings, settings } from './table';
 import type { Spec } from './types';
-import { parseValue, parts, type Value } from './values';
+import { parseValue, parts, type Relative, type Value } from './values';
 
-/** What an arm comes to: a run for each width, value of the knob and seed. Settings of its own stand beside; the others are the sweep's. */
+/** What an arm comes to: a run for each width, value of the knob, seed, and value of another list. Settings of its own stand beside; the others are the sweep's. */
 export interface Arm extends Partial<SharedSettings> {
   arch: ArchitectureId;
   /** All of the architecture's options. */
@@ -187,7 +187,7 @@ export function readArchitectures(text: string): ArchitectureId[] {
 }
 
 /** @param fail hears of each word that is wrong. @returns the arm, of use where nothing failed. */
-export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: string, error: unknown) => void): Arm {
+export function parseArm({ arch, texts }: ArmForm, relative: Relative, fail: (word: string, error: unknown) => void): Arm {
   const options: Record<string, number | string> = {};
   const arm: Arm = { arch, options, widths: [], knob: [] };
   if (!isArchitecture(arch)) {
@@ -199,20 +199,20 @@ export function parseArm({ arch, texts }: ArmForm, d: number, fail: (word: strin
     if (text === undefined) continue;
     let value: Value;
     try {
-      value = parseValue(field.spec, text, d);
+      value = parseValue(field.spec, text, relative);
     } catch (error) {
       fail(field.word, error);
       continue;
     }
     if (field.place === 'option') options[field.key] = value as number | string;
-    else if (field.place === 'without') strike(arm, value as string[], d, fail);
+    else if (field.place === 'without') strike(arm, value as string[], relative, fail);
     else Object.assign(arm, { [field.key]: value });
   }
   return arm;
 }
 
 /** Entries of `without` in the numbers that the arm's lists come to. */
-function strike(arm: Arm, entries: readonly string[], d: number, fail: (word: string, error: unknown) => void): void {
+function strike(arm: Arm, entries: readonly string[], relative: Relative, fail: (word: string, error: unknown) => void): void {
   const fields = armFields(arm.arch).filter(({ place }) => place !== 'option' && place !== 'without');
   const number = (part: string): string => {
     const [word, text, ...rest] = part.split(':');
@@ -221,7 +221,7 @@ function strike(arm: Arm, entries: readonly string[], d: number, fail: (word: st
       throw new Error(
         `"${part}" names no run: give values of ${fields.map((one) => one.word).join(', ')}, as in ${fields[1]?.word}:0.4/${fields[2]?.word}:2.`,
       );
-    const value = parseValue(field.spec, text, d);
+    const value = parseValue(field.spec, text, relative);
     return `${field.word}:${Array.isArray(value) ? value.join() : value}`;
   };
   try {
@@ -230,3 +230,7 @@ function strike(arm: Arm, entries: readonly string[], d: number, fail: (word: st
     fail('without', error);
   }
 }
+
+/** What an arm has for a field; undefined where it takes the shared value. */
+export const armValues = (arm: Arm, { place, key }: Pick<ArmField, 'place' | 'key'>): Value | undefined =>
+  place === 'option' ? arm.options[key] : (arm as unknown as Record<string, Value | undefined>)[key];

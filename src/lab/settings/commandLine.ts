@@ -1,8 +1,8 @@
 /** A run as what makes it again: its settings as facts for files, and as the line that trains it on the command line. */
 import type { FilterRequest } from '../../data/rows/filter';
-import { armFields } from './arms';
+import { armFields, armValues } from './arms';
 import { defaultText, type SweepConfig } from './parse';
-import { type Setting, settings } from './table';
+import { type Setting, type SettingKey, settings } from './table';
 import { parseValue, textOf, type Value } from './values';
 
 /** What a run's rows were read from and measured on, as the command line is told. Paths are as they were dropped or given. */
@@ -40,6 +40,16 @@ export interface Recipe {
 /** The option of a setting on the command line; undefined where it has none. */
 export const optionOf = (setting: Setting): string | undefined => (setting.cli === false ? undefined : (setting.cli?.flag ?? setting.flag));
 
+/** An arm's value in place of the shared one. The seed that decides the order of the data is shared whatever the arm has. */
+const ownValue = ({ arms: [arm], ...shared }: SweepConfig, { key }: Setting): Value | undefined => {
+  const own = key === 'seeds' ? undefined : arm?.[key];
+  return own === undefined || sameValue(own, shared[key]) ? undefined : own;
+};
+
+/** A setting of a run: its arm's own, else the shared one. Of seeds it is that of data order and split: the arm's stands apart, as `seed`. */
+export const valueIn = (config: SweepConfig, { key }: Pick<Setting, 'key'>): Value | undefined =>
+  (key === 'seeds' ? undefined : config.arms[0]?.[key]) ?? config[key];
+
 const sameValue = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Name in files: that of the link, with underscores. */
@@ -53,8 +63,7 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
   const [arm] = config.arms;
   const facts: Record<string, number | string> = {};
   for (const setting of settings()) {
-    // Of seeds the arm's own stands apart, as `seed`.
-    const value: Value | undefined = (setting.key === 'seeds' ? undefined : arm?.[setting.key]) ?? config[setting.key];
+    const value = valueIn(config, setting);
     if (value === undefined || setting.key === 'evalEvery') continue;
     facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number | string) : value;
   }
@@ -99,8 +108,8 @@ function settingWords(config: SweepConfig): string[] {
   return settings().flatMap((setting) => {
     const option = optionOf(setting);
     const value: Value | undefined = config[setting.key];
-    if (option === undefined || value === undefined) return [];
-    const isDefault = sameValue(parseValue(setting, defaultText(setting, 'cli'), 1), value);
+    if (option === undefined || value === undefined || ownValue(config, setting) !== undefined) return [];
+    const isDefault = sameValue(parseValue(setting, defaultText(setting, 'cli'), { d: 1, steps: config.steps }), value);
     return isDefault ? [] : [`--${option}`, textOf(value).replaceAll(', ', ',')];
   });
 }
@@ -110,8 +119,8 @@ function armWord(config: SweepConfig): string {
   const [arm] = config.arms;
   if (!arm) throw new Error('a run without an arm');
   const words = armFields(arm.arch).flatMap(({ place, key, word }) => {
-    const value = place === 'option' ? arm.options[key] : (arm as unknown as Record<string, Value | undefined>)[key];
-    if (value === undefined || (key === 'seeds' && sameValue(value, config.seeds))) return [];
+    const value = armValues(arm, { place, key });
+    if (value === undefined || (place === 'setting' && sameValue(value, config[key as SettingKey]))) return [];
     return [`${word}=${textOf(value).replaceAll(', ', ',')}`];
   });
   return [arm.arch, ...words].join(' ');

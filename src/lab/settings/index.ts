@@ -8,4 +8,4 @@ export * from './parse';
 export * from './product';
 export * from './table';
 export type { Row, Spec } from './types';
-export { parts } from './values';
+export { isList, parts } from './values';

@@ -2,10 +2,10 @@
 import { isArchitecture } from '../../sae/architectures';
 import { MAX_RUNS } from '../../sae/bounds';
 import { messageOf } from '../../util/errors';
-import { type Arm, type ArmForm, armFields, armTitles, defaultArms, parseArm } from './arms';
+import { type Arm, type ArmForm, armFields, armTitles, armValues, defaultArms, parseArm } from './arms';
 import { combinations, idleStrikes } from './product';
 import { type Setting, type SettingKey, type SharedSettings, setting, settings } from './table';
-import { parseValue, textOf, type Value } from './values';
+import { isList, parseValue, type Relative, textOf, type Value } from './values';
 
 /** A sweep: shared settings, and arms whose products are its runs. */
 export interface SweepConfig extends SharedSettings {
@@ -43,15 +43,16 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   const fail = (key: string, error: unknown) => {
     errors[key] = messageOf(error);
   };
+  const relative: Relative = { d, steps: stepsOf(values) };
   const shared = settings().flatMap((row): [string, Value][] => {
     try {
-      return [[row.key, parseValue(row, values[row.key] ?? row.default, d)]];
+      return [[row.key, parseValue(row, values[row.key] ?? row.default, relative)]];
     } catch (error) {
       fail(row.key, error);
-      return row.kind === 'ints' ? [[row.key, []]] : [];
+      return isList(row) ? [[row.key, []]] : [];
     }
   });
-  const arms = (values.arms ?? defaultArms()).map((arm, i) => parseArm(arm, d, (word, error) => fail(armKey(i, word), error)));
+  const arms = (values.arms ?? defaultArms()).map((arm, i) => parseArm(arm, relative, (word, error) => fail(armKey(i, word), error)));
   const config = { ...(Object.fromEntries(shared) as unknown as SharedSettings), arms };
   arms.forEach((arm, i) => {
     const [idle] = errors[armKey(i, 'without')] || !isArchitecture(arm.arch) ? [] : idleStrikes(config, arm);
@@ -64,7 +65,17 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   return Object.keys(errors).length > 0 ? { errors, runs } : { config, errors, runs };
 }
 
-/** Runs of a sweep: for each arm, widths × values of the knob × seeds, less those that are struck out. */
+/** Steps of the sweep, which shares are of; 1 while that text is wrong, which is said of it. */
+function stepsOf(values: Partial<SettingValues>): number {
+  const row = setting('steps');
+  try {
+    return parseValue(row, values.steps ?? row.default, { d: 1, steps: 1 }) as number;
+  } catch {
+    return 1;
+  }
+}
+
+/** Runs of a sweep: of each arm the product of its lists, less those that are struck out. */
 export const countRuns = (config: SweepConfig): number =>
   config.arms.reduce((sum, arm) => sum + (isArchitecture(arm.arch) ? combinations(config, arm).length : 0), 0);
 
@@ -77,8 +88,7 @@ export function settingsFromConfig(config: SweepConfig): SettingValues {
       arch: arm.arch,
       texts: Object.fromEntries(
         armFields(arm.arch).flatMap((field) => {
-          const value =
-            field.place === 'option' ? arm.options[field.key] : (arm as unknown as Record<string, Value | undefined>)[field.key];
+          const value = armValues(arm, field);
           return value === undefined ? [] : [[field.word, textOf(value)]];
         }),
       ),

@@ -4,6 +4,7 @@
  */
 import { type Arm, armFields } from './arms';
 import type { SharedSettings } from './table';
+import { isList } from './values';
 
 /** A list of an arm, of which each of its runs has one value. */
 export interface Axis {
@@ -18,13 +19,13 @@ export interface Axis {
 /** What one run takes of each list, by the axis' word. */
 export type Combination = Readonly<Record<string, number | string>>;
 
-/** Widths, values of the knob, and the settings of which the arm, or the sweep for it, has several values. */
+/** Widths, values of the knob, and the settings that may have several values, the arm's own or the sweep's. */
 export function axes(shared: SharedSettings, arm: Arm): Axis[] {
   const all = { ...shared, ...arm } as unknown as Record<string, unknown>;
-  return armFields(arm.arch).flatMap(({ place, key, word, label }) => {
-    const values = all[key];
-    return place === 'option' || place === 'without' || !Array.isArray(values) ? [] : [{ key, word, label, values: values as number[] }];
-  });
+  return armFields(arm.arch).flatMap(({ place, key, word, label, spec }) =>
+    // Where a configuration of earlier days has one value, that is a list of one.
+    place === 'option' || !isList(spec) ? [] : [{ key, word, label, values: [all[key]].flat() as number[] }],
+  );
 }
 
 /** All runs of an arm, struck out or not: the last axis turns fastest. */

@@ -3,8 +3,10 @@
 /** How a text is read, and what may stand there. */
 export type Spec =
   | { kind: 'int' | 'number'; min: number; max: number }
-  /** Whole numbers separated by commas or blanks. */
-  | { kind: 'ints'; min: number; max: number }
+  /** A whole number of steps, or a share of the sweep's: `10%`. */
+  | { kind: 'steps'; min: number; max: number }
+  /** Whole or any numbers separated by commas or blanks. */
+  | { kind: 'ints' | 'numbers'; min: number; max: number }
   /** Whole numbers, or multiples of the data's d: `2x`. */
   | { kind: 'widths'; min: number; max: number }
   /** Numbers above a bound, or log ranges `lo:hi:count`. */
@@ -12,15 +14,17 @@ export type Spec =
   /** Runs of an arm, each by its values: `lambda:0.4/seeds:2`; may be empty. */
   | { kind: 'strikes' }
   /** `meanings`: what each choice does, as what then holds and a sentence. */
-  | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> };
+  | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> }
+  /** Several of them, separated likewise. */
+  | { kind: 'choices'; choices: readonly string[] };
 
-export type Row = Extract<Spec, { kind: 'int' | 'number' | 'ints' | 'choice' }> & {
+export type Row = Extract<Spec, { kind: 'int' | 'number' | 'steps' | 'ints' | 'numbers' | 'choice' | 'choices' }> & {
   label: string;
   /** Name in the link (`steps=`), in an arm (`seeds=0,1`) and, unless `cli` says otherwise, on the command line (`--steps`). */
   flag: string;
   /**
    * Who may differ in it. `experiment`: nobody, for it is of the data and batches that all runs in training share. `sweep`: sweeps, not their arms.
-   * `arm`: an arm may have a value of its own; those that have none take the sweep's.
+   * `arm`: an arm may have a value of its own; those that have none take the sweep's. Of a kind that is a list, each value is a run.
    */
   scope: 'experiment' | 'sweep' | 'arm';
   /** Simple settings are always shown; the others under "All fields". */
@@ -34,4 +38,10 @@ export type Row = Extract<Spec, { kind: 'int' | 'number' | 'ints' | 'choice' }> 
 };
 
 /** What the text of a row comes to. */
-export type ValueOf<R> = R extends { kind: 'choice'; choices: readonly (infer C)[] } ? C : R extends { kind: 'ints' } ? number[] : number;
+export type ValueOf<R> = R extends { kind: 'choice'; choices: readonly (infer C)[] }
+  ? C
+  : R extends { kind: 'choices'; choices: readonly (infer C)[] }
+    ? C[]
+    : R extends { kind: 'ints' | 'numbers' }
+      ? number[]
+      : number;

@@ -4,27 +4,50 @@ import type { Spec } from './types';
 
 export type Value = number | number[] | string | string[];
 
+/** What texts are relative to. */
+export interface Relative {
+  /** Width of the data, which `2x` multiplies. */
+  d: number;
+  /** Steps of the sweep, of which `10%` is a share. */
+  steps: number;
+}
+
 const parseNumber = (text: string): number => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN);
 
-/** @throws Error saying what is wrong with it. @param d width of the data, which `2x` multiplies. */
-export function parseValue(spec: Spec, text: string, d: number): Value {
+/** @throws Error saying what is wrong with it. */
+export function parseValue(spec: Spec, text: string, { d, steps }: Relative): Value {
   const typed = text.trim();
   switch (spec.kind) {
     case 'choice':
-      if (!spec.choices.includes(typed)) throw new Error(`"${typed}" is not one of ${spec.choices.join(', ')}.`);
-      return typed;
+      return chosen(spec, typed);
+    case 'choices':
+      return [...new Set(list(typed).map((part) => chosen(spec, part)))];
     case 'strikes':
       return [...new Set(parts(typed))];
     case 'int':
     case 'number':
+    case 'steps': {
       if (typed === '') throw new Error('This is empty: give a number.');
+      if (spec.kind === 'steps' && typed.endsWith('%')) return checked(spec, Math.round((shareOf(typed) * steps) / 100), typed);
       return checked(spec, parseNumber(typed), typed);
+    }
     default:
       return [...new Set(list(typed).flatMap((part) => entries(spec, part, d)))];
   }
 }
 
-type ListSpec = Exclude<Spec, { kind: 'choice' | 'int' | 'number' | 'strikes' }>;
+function chosen({ choices }: { choices: readonly string[] }, typed: string): string {
+  if (!choices.includes(typed)) throw new Error(`"${typed}" is not one of ${choices.join(', ')}.`);
+  return typed;
+}
+
+function shareOf(typed: string): number {
+  const share = parseNumber(typed.slice(0, -1).trim());
+  if (!(share >= 0 && share <= 100)) throw new Error(`"${typed}" is not a share of the steps from 0% to 100%.`);
+  return share;
+}
+
+type ListSpec = Extract<Spec, { kind: 'ints' | 'numbers' | 'widths' | 'knob' }>;
 
 function entries(spec: ListSpec, part: string, d: number): number[] {
   if (spec.kind === 'knob' && part.includes(':')) return logRange(spec, part);
@@ -32,9 +55,9 @@ function entries(spec: ListSpec, part: string, d: number): number[] {
   return [checked(spec, parseNumber(part), part)];
 }
 
-function checked(spec: Exclude<Spec, { kind: 'choice' | 'strikes' }>, value: number, shown: string): number {
+function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' }>, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
-  const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number';
+  const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number' && spec.kind !== 'numbers';
   if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);
   if (spec.kind === 'knob' && value <= spec.above) throw new Error(`${spec.symbol} must be above ${spec.above}; ${shown} is not.`);
   if ('min' in spec && value < spec.min) throw new Error(`${shown} is below the smallest allowed, ${spec.min}.`);
@@ -66,3 +89,6 @@ function logRange(spec: ListSpec, part: string): number[] {
 
 /** A text that parses back to exactly the value. */
 export const textOf = (value: Value): string => (Array.isArray(value) ? value.join(', ') : String(value));
+
+/** Whether a text comes to several values. */
+export const isList = ({ kind }: Pick<Spec, 'kind'>): boolean => ['ints', 'numbers', 'widths', 'knob', 'choices'].includes(kind);

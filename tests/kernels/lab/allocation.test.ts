@@ -19,7 +19,8 @@ const spec = (arch: RunSpec['arch'], width: number): RunSpec => ({
   options: {},
   width,
   seed: 1,
-  beta1: 0,
+  start: { encLength: 1, bDec: 'mean' },
+  optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
   schedule: { steps: STEPS, lr: 2e-3, lrWarmup: 0, lrDecay: 0, lambda: 0.1, lambdaWarmup: 0 },
 });
 const refused = [spec('gated', 9), spec('baseline', 5)];
@@ -29,7 +30,7 @@ async function make(gpu: Gpu): Promise<{ experiment: Experiment; runs: Run[] }> 
   const held = new ArrayRows(randoms(40 * D, 2), D);
   const evaluation: EvaluationSource = { kind: 'rows', blocks: () => blocksOf(held) };
   const split = { train: [{ source: 0, start: 0, rows: 96 }], heldOut: [], trainRows: 96, heldOutRows: 40 };
-  const options = { batch: 16, seed: 1, shuffle: 'pool', normalize: 'none', xDtype: 'f32', bDecInit: 'mean', flopsPerMs: 1e9 } as const;
+  const options = { batch: 16, seed: 1, shuffle: 'pool', normalize: 'none', xDtype: 'f32', flopsPerMs: 1e9 } as const;
   const data = { sources: [source], d: D, split, evaluation, origin: { data: 'rows' } };
   const experiment = await Experiment.create(gpu, data, options, { log: () => undefined, changed: () => undefined });
   return { experiment, runs: await experiment.add([spec('gated', 12), spec('baseline', 20)]) };

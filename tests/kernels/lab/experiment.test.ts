@@ -1,6 +1,7 @@
 /** Experiments as the session and the command line drive them: runs that fail, rows that are bad, memory, work in flight. */
 
 import { describe, expect, it, vi } from 'vitest';
+import { geometricMedian } from '../../../src/data/rows/geometricMedian';
 import { readFloats, write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
 import type { EvaluationSource } from '../../../src/lab/evaluation';
@@ -22,7 +23,8 @@ const spec = (arch: RunSpec['arch'], change: Partial<RunSpec['schedule']> = {}, 
   options: {},
   width,
   seed,
-  beta1: 0,
+  start: { encLength: 1, bDec: 'mean' },
+  optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
   schedule: { steps: 12, lr: 2e-3, lrWarmup: 0, lrDecay: 0, lambda: 0.1, lambdaWarmup: 0, ...change },
 });
 
@@ -46,7 +48,7 @@ async function make(gpu: Gpu, source: ArrayRows, options: Partial<ExperimentOpti
       evaluation,
       origin: { data: 'rows' },
     },
-    { batch: 16, seed: 1, shuffle: 'pool', normalize: 'mean-square', xDtype: 'f32', bDecInit: 'mean', flopsPerMs: 1e9, ...options },
+    { batch: 16, seed: 1, shuffle: 'pool', normalize: 'mean-square', xDtype: 'f32', flopsPerMs: 1e9, ...options },
     {
       log: (run, log) => logs.set(run, [...(logs.get(run) ?? []), log]),
       changed: (run) => changes.push(`${run.id} ${run.state}`),
@@ -232,6 +234,31 @@ it.each(['mean-square', 'mean-norm'] as const)(
     made.experiment.destroy();
   },
 );
+
+it('each run of a sweep has a start of its own: length of the encoder’s rows, and b_dec, for raw activations', async () => {
+  const gpu = await testGpu();
+  const rows = values(200);
+  const made = await make(gpu, new ArrayRows(rows, D));
+  const starts = (['mean', 'zero', 'geometric-median'] as const).map((bDec, i) => ({ bDec, encLength: [1, 0.1, 2][i] as number }));
+  const runs = await made.experiment.add(starts.map((start) => ({ ...spec('gated', { steps: 1, lr: 1e-9, lrWarmup: 1e6 }), start })));
+  await made.experiment.step(false);
+  await made.experiment.settle();
+  const mean = Float64Array.from({ length: D }, (_, c) => rows.reduce((sum, x, i) => sum + (i % D === c ? x / 200 : 0), 0));
+  const bDecs = [mean, new Float64Array(D), geometricMedian(rows, D)];
+  expect(maxError(bDecs[0] as Float64Array, bDecs[2] as Float64Array)).toBeGreaterThan(0.01);
+  for (const [i, run] of runs.entries()) {
+    const { weights } = await made.experiment.weights(run);
+    expect(maxError(weights.bDec, bDecs[i] as Float64Array), starts[i]?.bDec).toBeLessThan(2e-5);
+    const length = starts[i]?.encLength as number;
+    expect(
+      maxError(
+        weights.wEnc,
+        weights.wDec.map((value) => length * value),
+      ),
+    ).toBeLessThan(1e-6);
+  }
+  made.experiment.destroy();
+});
 
 it('with λ times the ratio of the scales, a sweep on differently scaled rows has the same loss, in the other units', async () => {
   const gpu = await testGpu();

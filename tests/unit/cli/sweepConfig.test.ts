@@ -13,7 +13,15 @@ describe('the arms of a command line', () => {
       ['baseline', [192], [0.05, 0.1, 0.2, 0.4], undefined],
       ['gated', [128], [0.1, 0.2, 0.4, 0.8], undefined],
     ]);
-    expect(config([])).toMatchObject({ seeds: [0], steps: 10_000, batch: 4096, lr: 3e-4, normalize: 'none', holdout: 0.02, evalEvery: 2 });
+    expect(config([])).toMatchObject({
+      seeds: [0],
+      steps: 10_000,
+      batch: 4096,
+      lr: [3e-4],
+      normalize: 'none',
+      holdout: 0.02,
+      evalEvery: 2,
+    });
   });
   it('are those of --arch, with --d-sae and --lambda for all of them and options for one', () => {
     expect(arms(['--arch', 'gated', '--d-sae', '8,2x', '--lambda', '0.1,0.2'])).toEqual([['gated', [8, 128], [0.1, 0.2], undefined]]);

@@ -26,6 +26,28 @@ describe('a run as a command line', () => {
     const words = trainArguments(recipe({ config: { ...plain, normalize: 'none', holdout: 0.02 } }), 'r1');
     expect(words).toEqual(['train', '--data', 'acts', '--arm', 'gated width=64 lambda=0.1 seeds=1', '--out', 'r1']);
   });
+  it('says the arm’s own settings as the run had them, once', () => {
+    const [arm] = config().arms;
+    const own = {
+      ...config({ lr: '1e-3,3e-3' }),
+      arms: [
+        {
+          ...arm,
+          arch: 'gated' as const,
+          options: {},
+          widths: [64],
+          knob: [0.1],
+          lr: [3e-3],
+          bDecInit: ['zero' as const],
+          lambdaWarmup: 7,
+        },
+      ],
+    };
+    const words = trainArguments(recipe({ config: own }), 'r1').join(' ');
+    expect(words).toContain('--arm gated width=64 lambda=0.1 lr=0.003 b-dec-init=zero lambda-warmup=7 --seed 1');
+    for (const option of ['--lr ', '--b-dec-init', '--lambda-warmup']) expect(words).not.toContain(option);
+    expect(runSettings(recipe({ config: own }))).toMatchObject({ lr: 3e-3, b_dec_init: 'zero', lambda_warmup: 7, beta1: 0 });
+  });
   it('says filters, tensors, a model, a text, a later start and weights to begin with', () => {
     const words = trainArguments(
       recipe({
@@ -58,7 +80,9 @@ describe('a run as a command line', () => {
     const all = (filter: object, rest: object = {}) =>
       trainArguments(
         recipe({
-          config: config({ beta1: '0.5', xDtype: 'f16', bDecInit: 'zero' }),
+          config: config({
+            ...{ beta1: '0.5', beta2: '0.9', eps: '1e-6', xDtype: 'f16', bDecInit: 'zero', encLength: '0.1', lrDecayShape: 'cosine' },
+          }),
           inputs: {
             ...{ data: ['a'], tensor: 't', wordsAreBf16: true, allowDuplicates: true, filter, model: 'm', hook: 'h', trustHook: true },
             ...{ context: 64, evalTokens: 512, holdOutTokens: 0, trainTokens: 4096, ...rest },
@@ -115,7 +139,18 @@ describe('a run as a command line', () => {
         lr_warmup: 100,
         lr_decay: 0.2,
       },
-      ...{ lambda_warmup: 250, beta1: 0, normalize: 'mean-square', x_dtype: 'f32', b_dec_init: 'mean', holdout: 0.05 },
+      ...{
+        enc_length: 1,
+        lr_decay_shape: 'linear',
+        lambda_warmup: 250,
+        beta1: 0,
+        beta2: 0.999,
+        eps: 1e-8,
+        normalize: 'mean-square',
+        x_dtype: 'f32',
+        b_dec_init: 'mean',
+        holdout: 0.05,
+      },
       ...{ shuffle: 'pool', batches_before: 3 },
     });
   });

@@ -94,7 +94,7 @@ describe('memory', () => {
     }
     let [bytes, kept] = [0, 0];
     for (const { runs, form } of groupRuns(d, c.batch, expand(c), limits)) {
-      const l = layoutOf(d, c.batch, runs, limits, { momentum: c.beta1 > 0, form });
+      const l = layoutOf(d, c.batch, runs, limits, { momentum: c.beta1.some((beta1) => beta1 > 0), form });
       const { total, largest, state } = gpuMemory(l);
       expect(largest, `d ${d}, batch ${c.batch}, widths ${runs.map(({ width }) => width)}`).toBeLessThanOrEqual(BINDING);
       bytes += total;
@@ -113,7 +113,11 @@ describe('memory', () => {
           for (const beta1 of [0, 0.9])
             if (
               checked(
-                { arms: ['gated', 'baseline'].map((arch) => arm(arch, { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })), batch, beta1 },
+                {
+                  arms: ['gated', 'baseline'].map((arch) => arm(arch, { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })),
+                  batch,
+                  beta1: [beta1],
+                },
                 d,
               )
             )
@@ -125,7 +129,8 @@ describe('memory', () => {
 
   it.each([1, 4, 8, 12, 16, 32])('no buffer is beyond the limit with rows of %i values and millions of latents', (d) => {
     for (const width of [375_000, 700_000, 3_000_000])
-      for (const beta1 of [0, 0.9]) checked({ arms: [arm('gated', { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })], batch: 64, beta1 }, d);
+      for (const beta1 of [0, 0.9])
+        checked({ arms: [arm('gated', { widths: [width], knob: [0.1, 0.2, 0.4, 0.8] })], batch: 64, beta1: [beta1] }, d);
   });
 
   it('momentum costs the first moments and nothing else', () => {
@@ -165,9 +170,9 @@ describe('what is wrong is said in words', () => {
     [{ steps: 0 }, /^Steps: 0 is below the smallest allowed, 1\.$/],
     [{ batch: 2.5 }, /^Batch: 2\.5 is not a whole number\.$/],
     [{ batch: 65_536 }, /^Batch: 65536 is above the largest allowed, 65535\.$/],
-    [{ lr: 0 }, /^lr: 0 is below the smallest allowed, 1e-8\.$/],
-    [{ lr: Number.NaN }, /^lr: "NaN" is not a number\.$/],
-    [{ beta1: 1 }, /^Adam β1: 1 is above the largest/],
+    [{ lr: [0] }, /^lr: 0 is below the smallest allowed, 1e-8\.$/],
+    [{ lr: [Number.NaN] }, /^lr: "NaN" is not a number\.$/],
+    [{ beta1: [1] }, /^Adam β1: 1 is above the largest/],
     [{ holdout: 1 }, /^Held out: 1 is above the largest allowed, 0\.5\.$/],
     [{ seeds: [] }, /^Seeds: Give at least one value\.$/],
     [{ arms: [] }, /^Add at least one arm\.$/],

@@ -31,6 +31,13 @@ describe('schedules', () => {
     expect(over(schedule({ lrDecay: 1, lrWarmup: 2 }), learningRate)[1]).toBeCloseTo(2 * 0.5 * 0.9, 12);
     expect(over(schedule({ lrDecay: 0.4 }), sparsity)[9]).toBe(3);
   });
+  it('or on half a cosine', () => {
+    const fall = over(schedule({ lrDecay: 0.4, lrDecayShape: 'cosine' }), learningRate);
+    // (1 + cos 0°, 45°, 90°, 135°) times half of 2.
+    const expected = [2, 2, 2, 2, 2, 2, 2, 1 + Math.SQRT1_2, 1, 1 - Math.SQRT1_2];
+    fall.forEach((lr, t) => expect(lr, `step ${t}`).toBeCloseTo(expected[t] as number, 12));
+    expect(learningRate(schedule({ lrDecay: 0.4, lrDecayShape: 'cosine' }), 10)).toBe(0);
+  });
 });
 
 describe('initial weights', () => {
@@ -50,6 +57,12 @@ describe('initial weights', () => {
     // Directions are spread: no coordinate is favoured.
     const mean = w.wDec.reduce((sum, v) => sum + v, 0) / w.wDec.length;
     expect(Math.abs(mean)).toBeLessThan(0.15);
+  });
+
+  it('the encoder’s rows are as long as asked, in the same directions', () => {
+    const [one, tenth] = [1, 0.1].map((length) => initialWeights('gated', 5, 40, 7, new Float32Array(5), length));
+    expect(tenth?.wDec).toEqual(one?.wDec);
+    expect(tenth?.wEnc).toEqual(one?.wDec.map((value) => 0.1 * value));
   });
 
   it('two architectures of one seed start from the same directions', () => {

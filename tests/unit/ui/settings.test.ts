@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expand } from '../../../src/lab/runSpecs';
 import {
   type ArmForm,
   armFields,
@@ -7,6 +8,7 @@ import {
   parseSettings,
   readArm,
   type SettingValues,
+  type SweepConfig,
   settings,
   settingsFromConfig,
   settingsFromParams,
@@ -36,8 +38,31 @@ describe('settings', () => {
     );
     expect(config?.arms[0]?.knob).toEqual([0.01, 0.1, 1, 2]);
     expect(config?.arms[0]?.widths).toEqual([128, 100]);
-    expect(config?.lr).toBe(3e-4);
+    expect(config?.lr).toEqual([3e-4]);
     expect(config?.seeds).toEqual([1, 2, 3]);
+  });
+  it('reads steps as a share of the sweep’s, and lists of choices', () => {
+    const { config } = withValues({ steps: '600', lrWarmup: '10%', lambdaWarmup: '100 %', bDecInit: 'zero, mean' });
+    expect(config).toMatchObject({ lrWarmup: 60, lambdaWarmup: 600, bDecInit: ['zero', 'mean'] });
+    // A wrong number of steps is said of the steps alone.
+    expect(Object.keys(withValues({ steps: '0', lrWarmup: '10%' }).errors)).toEqual(['steps']);
+  });
+  it('each value of an arm’s lists is a run, in the order width, knob, settings; the arm’s own before the sweep’s', () => {
+    const { config, runs } = withValues({
+      ...arms('gated width=8,16 lambda=0.1 lr=1e-3,3e-3 b-dec-init=zero', 'baseline width=8 lambda=1 beta2=0.99 lr-warmup=50%'),
+      encLength: '0.1,1',
+      steps: '40',
+    });
+    expect(runs).toBe(2 * 2 * 2 + 2);
+    const specs = expand(config as SweepConfig);
+    expect(specs.map(({ width, schedule, start }) => [width, schedule.lr, start.encLength, start.bDec])).toEqual([
+      ...[8, 16].flatMap((width) => [1e-3, 3e-3].flatMap((lr) => [0.1, 1].map((length) => [width, lr, length, 'zero']))),
+      ...[0.1, 1].map((length) => [8, 1e-3, length, 'mean']),
+    ]);
+    expect(specs[8]).toMatchObject({ optimiser: { beta1: 0, beta2: 0.99, eps: 1e-8 }, schedule: { lrWarmup: 20 } });
+    expect(specs[0]?.optimiser.beta2).toBe(0.999);
+    // A run's own configuration is that run.
+    for (const spec of specs) expect(expand(spec.config)).toEqual([spec]);
   });
   it('an architecture stands in as many arms as one likes, with seeds of their own', () => {
     const { config, runs } = withValues({
@@ -64,6 +89,9 @@ describe('settings', () => {
     [{ batch: '65536' }, 'batch', /largest allowed, 65535/],
     [{ lr: '0x10' }, 'lr', /not a number/],
     [{ normalize: 'yes' }, 'normalize', /not one of/],
+    [{ bDecInit: 'mean, median' }, 'bDecInit', /"median" is not one of mean, geometric-median, zero/],
+    [{ lrWarmup: '101%' }, 'lrWarmup', /not a share of the steps from 0% to 100%/],
+    [gated('enc-length', '0'), 'arms.0.enc-length', /below the smallest/],
     [{ arms: [] }, 'arms', /at least one/],
     [{ arms: [{ arch: 'topk', texts: {} }] }, 'arms.0.arch', /"topk" is not one of baseline, gated/],
     [{ seeds: '0:5' }, 'seeds', /not a number/],
