@@ -2,8 +2,9 @@
 import { listFiles } from '../../data/bytes/nodeFiles';
 import { loadSae } from '../../interop/saelens';
 import type { ExpectedTraining } from '../../lab/parity/expected';
-import { exact, type Outcome } from '../../lab/parity/findings';
+import { exact, type Outcome, type Tensors } from '../../lab/parity/findings';
 import { checkModel, type ExpectedModel } from '../../lab/parity/model';
+import { checkResampling, type ExpectedResampling } from '../../lab/parity/resample';
 import { checkSae } from '../../lab/parity/sae';
 import { checkTraining } from '../../lab/parity/training';
 import type { StepForm } from '../../sae/layout';
@@ -18,10 +19,12 @@ export async function runCase(engine: Engine, { folder, kind }: FoundCase, forms
   const { gpu, flopsPerMs } = engine;
   switch (kind) {
     case 'training': {
-      const [init, data, final] = await Promise.all(['init', 'data', 'final'].map((name) => readTensors(folder, `${name}.safetensors`)));
       const expected = await readCaseJson<ExpectedTraining>(folder, 'expected.json');
-      if (!init || !data || !final) throw new Error('the case lacks tensors');
-      return checkTraining(gpu, flopsPerMs, { expected, init, data, final }, forms);
+      return checkTraining(gpu, flopsPerMs, { expected, ...(await trainingFiles(folder)) }, forms);
+    }
+    case 'resample': {
+      const files = await trainingFiles(folder);
+      return checkResampling(gpu, flopsPerMs, await readCaseJson<ExpectedResampling>(folder, 'expected.json'), files);
     }
     case 'model': {
       const expected = await readCaseJson<ExpectedModel>(folder, 'expected.json');
@@ -40,11 +43,15 @@ export async function runCase(engine: Engine, { folder, kind }: FoundCase, forms
       return checkRefusal(folder);
     case 'pursuit':
       throw new Error('gradient pursuit (inference-time optimisation) is not in the lab yet');
-    case 'resample':
-      throw new Error('resampling of dead latents is not in the lab yet');
     case 'unknown':
       throw new Error('its expected.json is of no format that is known here');
   }
+}
+
+async function trainingFiles(folder: string): Promise<{ init: Tensors; data: Tensors; final: Tensors }> {
+  const read = (name: string) => readTensors(folder, `${name}.safetensors`);
+  const [init, data, final] = await Promise.all([read('init'), read('data'), read('final')]);
+  return { init, data, final };
 }
 
 const saeFiles = async (folder: string) => (await listFiles([folder])).filter(({ path }) => !/^expected\./.test(baseName(path)));

@@ -54,6 +54,8 @@ const ARMS: Record<string, Make> = {
   // The first set names no case: its architecture, by SAELens' name.
   gated: () => gated(),
   standard: () => baseline(),
+  resample_gated: () => ({ ...gated(), knob: 0 }),
+  resample_standard: () => ({ ...baseline(), knob: 0 }),
   gated_unfrozen_aux: () => gated({ aux: 'unfrozen' }),
   gated_no_aux: () => gated({ aux: 'none' }),
   gated_no_rmag: () => gated({ r_mag: 'none' }),
@@ -95,7 +97,7 @@ const ARMS: Record<string, Make> = {
 };
 
 /** @throws Error when the case, or something that it should say of itself, is not known. */
-export function armOf(e: ExpectedTraining): Arm {
+export function armOf(e: Pick<ExpectedTraining, 'case' | 'architecture' | 'lambda' | 'hyper_parameters' | 'weights'>): Arm {
   const name = e.case ?? e.architecture;
   const make = ARMS[name];
   if (!make) throw new Error(`the case "${name}" is not one of those that are known here: ${Object.keys(ARMS).join(', ')}`);

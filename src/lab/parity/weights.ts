@@ -4,7 +4,8 @@ import type { SaeWeights } from '../../sae/weights';
 import type { Arm } from './arms';
 import type { Tensor, Tensors } from './findings';
 
-const transpose = (a: ArrayLike<number>, rows: number, columns: number): Float32Array =>
+/** `[rows, columns]` -> `[columns, rows]`. */
+export const transpose = (a: ArrayLike<number>, rows: number, columns: number): Float32Array =>
   Float32Array.from({ length: rows * columns }, (_, i) => a[(i % rows) * columns + Math.floor(i / rows)] as number);
 
 /** Vectors that a fixture leaves out have their value at the start. @throws Error naming a tensor that is missing or that the architecture has no place for. */
