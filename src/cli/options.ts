@@ -28,7 +28,7 @@ export interface CommandUsage {
   options: OptionRows;
 }
 
-const METAVAR = { int: 'N', number: 'X', steps: 'N|P%', ints: 'N', numbers: 'X', choices: '' } as const;
+const METAVAR = { int: 'N', number: 'X', steps: 'N|P%', times: 'none|LIST', ints: 'N', numbers: 'X', choices: '' } as const;
 
 /** What stands for a setting's value. */
 const metavar = (setting: Setting, lists: boolean): string => {

@@ -66,7 +66,7 @@ export function metricCells(m: Metrics | undefined): string[] {
 }
 
 const often = (latents: number, share: number, ofFirings: number | undefined): string =>
-  `${latents} latents (${percent(share)}${ofFirings === undefined ? '' : `, ${percent(ofFirings)} of all firings`})`;
+  `${latents} ${latents === 1 ? 'latent' : 'latents'} (${percent(share)}${ofFirings === undefined ? '' : `, ${percent(ofFirings)} of all firings`})`;
 
 export function describeMetrics(m: Metrics): string {
   const lines = [

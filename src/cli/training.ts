@@ -13,7 +13,9 @@ import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
 import type { Workspace } from '../lab/workspace';
 import { provenanceFacts } from '../metrics/provenance';
+import { resampledWords } from '../metrics/resampledWords';
 import { architecture, optionWords } from '../sae/architectures';
+import type { Resampled } from '../sae/resample';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { durationRange } from '../util/duration';
@@ -127,6 +129,7 @@ export async function prepareTraining(
   options: Options,
   open: () => Promise<Engine>,
   onLog: (run: Run, log: StepLog) => void,
+  onResampled: (run: Run, event: Resampled) => void = () => undefined,
 ): Promise<TrainingSetup> {
   sweepConfig(options, 1024); // wrong options are refused before anything is opened
   const [data, model, text, tokens, hook] = [
@@ -150,7 +153,7 @@ export async function prepareTraining(
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
   const config = sweepConfig(options, d);
-  const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs));
+  const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs), workspace.trainRows(config));
   if (!cost.ok) throw new Error(cost.problems.join('\n'));
   const seed = config.seeds[0] as number;
   const init = options.text('init');
@@ -170,7 +173,14 @@ export async function prepareTraining(
       origin: { ...prepared.origin, ...(inputs && { inputs: { ...inputs, ...paths } }), ...(init !== undefined && { init }) },
     },
     { ...experimentOptions(config, seed), shuffle, flopsPerMs: engine.flopsPerMs },
-    { log: onLog, changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`) },
+    {
+      log: onLog,
+      changed: (run) => run.state === 'failed' && say(`run ${run.id} failed: ${run.message}`),
+      resampled: (run, event) => {
+        say(`${run.id}: ${resampledWords(event)}`);
+        onResampled(run, event);
+      },
+    },
   );
   sayProvenance(experiment.origin.provenance);
   sayZeros(experiment.moments);
@@ -305,6 +315,7 @@ export function runFacts(
     activation_scale: activationScale,
     state,
     ...(message !== undefined && { message }),
+    ...(run.resampled && { resampled: run.resampled }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
     ...(memory && { gpu_bytes: memory.allocated, gpu_bytes_formula: memory.total, gpu_bytes_state: memory.state }),
     ...(time && {
@@ -336,6 +347,11 @@ export class LogFile {
   static async create(folder: string): Promise<LogFile> {
     await mkdir(folder, { recursive: true });
     return new LogFile(createWriteStream(join(folder, 'metrics.jsonl')));
+  }
+
+  /** A line of its own. */
+  resampled({ step, latents, inputs }: Resampled): void {
+    this.stream.write(`${JSON.stringify({ step, resampled: latents, resampled_from: inputs })}\n`);
   }
 
   write(log: StepLog): void {

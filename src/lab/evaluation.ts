@@ -172,6 +172,24 @@ export class Evaluator {
     return results;
   }
 
+  /**
+   * ‖x − x̂‖² of raw rows for runs of a sweep, `[rows]` each, in units of the scaled rows; between steps.
+   * @param values the rows, `[at least rows, d]`.
+   */
+  async rowErrors(trainer: SweepTrainer, runs: readonly number[], values: Float32Array, rows: number): Promise<Float32Array[]> {
+    const pass = await this.passOf(trainer);
+    const errors = runs.map(() => new Float32Array(rows));
+    const live = trainer.layout.runs.map((_, r) => runs.includes(r));
+    const most = Math.min(pass.maxRows, this.rawRows);
+    for (let at = 0; at < rows; at += most) {
+      const n = Math.min(most, rows - at);
+      write(this.gpu, this.raw, 0, values.subarray(at * this.d, (at + n) * this.d));
+      pass.run(0, n, live);
+      (await pass.errors(n, runs)).forEach((some, i) => errors[i]?.set(some, at));
+    }
+    return errors;
+  }
+
   destroy(): void {
     for (const trainer of [...this.passes.keys()]) this.forget(trainer);
     this.arena.destroy();

@@ -15,12 +15,14 @@ import type { Metrics } from '../metrics/types';
 import { initialWeights, type Start } from '../sae/init';
 import { groupRuns, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
+import type { Resampled } from '../sae/resample';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
 import type { Normalize } from './normalizations';
 import type { Origin } from './origin';
 import type { RunState } from './protocol';
+import { type Placed, Resampler } from './resampling';
 import type { RunSpec } from './runSpecs';
 import { sampleScaling } from './scaling';
 
@@ -55,6 +57,8 @@ export interface Run {
   step: number;
   metrics?: Metrics;
   evaluatedAt?: number;
+  /** What became of its dead latents. */
+  resampled?: readonly Resampled[];
   /** Batches that its experiment had taken before this run began. */
   batchesBefore: number;
   /** Last weights that reached the host, for raw activations, and their step. */
@@ -70,6 +74,8 @@ export interface Listener {
   log(run: Run, log: StepLog): void;
   /** A run's state changed. */
   changed(run: Run): void;
+  /** Dead latents of a run began anew before its next step. */
+  resampled?(run: Run, event: Resampled): void;
 }
 
 /**
@@ -101,6 +107,7 @@ export class Experiment {
   private groups: Group[] = [];
   private readonly inFlight: InFlight;
   private readonly logs = new Set<Promise<void>>();
+  private readonly resampler: Resampler<Run>;
   private readonly snapshotTimes = new WeakMap<Run, number>();
   private nextRun: number;
   /** Rows per run trained so far, for rates. */
@@ -124,6 +131,11 @@ export class Experiment {
   ) {
     this.inFlight = new InFlight(gpu);
     this.nextRun = options.firstRun ?? 1;
+    const { sources, split, d } = data;
+    this.resampler = new Resampler<Run>({ sources, ranges: split.train, d }, evaluator, (run, event) => {
+      run.resampled = [...(run.resampled ?? []), event];
+      listener.resampled?.(run, event);
+    });
   }
 
   /** @throws DataError or Error when the data cannot be read or the GPU cannot hold the pool. */
@@ -244,6 +256,7 @@ export class Experiment {
 
   /** One step of every live run on the next batch. With `log`, the listener hears of it when the GPU is there. */
   async step(log: boolean): Promise<void> {
+    await this.resampler.before(this.liveRuns());
     const slots = await this.feeder.next();
     this.batches++;
     for (const group of this.groups) {
@@ -260,6 +273,12 @@ export class Experiment {
     const submitted = performance.now();
     await this.inFlight.push();
     this.stepsWaitedMs += performance.now() - submitted;
+  }
+
+  private liveRuns(): Placed<Run>[] {
+    return this.groups.flatMap(({ trainer, runs }) =>
+      runs.flatMap((run, index) => (trainer.isLive(index) ? [{ run, trainer, index }] : [])),
+    );
   }
 
   /** Runs that have done all their steps but are not evaluated for the last time yet. */

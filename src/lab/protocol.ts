@@ -218,6 +218,8 @@ export interface RunSummary {
   state: RunState;
   /** Why it failed or was interrupted. */
   message?: string;
+  /** Dead latents that began anew, in order; absent where none were to. */
+  resampled?: readonly { step: number; latents: number; inputs: number }[];
   /** Training rows per second of this run's sweep. */
   rowsPerSecond?: number;
   /** Last evaluation on held-out data; absent before the first. */

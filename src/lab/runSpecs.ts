@@ -5,11 +5,13 @@ import { type ArchitectureId, architecture, type OptionValues } from '../sae/arc
 import type { Start } from '../sae/init';
 import { groupRuns, type LayoutLimits, layoutLimits, layoutOf } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
+import type { Resampling } from '../sae/resample';
 import type { Schedule } from '../sae/schedules';
 import type { OptimiserSettings } from '../sae/trainer';
 import { messageOf } from '../util/errors';
 import type { Estimate } from './protocol';
-import { type Arm, axes, combinations, problems, type SweepConfig } from './settings';
+import { resamplingProblems } from './resampling';
+import { type Arm, axes, combinations, problems, type SharedSettings, type SweepConfig } from './settings';
 
 export interface RunSpec {
   /** The sweep that is this run alone, with all settings that it had. */
@@ -22,6 +24,8 @@ export interface RunSpec {
   start: Start;
   optimiser: OptimiserSettings;
   schedule: Schedule;
+  /** Absent where dead latents stay dead. */
+  resampling?: Resampling;
 }
 
 /** Rows counted as held by the pool for the memory estimate, bytes. */
@@ -40,7 +44,8 @@ export const expand = (config: SweepConfig): RunSpec[] =>
 /** @param arm has one value in every list. */
 function specOf(config: SweepConfig, arm: Arm): RunSpec {
   const only = <T>([value]: readonly T[]): T => value as T;
-  const { steps, lr, lrWarmup, lrDecay, lrDecayShape, lambdaWarmup, beta1, beta2, eps, encLength, bDecInit, seeds } = { ...config, ...arm };
+  const all = { ...config, ...arm };
+  const { steps, lr, lrWarmup, lrDecay, lrDecayShape, lambdaWarmup, beta1, beta2, eps, encLength, bDecInit, seeds } = all;
   return {
     config: { ...config, arms: [arm] },
     arch: arm.arch,
@@ -49,9 +54,17 @@ function specOf(config: SweepConfig, arm: Arm): RunSpec {
     seed: only(seeds),
     start: { encLength: only(encLength), bDec: only(bDecInit) },
     optimiser: { beta1: only(beta1), beta2, eps },
-    schedule: { steps, lr: only(lr), lrWarmup, lrDecay, lrDecayShape, lambda: only(arm.knob), lambdaWarmup },
+    schedule: { steps, lr: only(lr), lrWarmup, lrDecay, lrDecayShape, lambda: only(arm.knob), lambdaWarmup, ...rewarmOf(all) },
+    ...resamplingOf(all),
   };
 }
+
+function resamplingOf({ resample: at, resampleWindow: window, resampleInputs: inputs }: SharedSettings): Pick<RunSpec, 'resampling'> {
+  return at.length > 0 ? { resampling: { at, inputs, ...(window > 0 && { window }) } } : {};
+}
+
+const rewarmOf = ({ resample: at, resampleRewarm: steps }: SharedSettings): Pick<Schedule, 'rewarm'> =>
+  at.length > 0 && steps > 0 ? { rewarm: { at, steps } } : {};
 
 export interface CostLimits extends LayoutLimits {
   maxBufferSize: number;
@@ -63,8 +76,11 @@ export const costLimits = (gpu: Gpu, flopsPerMs: number): CostLimits => ({
   maxBufferSize: gpu.limits.maxBufferSize,
 });
 
-/** GPU memory and parameters of a sweep on activations of width `d`, and what stands in its way. */
-export function estimate(config: SweepConfig, d: number | undefined, limits: CostLimits): Estimate {
+/**
+ * GPU memory and parameters of a sweep on activations of width `d`, and what stands in its way.
+ * @param trainRows rows there are to train on, where that is known.
+ */
+export function estimate(config: SweepConfig, d: number | undefined, limits: CostLimits, trainRows?: number): Estimate {
   const found = problems(config);
   const limitBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   const none: Estimate = { ok: false, gpuBytes: 0, stateBytes: 0, limitBytes, runs: 0, parameters: 0, problems: found };
@@ -76,6 +92,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
       problems: ['Load activations first: run the demo, drop shards, or drop a model folder with a text.'],
     };
   const runs = expand(config);
+  found.push(...runs.flatMap(({ resampling }) => resamplingProblems(resampling, trainRows)));
   let gpuBytes = Math.min(POOL_BYTES, limitBytes);
   let stateBytes = 0;
   const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };

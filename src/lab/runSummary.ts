@@ -43,6 +43,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
   };
   if (extra.provenance) summary.provenance = extra.provenance;
   if (message !== undefined) summary.message = message;
+  if (run.resampled) summary.resampled = run.resampled;
   if (metrics) {
     summary.metrics = metrics;
     summary.quality = metrics.loss_recovered === undefined ? 'r2' : 'loss_recovered';

@@ -229,7 +229,7 @@ export class Session {
 
   private estimate(config: SweepConfig): Estimate {
     if (!this.gpu) throw new Error('The GPU is not open.');
-    return estimate(config, this.workspace?.d, costLimits(this.gpu, this.flopsPerMs));
+    return estimate(config, this.workspace?.d, costLimits(this.gpu, this.flopsPerMs), this.workspace?.trainRows(config));
   }
 
   private async time(config: SweepConfig): Promise<SweepTime> {

@@ -325,6 +325,11 @@ export class Workspace {
     return this.text?.sequences;
   }
 
+  /** Rows there would be to train on; undefined while there are none. */
+  trainRows({ holdout, seeds }: { holdout: number; seeds: readonly number[] }): number | undefined {
+    return this.state(holdout, seeds[0] as number).shards?.trainRows;
+  }
+
   /** @param badRows rows left out so far because they hold NaN or Inf. */
   state(holdout: number, seed: number, badRows = 0): DataState {
     const { reports, shards } = this.inspection;

@@ -26,7 +26,12 @@ export async function sweep(args: string[]): Promise<number> {
   const out = options.required('out');
   const logEvery = options.count('log-every', 10, 1);
   const logs = new Map<string, LogFile>();
-  const setup = await prepareTraining(options, openEngine, (run, values) => logs.get(run.id)?.write(values));
+  const setup = await prepareTraining(
+    options,
+    openEngine,
+    (run, values) => logs.get(run.id)?.write(values),
+    (run, event) => logs.get(run.id)?.resampled(event),
+  );
   const folder = (run: Run) => join(out, runFolder(run));
   await putAside(out);
   await mkdir(out, { recursive: true });

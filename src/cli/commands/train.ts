@@ -26,7 +26,12 @@ export async function train(args: string[]): Promise<number> {
   const logEvery = options.count('log-every', 10, 1);
   const out = options.required('out');
   let log: LogFile | undefined;
-  const setup = await prepareTraining(options, openEngine, (_, values) => log?.write(values));
+  const setup = await prepareTraining(
+    options,
+    openEngine,
+    (_, values) => log?.write(values),
+    (_, event) => log?.resampled(event),
+  );
   await putAside(out);
   log = await LogFile.create(out); // only now: a refused input leaves no folder behind
   const [run] = setup.runs;

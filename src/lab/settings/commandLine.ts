@@ -3,7 +3,7 @@ import type { FilterRequest } from '../../data/rows/filter';
 import { armFields, armValues } from './arms';
 import { defaultText, type SweepConfig } from './parse';
 import { type Setting, type SettingKey, settings } from './table';
-import { parseValue, textOf, type Value } from './values';
+import { isList, parseValue, textOf, type Value } from './values';
 
 /** What a run's rows were read from and measured on, as the command line is told. Paths are as they were dropped or given. */
 export interface RunInputs {
@@ -65,7 +65,7 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
   for (const setting of settings()) {
     const value = valueIn(config, setting);
     if (value === undefined || setting.key === 'evalEvery') continue;
-    facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = Array.isArray(value) ? (value[0] as number | string) : value;
+    facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = factOf(setting, value);
   }
   if (!arm) return facts;
   return {
@@ -79,6 +79,12 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
     batches_before: batchesBefore,
     ...(init !== undefined && { init }),
   };
+}
+
+/** A run's value in files and for people: of a list that is a run each, its own. */
+export function factOf(setting: Pick<Setting, 'kind'>, value: Value): number | string {
+  if (!Array.isArray(value)) return value;
+  return isList(setting) ? (value[0] as number | string) : textOf(value) || 'none';
 }
 
 /** A word as a POSIX shell takes it. */

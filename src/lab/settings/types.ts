@@ -5,6 +5,8 @@ export type Spec =
   | { kind: 'int' | 'number'; min: number; max: number }
   /** A whole number of steps, or a share of the sweep's: `10%`. */
   | { kind: 'steps'; min: number; max: number }
+  /** Steps, or shares of the sweep's, at which something happens: `none`, a list, or `N:M` for every N-th until M. One value, however many they are. */
+  | { kind: 'times' }
   /** Whole or any numbers separated by commas or blanks. */
   | { kind: 'ints' | 'numbers'; min: number; max: number }
   /** Whole numbers, or multiples of the data's d: `2x`. */
@@ -18,7 +20,7 @@ export type Spec =
   /** Several of them, separated likewise. */
   | { kind: 'choices'; choices: readonly string[] };
 
-export type Row = Extract<Spec, { kind: 'int' | 'number' | 'steps' | 'ints' | 'numbers' | 'choice' | 'choices' }> & {
+export type Row = Extract<Spec, { kind: 'int' | 'number' | 'steps' | 'times' | 'ints' | 'numbers' | 'choice' | 'choices' }> & {
   label: string;
   /** Name in the link (`steps=`), in an arm (`seeds=0,1`) and, unless `cli` says otherwise, on the command line (`--steps`). */
   flag: string;
@@ -42,6 +44,6 @@ export type ValueOf<R> = R extends { kind: 'choice'; choices: readonly (infer C)
   ? C
   : R extends { kind: 'choices'; choices: readonly (infer C)[] }
     ? C[]
-    : R extends { kind: 'ints' | 'numbers' }
+    : R extends { kind: 'ints' | 'numbers' | 'times' }
       ? number[]
       : number;

@@ -22,13 +22,15 @@ export function parseValue(spec: Spec, text: string, { d, steps }: Relative): Va
       return chosen(spec, typed);
     case 'choices':
       return [...new Set(list(typed).map((part) => chosen(spec, part)))];
+    case 'times':
+      return times(typed, steps);
     case 'strikes':
       return [...new Set(parts(typed))];
     case 'int':
     case 'number':
     case 'steps': {
       if (typed === '') throw new Error('This is empty: give a number.');
-      if (spec.kind === 'steps' && typed.endsWith('%')) return checked(spec, Math.round((shareOf(typed) * steps) / 100), typed);
+      if (spec.kind === 'steps' && typed.endsWith('%')) return checked(spec, stepsOfShare(typed, steps), typed);
       return checked(spec, parseNumber(typed), typed);
     }
     default:
@@ -41,11 +43,36 @@ function chosen({ choices }: { choices: readonly string[] }, typed: string): str
   return typed;
 }
 
-function shareOf(typed: string): number {
+function stepsOfShare(typed: string, steps: number): number {
   const share = parseNumber(typed.slice(0, -1).trim());
   if (!(share >= 0 && share <= 100)) throw new Error(`"${typed}" is not a share of the steps from 0% to 100%.`);
-  return share;
+  return Math.round((share * steps) / 100);
 }
+
+/** Steps in order, each before the last of the sweep's. */
+function times(typed: string, steps: number): number[] {
+  if (typed === 'none' || typed === '') return [];
+  const at = (part: string): number => {
+    const step = part.endsWith('%') ? stepsOfShare(part, steps) : parseNumber(part);
+    if (!Number.isInteger(step) || step < 1)
+      throw new Error(`"${part}" is not a step: give a whole number from 1, or a share such as 20%.`);
+    return step;
+  };
+  const found = parts(typed).flatMap((part) => {
+    if (!part.includes(':')) return [at(part)];
+    const [every, until, ...rest] = part.split(':');
+    if (!every || !until || rest.length > 0) throw new Error(`"${part}" is not N:M, which is every N-th step until M.`);
+    const [n, last] = [at(every), at(until)];
+    return Array.from({ length: Math.floor(last / n) }, (_, i) => n * (i + 1));
+  });
+  const late = found.find((step) => step >= steps);
+  if (late !== undefined) throw new Error(`Step ${late} never comes before another: the run has ${steps} steps.`);
+  if (found.length > MOST_TIMES) throw new Error(`${found.length} times are more than the ${MOST_TIMES} that there may be.`);
+  return [...new Set(found)].sort((a, b) => a - b);
+}
+
+/** Entries of a list of times. */
+const MOST_TIMES = 1000;
 
 type ListSpec = Extract<Spec, { kind: 'ints' | 'numbers' | 'widths' | 'knob' }>;
 
@@ -55,7 +82,7 @@ function entries(spec: ListSpec, part: string, d: number): number[] {
   return [checked(spec, parseNumber(part), part)];
 }
 
-function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' }>, value: number, shown: string): number {
+function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' | 'times' }>, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
   const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number' && spec.kind !== 'numbers';
   if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);

@@ -1,6 +1,7 @@
 import type { RunSummary } from '../../lab/protocol';
 import { scaleWords } from '../../lab/settings';
 import { UNBIASED } from '../../metrics/quality';
+import { resampledWords } from '../../metrics/resampledWords';
 import { architecture } from '../../sae/architectures';
 import { Chart } from '../charts/Chart';
 import type { ChartModel } from '../charts/model';
@@ -51,6 +52,7 @@ function RunHead({ run }: { run: RunSummary }) {
           {architecture(run.arch).knob.symbol} and loss of {scaleWords(run)}
         </Term>
       </div>
+      {run.resampled && <p className="muted small">Resampling: {run.resampled.map(resampledWords).join('; ')}.</p>}
       {run.message && <p className="problem">{run.message}</p>}
       <p className="row">
         <button

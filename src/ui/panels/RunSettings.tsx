@@ -1,6 +1,6 @@
 /** Everything that a run was made with, also when the form has long been changed, and the line that makes it again. */
 import type { RunSummary } from '../../lab/protocol';
-import { armFields, commandLine, settings, valueIn } from '../../lab/settings';
+import { armFields, commandLine, factOf, settings, valueIn } from '../../lab/settings';
 import { architecture } from '../../sae/architectures';
 import { Copy } from '../Copy';
 import { count } from '../format';
@@ -21,7 +21,7 @@ function facts({ dIn, arch, recipe, identity, activationScale }: RunSummary): Fa
     ['Seed', String(seed)],
     ['Seed of order and split', String(config.seeds[0])],
     ...settings().flatMap(({ key, label, cli, ...row }): Fact[] =>
-      key === 'seeds' || cli === false ? [] : [[label, [String(valueIn(config, { key })), row.unit].filter(Boolean).join(' ')]],
+      key === 'seeds' || cli === false ? [] : [[label, [factOf(row, valueIn(config, { key }) ?? ''), row.unit].filter(Boolean).join(' ')]],
     ),
     ['Factor of the rows', String(Number(activationScale.toPrecision(6)))],
     ['Order of the rows', shuffle === 'pool' ? 'shuffled in a pool' : 'as in the files'],

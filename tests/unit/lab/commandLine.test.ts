@@ -81,6 +81,7 @@ describe('a run as a command line', () => {
       trainArguments(
         recipe({
           config: config({
+            ...{ resample: '20%,1000', resampleWindow: '20', resampleInputs: '100', resampleRewarm: '7' },
             ...{ beta1: '0.5', beta2: '0.9', eps: '1e-6', xDtype: 'f16', bDecInit: 'zero', encLength: '0.1', lrDecayShape: 'cosine' },
           }),
           inputs: {
@@ -151,8 +152,11 @@ describe('a run as a command line', () => {
         b_dec_init: 'mean',
         holdout: 0.05,
       },
+      ...{ resample: 'none', resample_window: 0, resample_inputs: 8192, resample_rewarm: 250 },
       ...{ shuffle: 'pool', batches_before: 3 },
     });
+    const resampled = runSettings(recipe({ config: config({ resample: '500:2000' }) }));
+    expect(resampled).toMatchObject({ resample: '500, 1000, 1500, 2000' });
   });
 });
 
