@@ -18,11 +18,11 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
     return;
   }
   let run = runs.run[id.y];
-  if (run.live == 0u) {
+  if (run.live == 0u || is(run, FIXED_BIAS)) {
     return;
   }
   let at = id.y * params.quads + id.x;
-  let g = grad_b_dec[at];
+  let g = grad_b_dec[at] * run.clip;
   var before = AdamState(b_dec[at], b_dec_v[at], vec4(0.0));
   if (MOMENTUM) { before.m = b_dec_m[at]; }
   let after = adam(run, before, g);

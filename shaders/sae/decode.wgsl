@@ -11,6 +11,7 @@
 // needs: sae/common, architectures, sae/row
 
 override WIDTH : u32 = 64u;
+override SECOND : bool = false;
 const CAPACITY = 256u;
 const LANES = 8u;
 
@@ -27,11 +28,24 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params : Params;
 
+// What the architecture sees of latent i: dot products with the centred row, less what b_dec lacks of the mean.
+fn point_of(run : Run, i : u32, products : vec2<f32>) -> Point {
+  var at = Point(products.x - latent_params[params.latents + i].w, 0.0, 1.0);
+  if (SECOND && run.mate > 0u) {
+    at.second = products.y - latent_params[params.latents + i + run.mate].w;
+  }
+  if (is(run, NORMS)) {
+    at.norm = latent_params[2u * params.latents + i].y;
+  }
+  return at;
+}
+
 var<workgroup> sums : array<Sums, WIDTH>;
 var<workgroup> tally : array<u32, WIDTH>;
 var<workgroup> total : u32;
 var<workgroup> entries : array<vec4<u32>, CAPACITY>; // latent, from the run's first; then f, gate and penalty as f32
-var<workgroup> partial : array<f32, WIDTH>;
+var<workgroup> extras : array<f32, CAPACITY>;
+var<workgroup> partial : array<vec2<f32>, WIDTH>; // u, and that of the second encoder matrix
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) t : u32) {
@@ -46,7 +60,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let q2 = q1 + WIDTH;
   let q3 = q2 + WIDTH;
   let end = params.quads - 1u;
-  let aux = has_aux(run.arch);
+  let aux = is(run, AUX);
   let s = ((group.z * params.batch + row) * params.runs + r) * STATS;
   var m0 = vec4(0.0);
   var m1 = vec4(0.0);
@@ -57,12 +71,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var a2 = vec4(0.0);
   var a3 = vec4(0.0);
   var penalty = 0.0;
+  var extra = 0.0;
   var l0 = 0.0;
+  var part = 0u;
   if (params.first == 0u) {
-    m0 = before(run.main_slot, row, q0);
-    m1 = before(run.main_slot, row, q1);
-    m2 = before(run.main_slot, row, q2);
-    m3 = before(run.main_slot, row, q3);
+    m0 = before(whole_slot(run), row, q0);
+    m1 = before(whole_slot(run), row, q1);
+    m2 = before(whole_slot(run), row, q2);
+    m3 = before(whole_slot(run), row, q3);
     if (aux) {
       a0 = before(run.aux_slot, row, q0);
       a1 = before(run.aux_slot, row, q1);
@@ -70,6 +86,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       a3 = before(run.aux_slot, row, q3);
     }
     penalty = stats[s + STAT_PENALTY];
+    extra = stats[s + STAT_EXTRA];
     l0 = stats[s + STAT_L0];
   }
   // Each invocation counts the bits of its share of the row's words, then knows where its own begin in the list.
@@ -111,32 +128,44 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     for (var round = 0u; round < here; round += WIDTH / LANES) {
       let entry = round + t / LANES;
       var products = vec4(0.0);
+      var seconds = vec4(0.0);
       if (entry < here) {
         let w = (run.first + entries[entry].x) * params.quads;
         for (var q = t % LANES; q < params.quads; q += LANES) {
           products += x[row * params.quads + q] * w_enc[w + q];
+          if (SECOND && run.mate > 0u) {
+            seconds += x[row * params.quads + q] * w_enc[w + run.mate * params.quads + q];
+          }
         }
       }
-      partial[t] = dot(products, vec4(1.0));
+      partial[t] = vec2(dot(products, vec4(1.0)), dot(seconds, vec4(1.0)));
       workgroupBarrier();
       if (t < WIDTH / LANES && round + t < here) {
-        var u = 0.0;
+        var u = vec2(0.0);
         for (var lane = 0u; lane < LANES; lane++) {
           u += partial[t * LANES + lane];
         }
         let listed = entries[round + t].x;
-        let i = run.first + listed;
-        let act = activate(run, u - latent_params[params.latents + i].w, latent_params[i]);
+        let act = activate(run, point_of(run, run.first + listed, u), latent_params[run.first + listed]);
         entries[round + t] = vec4(listed, bitcast<u32>(act.f), bitcast<u32>(act.gate), bitcast<u32>(act.penalty));
+        extras[round + t] = act.extra;
       }
       workgroupBarrier();
     }
     for (var k = 0u; k < here; k++) {
       let entry = entries[k];
+      while (NESTED && part + 1u < run.parts && entry.x >= end_of(run, part)) {
+        keep_prefix(part, q0, row, run, m0);
+        keep_prefix(part, q1, row, run, m1);
+        keep_prefix(part, q2, row, run, m2);
+        keep_prefix(part, q3, row, run, m3);
+        part++;
+      }
       let w = (run.first + entry.x) * params.quads;
       let f = bitcast<f32>(entry.y);
       let gate = bitcast<f32>(entry.z);
       penalty += bitcast<f32>(entry.w);
+      extra += extras[k];
       l0 += select(0.0, 1.0, f != 0.0);
       let w0 = w_dec[w + min(q0, end)];
       m0 += f * w0;
@@ -159,6 +188,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     }
     workgroupBarrier();
   }
+  for (; NESTED && part + 1u < run.parts; part++) {
+    keep_prefix(part, q0, row, run, m0);
+    keep_prefix(part, q1, row, run, m1);
+    keep_prefix(part, q2, row, run, m2);
+    keep_prefix(part, q3, row, run, m3);
+  }
   var all : Sums;
   // One copy of `finish` in the program: compilers copy a function wherever it is called.
   for (var column = 0u; column < 4u; column++) {
@@ -170,6 +205,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   workgroupBarrier();
   if (t == 0u) {
     for (var other = 1u; other < params.width; other++) {
+      all.nested += sums[other].nested;
       all.e += sums[other].e;
       all.aux += sums[other].aux;
       all.hat += sums[other].hat;
@@ -183,5 +219,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     stats[s + STAT_HAT] = all.hat;
     stats[s + STAT_CROSS] = all.cross;
     stats[s + STAT_X] = all.self_;
+    stats[s + STAT_EXTRA] = select(0.0, extra, group.z == 0u);
+    stats[s + STAT_NESTED] = all.nested;
   }
 }

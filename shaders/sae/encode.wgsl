@@ -44,8 +44,11 @@ fn b_at(i : u32) -> vec4<f32> {
   return w_enc[i];
 }
 
+// Rows of a second encoder matrix are of use only where their latent is touched.
 fn wanted(row : u32, column : u32) -> bool {
-  return runs.run[u32(latent_params[params.from_latent + column].w)].live != 0u;
+  let i = params.from_latent + column;
+  let run = runs.run[u32(latent_params[i].w)];
+  return run.live != 0u && i < run.first + run.width;
 }
 
 fn finish(row : u32, column : u32, r0 : vec4<f32>, r1 : vec4<f32>, r2 : vec4<f32>, r3 : vec4<f32>) {

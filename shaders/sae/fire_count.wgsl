@@ -25,10 +25,23 @@ struct Params {
 
 var<workgroup> tally : atomic<u32>;
 
+override SECOND : bool = false;
+
 fn fires_on(run : Run, row : u32, i : u32) -> bool {
-  if (fires_where_touched(run.arch)) {
+  if (is(run, FIRES)) {
     return true;
   }
+  var at = Point(pre_activation(row, i), 0.0, 1.0);
+  if (SECOND && run.mate > 0u) {
+    at.second = pre_activation(row, i + run.mate);
+  }
+  if (is(run, NORMS)) {
+    at.norm = latent_params[2u * params.latents + i].y;
+  }
+  return activate(run, at, latent_params[i]).f != 0.0;
+}
+
+fn pre_activation(row : u32, i : u32) -> f32 {
   var u = 0.0;
   for (var lane = 0u; lane < LANES; lane++) {
     var products = vec4(0.0);
@@ -37,7 +50,7 @@ fn fires_on(run : Run, row : u32, i : u32) -> bool {
     }
     u += dot(products, vec4(1.0));
   }
-  return activate(run, u - latent_params[params.latents + i].w, latent_params[i]).f != 0.0;
+  return u - latent_params[params.latents + i].w;
 }
 
 @compute @workgroup_size(32)
@@ -48,7 +61,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   let run = runs.run[u32(latent_params[i].w)];
   var count = 0u;
-  if (run.live != 0u) {
+  if (run.live != 0u && i < run.first + run.width) {
     let words = params.row_groups * (params.latents / 4u) + (i / 4u) * params.row_groups;
     for (var k = t; k < (params.rows + 3u) / 4u; k += 32u) {
       var bits = (active_set.words[words + k] >> (4u * (i % 4u))) & 15u;

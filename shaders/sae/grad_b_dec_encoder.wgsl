@@ -2,7 +2,7 @@
 // latent_update left of each group of 8 latents. It is not stopped in the auxiliary term (paper App. G; dictionary_learning does the same).
 // One workgroup of 16 columns x LANES invocations, which share 16 lanes, a (16 vec4 columns, run); grid (ceil(Q/16), R). Fixed order of
 // summation: a lane adds up every 16th group of the run. A run in several segments goes on from what the lanes left in `carry`, so that
-// cuts leave no trace in the bits. Runs that are not live or take the dense form are skipped.
+// cuts leave no trace in the bits. Runs that are not live or take the dense form are skipped, and those whose encoder does not see b_dec.
 // needs: sae/common
 
 override LANES : u32 = 16u;
@@ -12,6 +12,7 @@ struct Params {
   quads : u32, // Q
   first : u32, // 1: first segment
   last : u32,  // 1: last segment
+  clipped : u32, // 1: of runs whose gradients are clipped, after they were measured; 0: of the others
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -26,7 +27,7 @@ var<workgroup> lanes : array<vec4<f32>, 256>;
 @compute @workgroup_size(16, LANES)
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) t : vec3<u32>) {
   let run = runs.run[group.y];
-  if (!takes_part(run, active_set.form[group.y], SPARSE)) {
+  if (!takes_part(run, active_set.form[group.y], SPARSE) || !is(run, PRE_BIAS) || (run.clip_norm > 0.0) != (params.clipped != 0u)) {
     return;
   }
   let q = group.x * 16u + t.x;

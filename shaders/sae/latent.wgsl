@@ -14,8 +14,45 @@ const GROUP = 8u;
 // [latents / GROUP, Q]: sum of s_i W_enc_i; with several chunks two more such planes, dW_enc and dW_dec of the latent in hand
 @group(0) @binding(9) var<storage, read_write> shares : array<vec4<f32>>;
 
+// Gradient norms are measured, for clipping, and nothing is updated.
+override MEASURE : bool = false;
+override SECOND : bool = false;
+// Some run's auxiliary loss trains the decoder.
+override TRAINED : bool = false;
+
+// What the architecture sees of latent i: dot products with the centred row, less what b_dec lacks of the mean.
+fn point_of(run : Run, i : u32, products : vec2<f32>) -> Point {
+  var at = Point(products.x - latent_params[params.latents + i].w, 0.0, 1.0);
+  if (SECOND && run.mate > 0u) {
+    at.second = products.y - latent_params[params.latents + i + run.mate].w;
+  }
+  if (is(run, NORMS)) {
+    at.norm = latent_params[2u * params.latents + i].y;
+  }
+  return at;
+}
+
+// Whether the kernel works on a run: those that are clipped are measured first.
+fn is_wanted(run : Run, form : u32) -> bool {
+  return takes_part(run, form, SPARSE) && (!MEASURE || run.clip_norm > 0.0);
+}
+
+// What of the decoder's row w times the result is taken off its gradient: its component along the row, where rows are held at norm 1, less
+// the gradient of the norm. dots = (w·g, w·w).
+fn along_row(run : Run, dots : vec2<f32>, norm_gradient : f32) -> f32 {
+  var pull = 0.0;
+  if (is(run, NORMS)) {
+    pull = norm_gradient / sqrt(max(dots.y, 1e-30));
+  }
+  return select(0.0, dots.x / dots.y + pull, is(run, UNIT)) - pull;
+}
+
 // Adam on one vec4 of W_enc, of which `old` is what it was.
-fn update_enc(run : Run, at : u32, old : vec4<f32>, g : vec4<f32>) {
+fn update_enc(run : Run, at : u32, old : vec4<f32>, gradient : vec4<f32>) {
+  if (is(run, FIXED_ENC)) {
+    return;
+  }
+  let g = gradient * run.clip;
   let plane = params.latents * params.quads;
   var before = AdamState(old, w_enc[plane + at], vec4(0.0));
   if (MOMENTUM) { before.m = w_enc[2u * plane + at]; }
@@ -26,7 +63,11 @@ fn update_enc(run : Run, at : u32, old : vec4<f32>, g : vec4<f32>) {
 }
 
 // Adam on one vec4 of W_dec, of which `old` is what it was; returns the new one, which is not stored yet.
-fn update_dec(run : Run, at : u32, old : vec4<f32>, g : vec4<f32>) -> vec4<f32> {
+fn update_dec(run : Run, at : u32, old : vec4<f32>, gradient : vec4<f32>) -> vec4<f32> {
+  if (is(run, FIXED_DEC)) {
+    return old;
+  }
+  let g = gradient * run.clip;
   let plane = params.latents * params.quads;
   var before = AdamState(old, w_dec[plane + at], vec4(0.0));
   if (MOMENTUM) { before.m = w_dec[2u * plane + at]; }
@@ -36,13 +77,20 @@ fn update_dec(run : Run, at : u32, old : vec4<f32>, g : vec4<f32>) -> vec4<f32> 
   return after.w;
 }
 
-// What b_dec lacks of the mean, one vec4 column.
-fn shift_at(r : u32, q : u32) -> vec4<f32> {
-  return b_dec[r * params.quads + q] - b_dec[params.runs * params.quads + q];
+// What the encoder's bias lacks of the mean, one vec4 column: x - mean is given, and it sees x - b_dec, or x.
+fn shift_at(run : Run, r : u32, q : u32) -> vec4<f32> {
+  return select(vec4(0.0), b_dec[r * params.quads + q], is(run, PRE_BIAS)) - b_dec[params.runs * params.quads + q];
 }
 
-// Adam on the latent's scalars; counts the rows on which it fired.
-fn update_scalars(run : Run, i : u32, g : vec3<f32>, fires : f32) {
+// Gradients of the scalars that learn, given the mean over the batch and the rows on which the latent fired.
+fn scalar_gradients(run : Run, i : u32, mean : vec3<f32>, fires : f32) -> vec3<f32> {
+  let learns = vec3(!is(run, FIXED_X), !is(run, FIXED_Y), !is(run, FIXED_Z));
+  return select(vec3(0.0), settle(run, latent_params[i], mean, fires / f32(params.batch)), learns);
+}
+
+// Adam on the latent's scalars; counts the rows on which it fired. Scalars that do not learn have gradients, and so moments, of zero.
+fn update_scalars(run : Run, i : u32, gradients : vec3<f32>, fires : f32) {
+  let g = gradients * run.clip;
   let old = latent_params[i];
   let kept = latent_params[params.latents + i];
   var before = AdamState(old, vec4(kept.xyz, 0.0), vec4(0.0));
@@ -52,4 +100,5 @@ fn update_scalars(run : Run, i : u32, g : vec3<f32>, fires : f32) {
   latent_params[params.latents + i] = vec4(after.v.xyz, kept.w);
   if (MOMENTUM) { latent_params[3u * params.latents + i] = vec4(after.m.xyz, 0.0); }
   latent_params[2u * params.latents + i].x += fires;
+  latent_params[2u * params.latents + i].w = fires;
 }

@@ -35,15 +35,17 @@ struct Params {
 var<workgroup> tally : array<vec4<u32>, WIDTH>;
 var<workgroup> counted : vec4<u32>;
 var<workgroup> entries : array<vec4<u32>, CAPACITY>;      // row, then as f32 the gradient of u and 2 f, both times 1/B
-var<workgroup> partial : array<vec3<f32>, WIDTH>;         // u, we, wa; later sums over columns
+var<workgroup> others : array<vec2<f32>, CAPACITY>;       // gradient of `second` and 2 gate aux_weight, both times 1/B
+var<workgroup> partial : array<vec4<f32>, WIDTH>;         // u, we, wa, second; later sums over columns
 // What each of the invocations that finish dot products adds up over its entries: gradients of the scalars (xyz) and of u (w); rows fired on.
 var<workgroup> sums : array<vec4<f32>, WIDTH / LANES>;
-var<workgroup> fired : array<f32, WIDTH / LANES>;
+// Rows fired on; gradients of `second` and of the decoder row's norm.
+var<workgroup> more_sums : array<vec3<f32>, WIDTH / LANES>;
 
 // Sum over the workgroup; every invocation forms the same total in the same order (one barrier, no tree).
 fn workgroup_sum(t : u32, value : vec2<f32>) -> vec2<f32> {
   workgroupBarrier();
-  partial[t] = vec3(value, 0.0);
+  partial[t] = vec4(value, 0.0, 0.0);
   workgroupBarrier();
   var total = partial[0].xy;
   for (var other = 1u; other < params.width; other++) {
@@ -58,12 +60,13 @@ fn pick(which : u32, a : vec4<f32>, b : vec4<f32>, c : vec4<f32>, d : vec4<f32>)
 }
 
 // Gradients of one vec4 column, for when all chunks are known.
-fn keep(g : u32, q : u32, g_enc : vec4<f32>, g_dec : vec4<f32>) {
+fn keep(g : u32, q : u32, g_enc : vec4<f32>, g_dec : vec4<f32>, g_second : vec4<f32>) {
   if (q < params.quads) {
     let plane = params.latents / GROUP * params.quads;
     let at = plane + g * params.quads + q;
     shares[at] = g_enc;
     shares[at + plane] = g_dec;
+    if (SECOND) { shares[at + 2u * plane] = g_second; }
   }
 }
 
@@ -100,22 +103,23 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   let owner = workgroupUniformLoad(&counted);
   let r = owner.x;
   let run = runs.run[r];
-  if (!takes_part(run, owner.y, SPARSE)) {
+  if (!is_wanted(run, owner.y)) {
     return;
   }
-  let aux = has_aux(run.arch);
-  let is_unit = has_unit_decoder(run.arch);
-  let main_ = run.main_slot * params.batch;
+  let aux = is(run, AUX);
+  let is_unit = is(run, UNIT) && !is(run, FIXED_DEC);
+  let trains = TRAINED && is(run, AUX_TRAINED);
+  let mated = SECOND && run.mate > 0u;
   let second = run.aux_slot * params.batch;
   let last = min(begin + GROUP, run.first + run.width);
   let share = (params.row_groups + WIDTH - 1u) / WIDTH;
   let from_word = min(t * share, params.row_groups);
   let to_word = min(from_word + share, params.row_groups);
   let end = params.quads - 1u;
-  let shift0 = shift_at(r, min(t, end));
-  let shift1 = shift_at(r, min(t + WIDTH, end));
-  let shift2 = shift_at(r, min(t + 2u * WIDTH, end));
-  let shift3 = shift_at(r, min(t + 3u * WIDTH, end));
+  let shift0 = shift_at(run, r, min(t, end));
+  let shift1 = shift_at(run, r, min(t + WIDTH, end));
+  let shift2 = shift_at(run, r, min(t + 2u * WIDTH, end));
+  let shift3 = shift_at(run, r, min(t + 3u * WIDTH, end));
   var words = 0u;
   var own = vec4(0u);
   var place = vec4(0u);
@@ -142,8 +146,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     }
     let count = counts[i % 4u];
     let row0 = i * params.quads;
+    let mate0 = (i + run.mate) * params.quads;
+    let main_ = (run.main_slot + part_of(run, run.before + i - run.first)) * params.batch;
     var sum = vec4(0.0);
-    var fires = 0.0;
+    var more = vec3(0.0);
     var enc0 : vec4<f32>;
     var enc1 : vec4<f32>;
     var enc2 : vec4<f32>;
@@ -152,6 +158,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
     var dec1 : vec4<f32>;
     var dec2 : vec4<f32>;
     var dec3 : vec4<f32>;
+    var mag0 : vec4<f32>;
+    var mag1 : vec4<f32>;
+    var mag2 : vec4<f32>;
+    var mag3 : vec4<f32>;
     for (var chunk = 0u; chunk < params.chunks; chunk++) {
       let q0 = chunk * 4u * WIDTH + t;
       let q1 = q0 + WIDTH;
@@ -165,6 +175,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       dec1 = vec4(0.0);
       dec2 = vec4(0.0);
       dec3 = vec4(0.0);
+      mag0 = vec4(0.0);
+      mag1 = vec4(0.0);
+      mag2 = vec4(0.0);
+      mag3 = vec4(0.0);
       for (var window = 0u; window < count; window += CAPACITY) {
         let here = min(CAPACITY, count - window);
         if (chunk == 0u || count > CAPACITY) {
@@ -175,6 +189,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
             var u = vec4(0.0);
             var we = vec4(0.0);
             var wa = vec4(0.0);
+            var u2 = vec4(0.0);
             if (entry < here) {
               let row = entries[entry].x;
               let at = row * params.quads;
@@ -185,25 +200,29 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
                 let direction = w_dec[row0 + q];
                 we += residuals[e + q] * direction;
                 if (aux) { wa += residuals[ea + q] * direction; }
+                if (mated) { u2 += x[at + q] * w_enc[mate0 + q]; }
               }
             }
-            partial[t] = vec3(dot(u, vec4(1.0)), dot(we, vec4(1.0)), dot(wa, vec4(1.0)));
+            partial[t] = vec4(dot(u, vec4(1.0)), dot(we, vec4(1.0)), dot(wa, vec4(1.0)), dot(u2, vec4(1.0)));
             workgroupBarrier();
             if (t < WIDTH / LANES && round + t < here) {
-              var all = vec3(0.0);
+              var all = vec4(0.0);
               for (var lane = 0u; lane < LANES; lane++) {
                 all += partial[t * LANES + lane];
               }
               let latent = latent_params[i];
-              let pre = all.x - latent_params[params.latents + i].w;
-              let f = activate(run, pre, latent).f;
-              let p = backward(run, pre, latent, f, all.y, all.z);
+              let point = point_of(run, i, all.xw);
+              let act = activate(run, point, latent);
+              let p = backward(run, point, latent, act, all.y, run.aux_weight * all.z);
               let scaled = vec4(p.vectors, p.u) * params.per_row;
-              let f2 = 2.0 * f * params.per_row;
+              let f2 = 2.0 * act.f * params.per_row;
               entries[round + t] = vec4(entries[round + t].x, bitcast<u32>(scaled.w), bitcast<u32>(f2), 0u);
+              if (SECOND || TRAINED) {
+                others[round + t] = vec2(p.second, 2.0 * run.aux_weight * act.gate) * params.per_row;
+              }
               if (chunk == 0u) {
                 sum += scaled;
-                fires += select(0.0, 1.0, f != 0.0);
+                more += vec3(select(0.0, 1.0, act.f != 0.0), vec2(p.second, p.norm) * params.per_row);
               }
             }
             workgroupBarrier();
@@ -231,19 +250,34 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
             enc3 += gu * x[at + q3];
             dec3 += f2 * residuals[e + q3];
           }
+          if (trains) {
+            let ea = (second + entry.x) * params.quads;
+            let gate2 = others[k].y;
+            if (q0 < params.quads) { dec0 += gate2 * residuals[ea + q0]; }
+            if (q1 < params.quads) { dec1 += gate2 * residuals[ea + q1]; }
+            if (q2 < params.quads) { dec2 += gate2 * residuals[ea + q2]; }
+            if (q3 < params.quads) { dec3 += gate2 * residuals[ea + q3]; }
+          }
+          if (mated) {
+            let gs = others[k].x;
+            if (q0 < params.quads) { mag0 += gs * x[at + q0]; }
+            if (q1 < params.quads) { mag1 += gs * x[at + q1]; }
+            if (q2 < params.quads) { mag2 += gs * x[at + q2]; }
+            if (q3 < params.quads) { mag3 += gs * x[at + q3]; }
+          }
         }
         workgroupBarrier();
       }
       if (params.chunks > 1u) {
-        keep(g, q0, enc0, dec0);
-        keep(g, q1, enc1, dec1);
-        keep(g, q2, enc2, dec2);
-        keep(g, q3, enc3, dec3);
+        keep(g, q0, enc0, dec0, mag0);
+        keep(g, q1, enc1, dec1, mag1);
+        keep(g, q2, enc2, dec2, mag2);
+        keep(g, q3, enc3, dec3, mag3);
       }
     }
     if (t < WIDTH / LANES) {
       sums[t] = sum;
-      fired[t] = fires;
+      more_sums[t] = more;
     }
     // One copy of the optimiser in the program, walked by column: compilers copy a function wherever it is called.
     let plane = params.latents / GROUP * params.quads;
@@ -260,12 +294,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       column++;
     }
     let both = workgroup_sum(t, dots); // its barriers make `sums` visible too
-    let along = select(0.0, both.x / both.y, is_unit);
     var total = sums[0];
+    more = more_sums[0];
     for (var lane = 1u; lane < params.width / LANES; lane++) {
       total += sums[lane];
+      more += more_sums[lane];
     }
     let s = total.w;
+    let along = along_row(run, both, more.z);
+    let scalars = scalar_gradients(run, i, total.xyz, more.x);
     var square = 0.0;
     column = 0u;
     for (var q = t; q < params.quads; q += WIDTH) {
@@ -275,17 +312,37 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       if (several) {
         g_enc = shares[plane + g * params.quads + q];
         g_dec = shares[2u * plane + g * params.quads + q];
-        shift = shift_at(r, q);
+        shift = shift_at(run, r, q);
       }
       let old = w_enc[row0 + q];
-      update_enc(run, row0 + q, old, g_enc - s * shift);
+      var own = s * old;
+      var g_second = vec4(0.0);
+      if (mated) {
+        g_second = pick(column, mag0, mag1, mag2, mag3);
+        if (several) {
+          g_second = shares[3u * plane + g * params.quads + q];
+        }
+        g_second -= more.y * shift;
+        own += more.y * w_enc[mate0 + q];
+      }
       let share = g * params.quads + q;
       if (i == begin) {
-        shares[share] = s * old;
+        shares[share] = own;
       } else {
-        shares[share] += s * old;
+        shares[share] += own;
       }
       let w = w_dec[row0 + q];
+      if (MEASURE) {
+        let enc = select(g_enc - s * shift, vec4(0.0), is(run, FIXED_ENC));
+        let dec = select(g_dec - along * w, vec4(0.0), is(run, FIXED_DEC));
+        square += dot(enc, enc) + dot(dec, dec) + select(dot(g_second, g_second), 0.0, is(run, FIXED_ENC));
+        column++;
+        continue;
+      }
+      update_enc(run, row0 + q, old, g_enc - s * shift);
+      if (mated) {
+        update_enc(run, mate0 + q, w_enc[mate0 + q], g_second);
+      }
       let value = update_dec(run, row0 + q, w, g_dec - along * w);
       square += dot(value, value);
       if (several) {
@@ -298,7 +355,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       }
       column++;
     }
-    let length = select(1.0, sqrt(workgroup_sum(t, vec2(square, 0.0)).x), is_unit);
+    let length2 = workgroup_sum(t, vec2(square, 0.0)).x;
+    if (MEASURE) {
+      if (t == 0u) {
+        latent_params[2u * params.latents + i].z = length2 + dot(scalars, scalars);
+      }
+      workgroupBarrier();
+      continue;
+    }
+    let length = select(1.0, sqrt(length2), is_unit);
     column = 0u;
     for (var q = t; q < params.quads; q += WIDTH) {
       var value = pick(column, dec0, dec1, dec2, dec3);
@@ -309,12 +374,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
       column++;
     }
     if (t == 0u) {
-      for (var lane = 1u; lane < params.width / LANES; lane++) {
-        fires += fired[lane];
-      }
-      update_scalars(run, i, total.xyz, fires);
+      update_scalars(run, i, scalars, more.x);
     }
-    // The next latent overwrites `partial`, `sums` and `fired`.
+    // The next latent overwrites `partial`, `sums` and `more_sums`.
     workgroupBarrier();
   }
 }

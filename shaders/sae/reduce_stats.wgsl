@@ -34,8 +34,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       var own = array<f32, STATS>();
       for (var chunk = 0u; chunk < params.chunks; chunk++) {
         let s = ((chunk * params.batch + row) * params.runs + group.x) * STATS;
-        for (var k = 0u; k < STAT_COSINE; k++) {
-          own[k] += stats[s + k];
+        for (var k = 0u; k < STATS; k++) {
+          if (k != STAT_COSINE) {
+            own[k] += stats[s + k];
+          }
         }
       }
       let norms = own[STAT_HAT] * own[STAT_X];

@@ -11,7 +11,10 @@
 @group(0) @binding(8) var<storage, read_write> residuals : array<vec4<f32>>; // [slots, rows, Q]
 @group(0) @binding(9) var<storage, read_write> stats : array<f32>;           // [chunks, rows, R, STATS]
 
+override NESTED : bool = false;
+
 struct Sums {
+  nested : f32,
   e : f32,
   aux : f32,
   hat : f32,
@@ -19,16 +22,46 @@ struct Sums {
   self_ : f32,
 }
 
+// One column of a nested reconstruction: the prefixes' sums, kept in their blocks, become what the latents of each prefix see of the loss,
+// E_p = sum over the prefixes g >= p of weight_g e_g. Returns the column's part in the weighted sum of ‖e_g‖².
+fn nest(q : u32, row : u32, run : Run, whole : vec4<f32>, minus_x : vec4<f32>) -> f32 {
+  var part = run.parts - 1u;
+  var seen = weight_of(run, part) * whole;
+  var square = weight_of(run, part) * dot(whole, whole);
+  residuals[((run.main_slot + part) * params.batch + row) * params.quads + q] = seen;
+  while (part > 0u) {
+    part--;
+    let at = ((run.main_slot + part) * params.batch + row) * params.quads + q;
+    let e = residuals[at] + minus_x;
+    seen += weight_of(run, part) * e;
+    square += weight_of(run, part) * dot(e, e);
+    residuals[at] = seen;
+  }
+  return square;
+}
+
+// The block that a row's whole sum is kept in while it is formed.
+fn whole_slot(run : Run) -> u32 {
+  return run.main_slot + run.parts - 1u;
+}
+
+// Keeps the sum of a prefix's latents for `nest`.
+fn keep_prefix(part : u32, q : u32, row : u32, run : Run, sum : vec4<f32>) {
+  if (q < params.quads) {
+    residuals[((run.main_slot + part) * params.batch + row) * params.quads + q] = sum;
+  }
+}
+
 // Errors and statistics of one vec4 column, or (not is_last) the sums so far, for `before`.
 fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_last : bool, main_ : vec4<f32>, aux : vec4<f32>) {
   if (q >= params.quads) {
     return;
   }
-  let at = (run.main_slot * params.batch + row) * params.quads + q;
+  let at = (whole_slot(run) * params.batch + row) * params.quads + q;
   let at_aux = (run.aux_slot * params.batch + row) * params.quads + q;
   if (!is_last) {
     residuals[at] = main_;
-    if (has_aux(run.arch)) {
+    if (is(run, AUX)) {
       residuals[at_aux] = aux;
     }
     return;
@@ -39,13 +72,18 @@ fn finish(all : ptr<function, Sums>, q : u32, row : u32, r : u32, run : Run, is_
   let e = main_ + shift - centred;
   let hat = main_ + shift + mean;
   let raw = centred + mean;
-  residuals[at] = e;
+  if (NESTED && run.parts > 1u) {
+    (*all).nested += nest(q, row, run, e, shift - centred);
+  } else {
+    residuals[at] = e;
+    (*all).nested += dot(e, e);
+  }
   (*all).e += dot(e, e);
   (*all).hat += dot(hat, hat);
   (*all).cross += dot(hat, raw);
   (*all).self_ += dot(raw, raw);
-  if (has_aux(run.arch)) {
-    let a = aux + shift - centred;
+  if (is(run, AUX)) {
+    let a = aux + select(shift - centred, e, is(run, AUX_ERROR));
     residuals[at_aux] = a;
     (*all).aux += dot(a, a);
   }

@@ -42,6 +42,11 @@ export class Arena {
     return buffer;
   }
 
+  /** A uniform buffer that kernels write too. */
+  written(label: string, bytes: number): GPUBuffer {
+    return this.create(label, bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+  }
+
   /** A storage buffer holding `data`. */
   upload(label: string, data: Float32Array | Uint32Array | Int32Array | Uint8Array): GPUBuffer {
     const buffer = this.storage(label, data.byteLength);

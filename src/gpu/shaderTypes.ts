@@ -28,6 +28,8 @@ export interface Shaders {
   'sae/architectures/gated': never;
   'sae/center': 'rows' | 'quads' | 'd' | 'first_row' | 'scale';
   'sae/choose': 'runs' | 'batch' | 'dispatches' | 'share';
+  'sae/clip': 'runs' | 'quads';
+  'sae/clip_sum': 'latents' | 'first';
   'sae/column_moments': 'rows' | 'quads';
   'sae/common': never;
   'sae/correction': 'latents' | 'quads' | 'runs';
@@ -47,17 +49,20 @@ export interface Shaders {
   'sae/encode_x16': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
   'sae/encode_x32': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
   'sae/fire_count': 'rows' | 'quads' | 'latents' | 'row_groups' | 'offset';
+  'sae/frequencies': 'latents' | 'batch' | 'first';
   'sae/gather': 'batch' | 'quads' | 'scale';
   'sae/grad_b_dec_decoder': 'batch' | 'quads' | 'scale';
-  'sae/grad_b_dec_encoder': 'quads' | 'first' | 'last';
+  'sae/grad_b_dec_encoder': 'quads' | 'first' | 'last' | 'clipped';
   'sae/latent': never;
   'sae/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'chunks' | 'from_group' | 'to_group' | 'per_row' | 'width';
   'sae/processor/decode': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_row' | 'first' | 'last';
   'sae/processor/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_group' | 'to_group' | 'per_row';
   'sae/processor/registers': never;
+  'sae/recall': 'runs';
   'sae/reduce_stats': 'rows' | 'batch' | 'runs' | 'chunks';
   'sae/restore': 'rows' | 'quads' | 'd' | 'batch' | 'slot' | 'first_row' | 'runs' | 'unscale';
   'sae/row': never;
+  'sae/settle': 'runs' | 'batch' | 'quads' | 'first';
 }
 
 export interface Structs {
@@ -76,5 +81,24 @@ export interface Structs {
     | 'main_slot'
     | 'aux_slot'
     | 'before'
-    | 'options';
+    | 'flags'
+    | 'mate'
+    | 'clip'
+    | 'clip_norm'
+    | 'aux_weight'
+    | 'threshold'
+    | 'power'
+    | 'next_power'
+    | 'parts'
+    | 'k'
+    | 'step'
+    | 'anneal'
+    | 'queue'
+    | 'target_l0'
+    | 'options'
+    | 'more'
+    | 'ends'
+    | 'more_ends'
+    | 'weights'
+    | 'more_weights';
 }

@@ -6,7 +6,7 @@
  * Letters: B rows of a batch, D d_in, F d_sae. Matrices are row-major arrays: X [B, D], W_enc and W_dec [F, D] (a latent's
  * encoder and decoder row each contiguous). Loss: sum over D, mean over the batch.
  */
-import { type ArchitectureId, architecture, type OptionValues, optionValues } from '../sae/architectures';
+import { type ArchitectureId, architecture, type OptionValues, optionValues, type TwinStep, traitsOfRun } from '../sae/architectures';
 
 /** Parameters that are trained. */
 export interface TwinTensors {
@@ -77,6 +77,9 @@ export interface TwinForward {
   xAux: Float64Array;
 }
 
+/** What the architectures are told of a step of constant lambda. */
+const stepOf = (lambda: number): TwinStep => ({ lambda, power: 1, nextPower: 1, threshold: -1, evaluates: false });
+
 const vectorsOf = ({ vectors }: TwinParams, i: number): number[] => vectors.map((values) => values[i] as number);
 
 /** Encoder and decoder: eq. 2–3 (baseline), eq. 6–7 (gated). */
@@ -96,7 +99,7 @@ export function forward(p: TwinParams, x: Float64Array): TwinForward {
       let dot = 0;
       for (let k = 0; k < d; k++) dot += (p.wEnc[i * d + k] as number) * ((x[b * d + k] as number) - (p.bDec[k] as number));
       const at = b * f + i;
-      const act = twin.activate(dot, vectorsOf(p, i), options);
+      const act = twin.activate({ u: dot, second: 0, norm: 1 }, vectorsOf(p, i), options, stepOf(0));
       u[at] = dot;
       acts[at] = act.f;
       gate[at] = act.gate;
@@ -142,7 +145,7 @@ export function loss(p: TwinParams, x: Float64Array, lambda: number, fw = forwar
     sparsity += fw.penalty[j] as number;
     if (fw.acts[j] !== 0) l0++;
   }
-  const auxLoss = architecture(p.arch).hasAux ? aux / batch : 0;
+  const auxLoss = traitsOfRun({ arch: p.arch }).aux !== 'none' ? aux / batch : 0;
   return {
     loss: mse / batch + (lambda * sparsity) / batch + auxLoss,
     mse_loss: mse / batch,
@@ -159,7 +162,9 @@ export function loss(p: TwinParams, x: Float64Array, lambda: number, fw = forwar
  */
 export function gradients(p: TwinParams, x: Float64Array, lambda: number, fw = forward(p, x)): TwinGradients {
   const { d, f, options } = p;
-  const { twin, hasAux } = architecture(p.arch);
+  const { twin } = architecture(p.arch);
+  const hasAux = traitsOfRun({ arch: p.arch }).aux !== 'none';
+  const step = stepOf(lambda);
   const batch = x.length / d;
   const g = zeros(p);
   const add = (to: Float64Array, at: number, value: number) => {
@@ -172,14 +177,15 @@ export function gradients(p: TwinParams, x: Float64Array, lambda: number, fw = f
     for (let i = 0; i < f; i++) {
       const at = b * f + i;
       const [u, acts, v] = [fw.u[at] as number, fw.acts[at] as number, vectorsOf(p, i)];
-      if (!twin.touched(u, v, options)) continue;
+      if (!twin.touched(u, v, options, step)) continue;
       let we = 0;
       let wa = 0;
       for (let k = 0; k < d; k++) {
         we += (p.wDec[i * d + k] as number) * (e[k] as number);
         if (hasAux) wa += (p.wDec[i * d + k] as number) * (ea[k] as number);
       }
-      const back = twin.backward({ u, v, o: options, f: acts, we, wa, lambda });
+      const act = { f: acts, gate: fw.gate[at] as number, penalty: fw.penalty[at] as number, extra: 0 };
+      const back = twin.backward({ at: { u, second: 0, norm: 1 }, v, o: options, act, we, wa, step });
       for (const [k, values] of g.vectors.entries()) add(values, i, back.vectors[k] as number);
       for (let k = 0; k < d; k++) {
         add(g.wEnc, i * d + k, back.u * ((x[b * d + k] as number) - (p.bDec[k] as number)));
@@ -217,7 +223,7 @@ export interface AdamSettings {
  * norm after Adam (paper D.1.1, as dictionary_learning's ConstrainedAdam). `t` counts from 1.
  */
 export function adamStep(p: TwinParams, g: TwinGradients, moments: TwinMoments, t: number, s: AdamSettings): void {
-  const isUnit = architecture(p.arch).decoder === 'unit';
+  const isUnit = traitsOfRun({ arch: p.arch }).decoder === 'unit';
   const used: TwinGradients = isUnit ? { ...g, wDec: withoutRadial(p.wDec, g.wDec, p.d) } : g;
   const all = [used, moments.first, moments.second].map((tensors) => tensorsOf(p.arch, tensors));
   for (const [name, value] of Object.entries(tensorsOf(p.arch, p))) {

@@ -89,7 +89,10 @@ export class ForwardPass {
   /** Encodes and decodes raw rows [first, first + rows) for the chosen runs. Errors stay on the GPU for `restore`. */
   run(first: number, rows: number, live: readonly boolean[]): void {
     if (rows > this.maxRows) throw new Error(`${rows} rows for a pass of ${this.maxRows}`);
-    this.trainer.writeRunTable(live.map((on) => ({ live: on, lr: 0, lambda: 0, t: 1 })));
+    this.trainer.writeRunTable(
+      live.map((on) => ({ live: on })),
+      true,
+    );
     const { gpu, context } = this.trainer;
     // Which form the last step took does not matter here: every run is decoded from its active set.
     const clear = gpu.device.createCommandEncoder({ label: 'sae.forward' });

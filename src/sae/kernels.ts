@@ -18,11 +18,49 @@ export const RUN = structIn<Structs['Run']>(COMMON, 'Run');
 export const STATS = constantIn(COMMON, 'STATS');
 export const STAT = {
   error: constantIn(COMMON, 'STAT_ERROR'),
+  nested: constantIn(COMMON, 'STAT_NESTED'),
+  extra: constantIn(COMMON, 'STAT_EXTRA'),
   aux: constantIn(COMMON, 'STAT_AUX'),
   penalty: constantIn(COMMON, 'STAT_PENALTY'),
   l0: constantIn(COMMON, 'STAT_L0'),
   hat: constantIn(COMMON, 'STAT_HAT'),
   cross: constantIn(COMMON, 'STAT_CROSS'),
+};
+
+/** Values of `run_state` a run, and the place of each. */
+export const STATE = constantIn(COMMON, 'STATE');
+export const STATE_AT = {
+  coefficient: constantIn(COMMON, 'STATE_COEFFICIENT'),
+  threshold: constantIn(COMMON, 'STATE_THRESHOLD'),
+  dead: constantIn(COMMON, 'STATE_DEAD'),
+  clip: constantIn(COMMON, 'STATE_CLIP'),
+  norm: constantIn(COMMON, 'STATE_NORM'),
+  aux: constantIn(COMMON, 'STATE_AUX'),
+  lambda: constantIn(COMMON, 'STATE_LAMBDA'),
+  kAux: constantIn(COMMON, 'STATE_K_AUX'),
+  squares: constantIn(COMMON, 'STATE_SQUARES'),
+};
+/** Most steps over which an annealed coefficient is formed. */
+export const MAX_QUEUE = constantIn(COMMON, 'QUEUE');
+
+const flag = (name: string): number => constantIn(COMMON, name);
+/** Bits of `Run.flags`. */
+export const FLAG = {
+  aux: flag('AUX'),
+  auxTrained: flag('AUX_TRAINED'),
+  auxError: flag('AUX_ERROR'),
+  unit: flag('UNIT'),
+  preBias: flag('PRE_BIAS'),
+  norms: flag('NORMS'),
+  fires: flag('FIRES'),
+  fixedEnc: flag('FIXED_ENC'),
+  fixedDec: flag('FIXED_DEC'),
+  fixedBias: flag('FIXED_BIAS'),
+  fixedVectors: [flag('FIXED_X'), flag('FIXED_Y'), flag('FIXED_Z')],
+  selectsRow: flag('SELECTS_ROW'),
+  selectsBatch: flag('SELECTS_BATCH'),
+  evaluates: flag('EVALUATES'),
+  anneals: flag('ANNEALS'),
 };
 
 /** Forms of a step in `active_set.form`. */

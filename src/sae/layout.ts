@@ -5,7 +5,7 @@
 import { roundUp } from '../gpu/buffers';
 import { type Gpu, hasSubgroupsOf } from '../gpu/device';
 import { DISPATCH_MS } from '../gpu/plan';
-import { type ArchitectureId, architecture } from './architectures';
+import { type ArchitectureId, type OptionValues, type Traits, traitsOfRun } from './architectures';
 import { MAX_BATCH } from './bounds';
 import { MAX_RUNS } from './kernels';
 
@@ -37,6 +37,40 @@ export interface PackedRun {
   arch: ArchitectureId;
   /** d_sae. */
   width: number;
+  /** The architecture's options; those not named are at the table's defaults. */
+  options?: OptionValues;
+}
+
+/** A run's place in a packed sweep. */
+export interface PlacedRun extends PackedRun {
+  traits: Traits;
+  /** First packed latent. */
+  first: number;
+  /** Packed rows from a latent's to that of its second encoder matrix; 0 without one. */
+  mate: number;
+  /** Nested reconstructions: latents of each, rising, and its weight in the loss. Empty without nesting. */
+  prefixes: readonly { end: number; weight: number }[];
+  /** Blocks of `residuals`: the first of the main path's (one a prefix), and the auxiliary path's. */
+  mainSlot: number;
+  auxSlot: number;
+}
+
+/** What some run of a sweep needs of its kernels, beside what all do. */
+export interface Uses {
+  /** A second encoder matrix. */
+  second: boolean;
+  /** Nested reconstructions. */
+  nested: boolean;
+  /** An auxiliary loss that trains the decoder. */
+  trained: boolean;
+  /** Gradients that are clipped by their global norm. */
+  clips: boolean;
+  /** Coefficients that the batch decides. */
+  settles: boolean;
+  /** Penalties that are a function of firing frequencies. */
+  frequencies: boolean;
+  /** A selection of the largest activations. */
+  selects: boolean;
 }
 
 /** Consecutive packed latents whose matrices share a buffer each. */
@@ -60,8 +94,9 @@ export interface Layout {
   batch: number;
   /** Rows of 4 in the batch: words of the active set a group of 4 latents. */
   rowGroups: number;
-  runs: (PackedRun & { first: number; mainSlot: number; auxSlot: number })[];
-  /** Packed latents of all runs, padding included. */
+  runs: PlacedRun[];
+  uses: Uses;
+  /** Packed latents of all runs, padding and second encoder matrices included. */
   latents: number;
   segments: Segment[];
   /** Blocks of `residuals`: one a run, one more where there is an auxiliary loss. */
@@ -106,6 +141,8 @@ export const layoutLimits = (gpu: Pick<Gpu, 'limits' | 'adapter' | 'device'>, fl
 export interface LayoutOptions {
   /** Any run has beta1 > 0. */
   momentum?: boolean;
+  /** Any run's gradients are clipped. */
+  clips?: boolean;
   /** 'auto' unless given. */
   form?: StepForm;
 }
@@ -116,7 +153,7 @@ export function layoutOf(
   batch: number,
   packed: readonly PackedRun[],
   limits: LayoutLimits,
-  { momentum = false, form = 'auto' }: LayoutOptions = {},
+  { momentum = false, clips = false, form = 'auto' }: LayoutOptions = {},
 ): Layout {
   if (packed.length === 0 || packed.length > MAX_RUNS) throw new Error(`a packed sweep holds 1 to ${MAX_RUNS} runs, not ${packed.length}`);
   for (const [name, n] of [['d_in', d], ['batch', batch], ...packed.map((run) => ['d_sae', run.width] as const)] as const) {
@@ -125,13 +162,18 @@ export function layoutOf(
   if (batch > MAX_BATCH) throw new Error(`batch must be at most ${MAX_BATCH}, not ${batch}`);
   let first = 0;
   let slots = 0;
-  const runs = packed.map((run) => {
-    const mainSlot = slots++;
-    const auxSlot = architecture(run.arch).hasAux ? slots++ : mainSlot;
-    const placed = { ...run, first, mainSlot, auxSlot };
-    first += roundUp(run.width, LATENT_GROUP);
+  const runs = packed.map((run): PlacedRun => {
+    const traits = traitsOfRun(run);
+    const prefixes = prefixesOf(traits, run.width);
+    const mainSlot = slots;
+    slots += slotsOf(traits, run.width);
+    const auxSlot = traits.aux === 'none' ? mainSlot : slots - 1;
+    const mate = traits.encoders === 2 ? roundUp(run.width, LATENT_GROUP) : 0;
+    const placed = { ...run, traits, first, mate, prefixes, mainSlot, auxSlot };
+    first += rowsOf(traits, run.width);
     return placed;
   });
+  const uses = usesOf(runs, clips);
   const latents = first;
   const quads = Math.ceil(d / 4);
   const rowGroups = Math.ceil(batch / 4);
@@ -145,6 +187,13 @@ export function layoutOf(
     throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
   const registers = keepsRows(quads, limits);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum, registers), binding);
+  if (segments.length > 1) {
+    const whole = runs.find(({ traits, prefixes }) => traits.encoders === 2 || traits.selects !== 'none' || prefixes.length > 0);
+    if (whole)
+      throw new Error(
+        `a ${whole.arch} run needs the ${latents} latents that are trained with it in one piece of memory; this device binds at most ${binding} bytes: take fewer or smaller runs`,
+      );
+  }
   const { workgroup, chunks } = rowGeometry(quads, limits);
   const layout: Layout = {
     d,
@@ -152,6 +201,7 @@ export function layoutOf(
     batch,
     rowGroups,
     runs,
+    uses,
     latents,
     segments,
     slots,
@@ -167,6 +217,38 @@ export function layoutOf(
   if (form === 'dense' && !dense) throw new Error('the dense form needs matrices that fit one binding and rows of at most 4096 values');
   return dense ? { ...layout, dense } : layout;
 }
+
+/** Packed rows of a run: its latents, and again as many with a second encoder matrix. */
+export const rowsOf = ({ encoders }: Traits, width: number): number => encoders * roundUp(width, LATENT_GROUP);
+
+/** Most nested reconstructions of a run (`ends` and `more_ends` of common.wgsl). */
+const MAX_PREFIXES = 8;
+
+/** @throws Error when prefixes do not rise to the width, or there are too many. */
+function prefixesOf({ prefixes }: Traits, width: number): readonly { end: number; weight: number }[] {
+  const all = prefixes?.(width) ?? [];
+  if (all.length > MAX_PREFIXES) throw new Error(`${all.length} nested reconstructions; at most ${MAX_PREFIXES} are trained`);
+  const isRising = all.every(({ end }, k) => Number.isInteger(end) && end > (all[k - 1]?.end ?? 0));
+  if (all.length > 0 && (!isRising || all.at(-1)?.end !== width))
+    throw new Error(`nested reconstructions of ${all.map(({ end }) => end).join(', ')} latents do not rise to the width, ${width}`);
+  return all;
+}
+
+/** Blocks of `residuals` that a run takes. */
+const slotsOf = (traits: Traits, width: number): number => Math.max(1, prefixesOf(traits, width).length) + (traits.aux === 'none' ? 0 : 1);
+
+const usesOf = (runs: readonly PlacedRun[], clips: boolean): Uses => {
+  const any = (holds: (traits: Traits) => boolean) => runs.some(({ traits }) => holds(traits));
+  return {
+    second: any(({ encoders }) => encoders === 2),
+    nested: runs.some(({ prefixes }) => prefixes.length > 0),
+    trained: any(({ aux }) => aux === 'trained' || aux === 'error'),
+    clips,
+    settles: any(({ settles, aux }) => settles !== undefined || aux === 'error'),
+    frequencies: any(({ omega0 }) => omega0 !== undefined),
+    selects: any(({ selects }) => selects !== 'none'),
+  };
+};
 
 function rowGeometry(quads: number, { lanes = 32 }: LayoutLimits): { workgroup: number; chunks: number } {
   const workgroup = Math.min(256, Math.max(lanes, 2 ** Math.ceil(Math.log2(quads / 4))));
@@ -255,8 +337,9 @@ export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: r
   const groups: RunGroup<T>[] = [];
   const open = new Map<RunGroup<T>['form'], { group: RunGroup<T>; slots: number; latents: number }>();
   for (const run of runs) {
-    const slots = architecture(run.arch).hasAux ? 2 : 1;
-    const latents = roundUp(run.width, LATENT_GROUP);
+    const traits = traitsOfRun(run);
+    const slots = slotsOf(traits, run.width);
+    const latents = rowsOf(traits, run.width);
     const isSmall = gradientBytes(Math.ceil(d / 4), run.width) <= DENSE_GRADIENT_BYTES;
     const form = isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
     const last = open.get(form);

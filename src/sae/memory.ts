@@ -1,5 +1,5 @@
 /** Bytes of a packed sweep's GPU buffers, so that the page can say what a configuration costs before anything is allocated. */
-import { MAX_RUNS, STATS } from './kernels';
+import { MAX_RUNS, STATE, STATS } from './kernels';
 import { DENSE_TILE, LATENT_GROUP, type Layout, type Segment } from './layout';
 
 /** Buffers of all runs together, by name. */
@@ -21,6 +21,10 @@ export function sharedBytes(l: Layout, halfX = false) {
     stats: l.chunks * l.batch * l.runs.length * STATS * 4,
     totals: l.runs.length * STATS * 4,
     counts: MAX_RUNS * 4,
+    run_state: l.runs.length * STATE * 4,
+    // Column means of the error, where an auxiliary loss is relative to its variance.
+    error_mean: l.runs.some(({ traits }) => traits.aux === 'error') ? l.runs.length * row : 16,
+    norm_lanes: l.uses.clips ? l.runs.length * 64 * 4 : 16,
     fires: l.latents * 4,
     // Sums of grad_b_dec_encoder between segments, 16 lanes.
     carry: l.segments.length > 1 ? l.runs.length * 16 * row : 16,
@@ -43,7 +47,7 @@ export function segmentBytes(l: Layout, { count }: Segment) {
     w_dec: matrix * (l.momentum ? 3 : 2),
     latent_params: count * 16 * (l.momentum ? 4 : 3),
     active_set: MAX_RUNS * 4 + (count / 4) * l.rowGroups * (l.registers ? 12 : 8),
-    shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? 3 : 1),
+    shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? (l.uses.second ? 4 : 3) : 1),
   } satisfies Record<string, number>;
 }
 

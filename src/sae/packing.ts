@@ -20,7 +20,9 @@ export interface ParameterBuffers {
 export function uploadPadding(gpu: Gpu, segments: readonly PlacedSegment[], layout: Layout): void {
   layout.runs.forEach((run, r) => {
     const next = layout.runs[r + 1]?.first ?? layout.latents;
+    const isLatent = (i: number) => run.mate > 0 && i >= run.first + run.mate && i < run.first + run.mate + run.width;
     for (let i = run.first + run.width; i < next; i++) {
+      if (isLatent(i)) continue;
       const segment = segments.find(({ from, count }) => i >= from && i < from + count);
       if (segment) write(gpu, segment.buffers.latent_params, (i - segment.from) * 16, Float32Array.of(0, 0, 0, r));
     }
@@ -67,6 +69,8 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
   const run = layout.runs[r];
   if (!run) throw new Error(`no run ${r}`);
   const { vectors } = architecture(run.arch);
+  if (run.mate > 0 !== (weights.wSecond !== undefined))
+    throw new Error(`run ${r}, ${run.arch}, ${run.mate > 0 ? 'needs' : 'has no'} second encoder matrix`);
   if (weights.arch !== run.arch || weights.dIn !== layout.d || weights.dSae !== run.width) {
     throw new Error(`weights are ${weights.arch} [${weights.dSae}, ${weights.dIn}]; run ${r} is ${run.arch} [${run.width}, ${layout.d}]`);
   }
@@ -83,6 +87,11 @@ export function uploadRun(gpu: Gpu, buffers: ParameterBuffers, layout: Layout, r
     write(gpu, segment.buffers.w_enc, at * row, padRows(weights.wEnc.subarray(from * d, (from + count) * d), d));
     write(gpu, segment.buffers.w_dec, at * row, padRows(weights.wDec.subarray(from * d, (from + count) * d), d));
     write(gpu, segment.buffers.latent_params, at * 16, packed.subarray(from * 4, (from + count) * 4));
+    if (weights.wSecond) {
+      write(gpu, segment.buffers.w_enc, (at + run.mate) * row, padRows(weights.wSecond.subarray(from * d, (from + count) * d), d));
+      const owner = new Float32Array(count * 4).map((_, i) => (i % 4 === 3 ? r : 0));
+      write(gpu, segment.buffers.latent_params, (at + run.mate) * 16, owner);
+    }
   });
   write(gpu, buffers.bias, r * row, padRows(weights.bDec, d));
 }
@@ -95,6 +104,7 @@ export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: L
   const wEnc = new Float32Array(run.width * d);
   const wDec = new Float32Array(run.width * d);
   const latents = new Float32Array(run.width * 4);
+  const wSecond = run.mate > 0 ? new Float32Array(run.width * d) : undefined;
   const reads: Promise<void>[] = [];
   const read = async (buffer: GPUBuffer, first: number, count: number, into: Float32Array, at: number) => {
     const values = await readFloats(gpu, buffer, first, count);
@@ -106,6 +116,7 @@ export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: L
       read(segment.buffers.w_dec, at * stride, count * stride, wDec, from * d),
       read(segment.buffers.latent_params, at * 4, count * 4, latents, from * 4),
     );
+    if (wSecond) reads.push(read(segment.buffers.w_enc, (at + run.mate) * stride, count * stride, wSecond, from * d));
   });
   const [bDec] = await Promise.all([readFloats(gpu, buffers.bias, r * stride, stride), ...reads]);
   const vectors = Object.fromEntries(
@@ -114,7 +125,7 @@ export async function downloadRun(gpu: Gpu, buffers: ParameterBuffers, layout: L
       Float32Array.from({ length: run.width }, (_, i) => latents[i * 4 + component] as number),
     ]),
   );
-  return { arch: run.arch, dIn: d, dSae: run.width, wEnc, wDec, bDec: cutRows(bDec, d), vectors };
+  return { arch: run.arch, dIn: d, dSae: run.width, wEnc, wDec, ...(wSecond && { wSecond }), bDec: cutRows(bDec, d), vectors };
 }
 
 /** Rows on which each latent of run r fired since the last call, `[F]`; counting starts anew. */

@@ -17,6 +17,26 @@ export interface Schedule {
   lambdaWarmup: number;
   /** Steps before which dead latents are resampled: there lr falls to a tenth, and over `steps` steps returns on half a cosine. */
   rewarm?: { at: readonly number[]; steps: number };
+  /** The exponent of the penalty falls. */
+  anneal?: Anneal;
+}
+
+/** p-annealing (dictionary_learning's p_anneal): p is 1 at first and powers[i] after step at[i]. */
+export interface Anneal {
+  /** Steps, rising, t counted from 0. */
+  at: readonly number[];
+  /** As many. */
+  powers: readonly number[];
+  /** At a change λ is multiplied by (penalty at the old p)/(penalty at the new one), both over so many of the last steps. */
+  queue: number;
+}
+
+/** p of step t, the next one (the same where there is none yet, or no more), and whether p changes after the step. */
+export function powerAt({ at, powers }: Anneal, t: number): { power: number; next: number; changes: boolean } {
+  const done = at.filter((step) => step < t).length;
+  const power = done === 0 ? 1 : (powers[done - 1] as number);
+  const next = done === 0 ? power : (powers[Math.min(done, powers.length - 1)] as number);
+  return { power, next, changes: at.includes(t) };
 }
 
 /** Where nothing else is said: the paper's β2, and PyTorch's eps. */

@@ -2,50 +2,42 @@
  * The training step of a packed sweep: R SAEs on the same batch, one compute pass and one submission a step, nothing read
  * back inside it. design: docs/architecture.md; formulas beside kernels: docs/maths.md.
  */
-import { Arena, write } from '../gpu/buffers';
+import { Arena, readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import type { MatmulVariant } from '../gpu/matmul';
 import type { Plan } from '../gpu/plan';
 import { chooseMatmul } from '../gpu/tuner';
-import { architecture } from './architectures';
-import { optionValues } from './architectures/options';
+import { architecture, optionValues } from './architectures';
 import { type FireCount, FireCounts } from './fireCounts';
-import { FORM, MAX_RUNS, RUN, STAT, STATS } from './kernels';
-import { clip, type Layout, type PackedRun, type StepForm } from './layout';
+import { FORM, MAX_QUEUE, MAX_RUNS, RUN, STATE, STATE_AT, STATS } from './kernels';
+import type { Layout, PlacedRun, StepForm } from './layout';
 import { type SegmentBuffers, type SharedBuffers, segmentBytes, sharedBytes } from './memory';
 import { downloadRun, padRows, takeFires, uploadPadding, uploadRun } from './packing';
 import { resampleLatents } from './resampleLatents';
-import { learningRate, type Schedule, sparsity } from './schedules';
+import { writeRun } from './runTable';
+import { learningRate, powerAt, type Schedule, sparsity } from './schedules';
 import { type PlacedSegment, StepContext } from './step/context';
 import { trainStep } from './step/train';
+import { type StepLog, stepLog } from './stepLog';
 import type { SaeWeights } from './weights';
 
 export interface OptimiserSettings {
   beta1: number;
   beta2: number;
   eps: number;
+  /** Greatest norm of all gradients together, to which they are scaled; 0 or absent: as they are. */
+  clip?: number;
 }
 
 export interface TrainerRun {
   schedule: Schedule;
   optimiser: OptimiserSettings;
+  /** Latents that a selection keeps a row: the knob of the TopK family. */
+  k?: number;
   weights: SaeWeights;
 }
 
-/** Training values of one run at one step, measured before that step's update, in units of the scaled activations. */
-export interface StepLog {
-  step: number;
-  lr: number;
-  lambda: number;
-  loss: number;
-  mse_loss: number;
-  /** Mean over the batch of the sparsity term (L1 for gated and baseline), before lambda. */
-  sparsity_loss: number;
-  /** Absent for architectures without an auxiliary loss. */
-  aux_loss?: number;
-  l0: number;
-  gamma: number;
-}
+export type { StepLog } from './stepLog';
 
 export interface TrainerOptions {
   layout: Layout;
@@ -89,15 +81,13 @@ export class SweepTrainer {
   ) {
     this.steps = options.runs.map(() => 0);
     this.live = options.runs.map(() => true);
-    this.optionValues = options.runs.map((run, r) =>
-      optionValues(architecture((options.layout.runs[r] as PackedRun).arch), run.weights.options),
-    );
+    this.optionValues = options.layout.runs.map((place) => optionValues(architecture(place.arch), place.options));
     this.fires = options.runs.map((_, r) => {
       const counts = new FireCounts(() => takeFires(gpu, context.segments, options.layout, r));
       return { counts, all: counts.add() };
     });
     this.ring = Array.from({ length: RING }, (_, i) => ({
-      buffer: arena.readback(`stats${i}`, options.layout.runs.length * STATS * 4),
+      buffer: arena.readback(`stats${i}`, options.layout.runs.length * (STATS + STATE) * 4),
       busy: Promise.resolve(),
     }));
   }
@@ -123,6 +113,9 @@ export class SweepTrainer {
     const { form = 'auto', halfX = false } = options;
     const { momentum } = layout;
     if (!momentum && runs.some((run) => run.optimiser.beta1 > 0)) throw new Error('a run has beta1 > 0; the layout keeps no first moments');
+    if (!layout.uses.clips && runs.some(({ optimiser }) => (optimiser.clip ?? 0) > 0))
+      throw new Error('a run clips its gradients; the layout was made for none that does');
+    runs.forEach((run, r) => checkRun(run, layout.runs[r] as PlacedRun, r));
     if (form === 'dense' && !layout.dense) throw new Error('this layout has no dense form');
     const variant = options.variant ?? (await chooseMatmul(gpu, { rows: layout.batch, columns: layout.latents, quads: layout.quads }));
     const arena = new Arena(gpu, 'sweep');
@@ -136,7 +129,7 @@ export class SweepTrainer {
       const suffix = layout.segments.length > 1 ? `[${s}]` : '';
       const buffers: SegmentBuffers = {
         ...allocate(segmentBytes(layout, segment), suffix),
-        runs: arena.uniform(`runs${suffix}`, MAX_RUNS * RUN.size),
+        runs: arena.written(`runs${suffix}`, MAX_RUNS * RUN.size),
       };
       return { ...segment, buffers };
     });
@@ -152,7 +145,13 @@ export class SweepTrainer {
       const trainer = new SweepTrainer(gpu, arena, options, context, plan);
       await arena.ready();
       uploadPadding(gpu, segments, layout);
-      runs.forEach((run, r) => uploadRun(gpu, trainer.parameters, layout, r, run.weights));
+      runs.forEach((run, r) => {
+        uploadRun(gpu, trainer.parameters, layout, r, run.weights);
+        const state = new Float32Array(STATE);
+        state[STATE_AT.coefficient] = 1;
+        state[STATE_AT.threshold] = run.weights.threshold ?? -1;
+        write(gpu, shared.run_state, r * STATE * 4, state);
+      });
       return trainer;
     } catch (error) {
       arena.destroy();
@@ -193,7 +192,7 @@ export class SweepTrainer {
       const t = this.steps[r] as number;
       return { live: this.isLive(r), step: t, lr: learningRate(run.schedule, t), lambda: sparsity(run.schedule, t) };
     });
-    this.writeRunTable(at.map(({ live, lr, lambda, step }) => ({ live, lr, lambda, t: step + 1 })));
+    this.writeRunTable(at);
     write(this.gpu, this.context.shared.slots, 0, slots);
     // An evaluation may have cleared it; where there is a choice, the GPU makes it.
     if (this.options.form === 'dense') write(this.gpu, this.context.only.buffers.active_set, 0, new Uint32Array(MAX_RUNS).fill(FORM.dense));
@@ -203,7 +202,11 @@ export class SweepTrainer {
       await ring.busy;
     }
     this.plan.submit(this.options.flopsPerMs, (encoder) => {
-      if (log && ring) encoder.copyBufferToBuffer(this.context.shared.totals, 0, ring.buffer, 0, ring.buffer.size);
+      if (!log || !ring) return;
+      const { totals, run_state } = this.context.shared;
+      const [sums, states] = [STATS, STATE].map((each) => 4 * each * layout.runs.length) as [number, number];
+      encoder.copyBufferToBuffer(totals, 0, ring.buffer, 0, sums);
+      encoder.copyBufferToBuffer(run_state, 0, ring.buffer, sums, states);
     });
     this.live.forEach((live, r) => {
       if (live) this.steps[r] = (this.steps[r] as number) + 1;
@@ -215,14 +218,22 @@ export class SweepTrainer {
       return copy;
     });
     ring.busy = values.catch(() => undefined);
-    return { log: values.then((totals) => at.map((run, r) => (run.live ? this.logOf(r, run, totals) : undefined))) };
+    return { log: values.then((read) => at.map((run, r) => (run.live ? this.logOf(r, run, read) : undefined))) };
   }
 
   /** Weights of a run, in units of the scaled activations. */
   async weights(r: number): Promise<SaeWeights> {
-    const weights = await downloadRun(this.gpu, this.parameters, this.layout, r);
-    const { options = {} } = this.options.runs[r]?.weights ?? {};
-    return Object.keys(options).length > 0 ? { ...weights, options } : weights;
+    const place = this.layout.runs[r] as PlacedRun;
+    const [weights, state] = await Promise.all([
+      downloadRun(this.gpu, this.parameters, this.layout, r),
+      readFloats(this.gpu, this.context.shared.run_state, r * STATE, STATE),
+    ]);
+    const { options = {} } = place;
+    return {
+      ...weights,
+      ...(Object.keys(options).length > 0 && { options }),
+      ...(place.traits.selects !== 'none' && { threshold: state[STATE_AT.threshold] as number }),
+    };
   }
 
   /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */
@@ -254,48 +265,52 @@ export class SweepTrainer {
   }
 
   /** Writes the run table of every segment; evaluation passes use it to choose which runs they touch. */
-  writeRunTable(values: { live: boolean; lr: number; lambda: number; t: number }[]): void {
+  writeRunTable(values: readonly { live: boolean; lr?: number; lambda?: number; step?: number }[], evaluates = false): void {
     const { layout, runs } = this.options;
     for (const segment of this.context.segments) {
       const table = new ArrayBuffer(layout.runs.length * RUN.size);
       layout.runs.forEach((place, r) => {
-        const { optimiser } = runs[r] as TrainerRun;
-        const { live, lr, lambda, t } = values[r] as (typeof values)[number];
-        RUN.packInto(table, r * RUN.size, {
-          ...clip(place, segment),
-          arch: architecture(place.arch).code,
-          live: live ? 1 : 0,
-          lambda,
+        const { optimiser, schedule, k } = runs[r] as TrainerRun;
+        const { live, lr = 0, lambda = 0, step = 0 } = values[r] as (typeof values)[number];
+        const { anneal } = schedule;
+        writeRun(table, r, place, segment, {
+          live,
           lr,
-          correction1: 1 / (1 - optimiser.beta1 ** t),
-          correction2: 1 / (1 - optimiser.beta2 ** t),
-          beta1: optimiser.beta1,
-          beta2: optimiser.beta2,
-          eps: optimiser.eps,
-          main_slot: place.mainSlot,
-          aux_slot: place.auxSlot,
+          lambda,
+          step,
+          ...optimiser,
+          clip: optimiser.clip ?? 0,
           options: this.optionValues[r] as number[],
+          k,
+          anneal: anneal && { ...powerAt(anneal, step), queue: anneal.queue },
+          evaluates,
         });
       });
       this.gpu.queue.writeBuffer(segment.buffers.runs, 0, table);
     }
   }
 
-  private logOf(r: number, at: { step: number; lr: number; lambda: number }, totals: Float32Array): StepLog {
-    const { layout } = this.options;
-    const of = (i: number) => (totals[r * STATS + i] as number) / layout.batch;
-    const hasAux = architecture((layout.runs[r] as Layout['runs'][number]).arch).hasAux;
-    const aux = hasAux ? of(STAT.aux) : 0;
-    return {
-      step: at.step,
-      lr: at.lr,
-      lambda: at.lambda,
-      loss: of(STAT.error) + at.lambda * of(STAT.penalty) + aux,
-      mse_loss: of(STAT.error),
-      sparsity_loss: of(STAT.penalty),
-      ...(hasAux ? { aux_loss: aux } : {}),
-      l0: of(STAT.l0),
-      gamma: of(STAT.hat) / of(STAT.cross),
-    };
+  private logOf(r: number, at: { step: number; lr: number; lambda: number }, read: Float32Array): StepLog {
+    const { batch, runs } = this.layout;
+    const states = STATS * runs.length;
+    return stepLog(runs[r] as PlacedRun, this.options.runs[r] as TrainerRun, at, {
+      batch,
+      totals: read.subarray(r * STATS, (r + 1) * STATS),
+      state: read.subarray(states + r * STATE, states + (r + 1) * STATE),
+    });
   }
+}
+
+/** @throws Error when a run is not what its place in the layout was made for. */
+function checkRun({ weights, schedule, k }: TrainerRun, place: PlacedRun, r: number): void {
+  const entry = architecture(place.arch);
+  const [mine, theirs] = [place.options, weights.options].map((options) => optionValues(entry, options));
+  if (String(mine) !== String(theirs)) throw new Error(`run ${r}, ${place.arch}: its weights are of other options than its place`);
+  if (place.traits.selects !== 'none' && !(Number.isInteger(k) && (k as number) >= 1 && (k as number) <= place.width))
+    throw new Error(`run ${r}, ${place.arch}: k must be a whole number from 1 to the width, ${place.width}, not ${k}`);
+  if (place.traits.settles === 'anneal' && !schedule.anneal)
+    throw new Error(`run ${r}, ${place.arch}: its penalty has no schedule of exponents`);
+  const { at = [], powers = [], queue = 1 } = schedule.anneal ?? {};
+  if (at.length !== powers.length || !(queue >= 1 && queue <= MAX_QUEUE))
+    throw new Error(`run ${r}: ${at.length} steps for ${powers.length} exponents, or a queue of ${queue} (1 to ${MAX_QUEUE})`);
 }

@@ -11,6 +11,10 @@ export interface SaeWeights {
   wEnc: Float32Array;
   /** `[d_sae, d_in]` rows, as SAELens' W_dec. */
   wDec: Float32Array;
+  /** `[d_sae, d_in]` rows of the second encoder matrix, where the architecture has one: W_mag transposed. */
+  wSecond?: Float32Array;
+  /** Inference uses activations above it alone, where a selection trained; units of the activations. */
+  threshold?: number;
   /** `[d_in]`. */
   bDec: Float32Array;
   /** Per-latent vectors `[d_sae]` by SAELens name: b_enc, or b_gate, r_mag, b_mag. */

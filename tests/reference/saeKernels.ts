@@ -5,7 +5,7 @@
  * Rows are `width` values apart, as in the kernels: D rounded up to 4, the surplus zero. `latents` is `[latents, 4]`: the
  * vectors of the architecture table, then the owning run (plane 0 of `latent_params`). `u` is `[rows, latents]`.
  */
-import { type ArchitectureId, architecture, type TwinActivation } from '../../src/sae/architectures';
+import { type ArchitectureId, architecture, type TwinActivation, type TwinStep, traitsOfRun } from '../../src/sae/architectures';
 
 type Numbers = ArrayLike<number>;
 
@@ -53,13 +53,15 @@ export function correction(wEnc: Numbers, bias: Numbers, latents: Numbers, width
 export const encode = (x: Numbers, wEnc: Numbers, c: Numbers, first: number, rows: number, width: number): Float64Array =>
   matrix(rows, c.length, (b, i) => dot(width, x, (first + b) * width, wEnc, i * width) - at(c, i));
 
+const STEP: TwinStep = { lambda: 0, power: 1, nextPower: 1, threshold: -1, evaluates: false };
+
 /** A latent's vectors, in the table's order. */
 const vectorsOf = (arch: ArchitectureId, latents: Numbers, i: number): number[] =>
   architecture(arch).vectors.map((_, k) => at(latents, 4 * i + k));
 
 /** Eq. 2 and 6–7: what the decoder sees (f), what the auxiliary decoder sees (gate), what the sparsity term sums (penalty). Options are not in these scenes. */
 export const activate = (arch: ArchitectureId, u: number, latents: Numbers, i: number): TwinActivation =>
-  architecture(arch).twin.activate(u, vectorsOf(arch, latents, i), []);
+  architecture(arch).twin.activate({ u, second: 0, norm: 1 }, vectorsOf(arch, latents, i), [], STEP);
 
 /**
  * encode: the active set {u + bias > 0} of the runs' latents, without padding, a bit a (row, latent). A word holds 4 rows x 4 latents, bit 4·(latent % 4) + row % 4; by
@@ -135,7 +137,7 @@ export function decode(list: readonly TwinEntry[], run: TwinRun, wDec: Numbers, 
     e[k] = hat - raw;
     aux[k] = second - raw;
     add(0, (hat - raw) ** 2);
-    if (architecture(run.arch).hasAux) add(1, (second - raw) ** 2);
+    if (traitsOfRun({ arch: run.arch }).aux !== 'none') add(1, (second - raw) ** 2);
     add(4, hat * hat);
     add(5, hat * raw);
     add(6, raw * raw);
@@ -149,9 +151,9 @@ export function decode(list: readonly TwinEntry[], run: TwinRun, wDec: Numbers, 
 
 /** reduce_stats: sums over rows; the eighth value is the sum of the cosines of x_hat and x (0 where either vanishes). */
 export function reduceStats(rows: readonly Numbers[]): number[] {
-  const totals = new Array<number>(8).fill(0);
+  const totals = new Array<number>(10).fill(0);
   for (const row of rows) {
-    for (let i = 0; i < 7; i++) totals[i] = (totals[i] as number) + at(row, i);
+    for (const i of [0, 1, 2, 3, 4, 5, 6, 8, 9]) totals[i] = (totals[i] as number) + at(row, i);
     const norms = at(row, 4) * at(row, 6);
     if (norms > 0) totals[7] = (totals[7] as number) + at(row, 5) / Math.sqrt(norms);
   }
@@ -187,19 +189,22 @@ export function latentBackward(
   const total = latents.length / 4;
   const rows = u.length / total;
   const width = wDec.length / total;
-  const { twin, hasAux } = architecture(run.arch);
+  const { twin } = architecture(run.arch);
+  const hasAux = traitsOfRun({ arch: run.arch }).aux !== 'none';
+  const step = { ...STEP, lambda: run.lambda };
   const out: TwinLatentGradient = { enc: new Float64Array(width), dec: new Float64Array(width), sums: [0, 0, 0, 0], fires: 0 };
   const add = (to: number[] | Float64Array, k: number, value: number) => {
     to[k] = (to[k] as number) + value / batch;
   };
   for (let b = 0; b < rows; b++) {
     const ui = at(u, b * total + i);
-    const { f } = activate(run.arch, ui, latents, i);
+    const act = activate(run.arch, ui, latents, i);
+    const { f } = act;
     const v = vectorsOf(run.arch, latents, i);
-    if (!twin.touched(ui, v, [])) continue;
+    if (!twin.touched(ui, v, [], step)) continue;
     const we = dot(width, wDec, i * width, e, b * width);
     const wa = hasAux ? dot(width, wDec, i * width, aux, b * width) : 0;
-    const back = twin.backward({ u: ui, v, o: [], f, we, wa, lambda: run.lambda });
+    const back = twin.backward({ at: { u: ui, second: 0, norm: 1 }, v, o: [], act, we, wa, step });
     back.vectors.forEach((g, k) => {
       add(out.sums, k, g);
     });

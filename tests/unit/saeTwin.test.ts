@@ -1,7 +1,7 @@
 /** The float64 twin against finite differences, and the facts of the paper that trip implementers. */
 import { describe, expect, it } from 'vitest';
 import { adamStep, forward, gradients, loss, type TwinParams, tensorsOf, zeroMoments } from '../../src/reference/sae';
-import { type ArchitectureId, architecture, architectureIds } from '../../src/sae/architectures';
+import { type ArchitectureId, architecture, architectureIds, traitsOfRun } from '../../src/sae/architectures';
 import { randoms } from '../gpu';
 import { jumpReluThreshold } from '../reference/gated';
 
@@ -28,7 +28,7 @@ const x = Float64Array.from(randoms(B * D, 9), (v) => v * 3);
 /** The loss that a stop-gradient sees: the auxiliary decoder uses `frozen`, everything else `p`. */
 function frozenLoss(p: TwinParams, frozen: TwinParams, lambda: number): number {
   const total = loss(p, x, lambda);
-  if (!architecture(p.arch).hasAux) return total.loss;
+  if (traitsOfRun({ arch: p.arch }).aux === 'none') return total.loss;
   const { gate } = forward(p, x);
   let aux = 0;
   for (let b = 0; b < B; b++) {

@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   if (!takes_part(run, active_set.form[group.y], DENSE)) {
     return;
   }
-  let aux = has_aux(run.arch);
+  let aux = is(run, AUX);
   let quad = group.x * 4u + t.x;
   let row = quad * 4u;
   let inside = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
@@ -44,10 +44,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
       let at = i * params.stride + quad;
       let latent = latent_params[i];
       let u = pre_acts[at];
-      let a = activate(run, u.x, latent);
-      let b = activate(run, u.y, latent);
-      let c = activate(run, u.z, latent);
-      let d = activate(run, u.w, latent);
+      let a = activate(run, Point(u.x, 0.0, 1.0), latent);
+      let b = activate(run, Point(u.y, 0.0, 1.0), latent);
+      let c = activate(run, Point(u.z, 0.0, 1.0), latent);
+      let d = activate(run, Point(u.w, 0.0, 1.0), latent);
       let f = select(vec4(0.0), vec4(a.f, b.f, c.f, d.f), inside);
       acts[at] = f;
       if (aux) { gates[at] = select(vec4(0.0), vec4(a.gate, b.gate, c.gate, d.gate), inside); }
@@ -71,5 +71,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
     let s = ((params.first_row + mine) * params.runs + group.y) * STATS;
     stats[s + STAT_PENALTY] = penalty;
     stats[s + STAT_L0] = l0;
+    stats[s + STAT_EXTRA] = 0.0;
   }
 }

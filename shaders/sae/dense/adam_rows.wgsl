@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
   }
   let row = i * params.quads;
   let plane = params.latents * params.quads;
-  let is_unit = DECODER && has_unit_decoder(run.arch);
+  let is_unit = DECODER && is(run, UNIT) && !is(run, FIXED_DEC);
   var along = 0.0;
   if (is_unit) {
     var dots = vec2(0.0);

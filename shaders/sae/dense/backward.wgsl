@@ -38,10 +38,11 @@ fn backward_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside 
   if (!inside || !touched(run, u, latent)) {
     return 0.0;
   }
-  let f = activate(run, u, latent).f;
-  let p = backward(run, u, latent, f, we, wa);
+  let point = Point(u, 0.0, 1.0);
+  let act = activate(run, point, latent);
+  let p = backward(run, point, latent, act, we, wa);
   *sum += vec4(p.vectors, p.u);
-  *fired += select(0.0, 1.0, f != 0.0);
+  *fired += select(0.0, 1.0, act.f != 0.0);
   return p.u;
 }
 
@@ -95,7 +96,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   var aux3 = vec4(0.0);
   let main_ = (run.main_slot * params.batch + params.first_row) * params.quads;
   if (quad * 4u < params.rows && k < run.width) {
-    if (has_aux(run.arch)) {
+    if (is(run, AUX)) {
       let second = (run.aux_slot * params.batch + params.first_row) * params.quads;
       for (var q = 0u; q < params.quads; q++) {
         let r0 = w_dec[w0 + q];

@@ -32,7 +32,7 @@ fn finish(run : Run, row : u32, q : u32, main_ : vec4<f32>, aux : vec4<f32>) {
   if (row < params.rows) {
     let centred = x[(params.first_row + row) * params.quads + q];
     residuals[(run.main_slot * params.batch + params.first_row + row) * params.quads + q] = main_ - centred;
-    if (has_aux(run.arch)) {
+    if (is(run, AUX)) {
       residuals[(run.aux_slot * params.batch + params.first_row + row) * params.quads + q] = aux - centred;
     }
   }
@@ -57,7 +57,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   var aux1 = vec4(0.0);
   var aux2 = vec4(0.0);
   var aux3 = vec4(0.0);
-  if (has_aux(run.arch)) {
+  if (is(run, AUX)) {
     for (var i = 0u; i < run.width; i++) {
       let direction = w_dec[w];
       let a = acts[f];

@@ -38,4 +38,5 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   }
   latent_grads[i] = sum * params.scale;
   latent_params[2u * params.latents + i].x += fired;
+  latent_params[2u * params.latents + i].w = fired + select(0.0, latent_params[2u * params.latents + i].w, params.accumulate != 0u);
 }

@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   if (!takes_part(run, active_set.form[group.y], DENSE)) {
     return;
   }
-  let aux = has_aux(run.arch);
+  let aux = is(run, AUX);
   let at = (params.first_row + row) * params.quads;
   let main_ = (run.main_slot * params.batch + params.first_row + row) * params.quads;
   let other_ = (run.aux_slot * params.batch + params.first_row + row) * params.quads;
@@ -63,5 +63,6 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     stats[s + STAT_HAT] = norm.y;
     stats[s + STAT_CROSS] = norm.z;
     stats[s + STAT_X] = norm.w;
+    stats[s + STAT_NESTED] = norm.x;
   }
 }

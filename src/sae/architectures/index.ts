@@ -1,19 +1,26 @@
 /** The architecture table. */
 import { baseline } from './baseline';
 import { gated } from './gated';
-import type { Architecture, ArchitectureId } from './types';
+import { fitsKernels, traitsOf } from './options';
+import type { Architecture, ArchitectureId, OptionValues, Traits } from './types';
 
-export { type OptionValues, optionValues, optionWords } from './options';
+export { allOptions, optionValues, optionWords, traitsOf } from './options';
 export type {
   Architecture,
   ArchitectureId,
   ArchitectureOption,
+  Family,
   Knob,
   LatentVector,
   Look,
+  OptionValues,
+  Traits,
   Twin,
   TwinActivation,
+  TwinPoint,
+  TwinStep,
 } from './types';
+export { PLAIN } from './types';
 
 const TABLE = new Map<string, Architecture>();
 
@@ -24,7 +31,7 @@ export function register(entry: Architecture): void {
       throw new Error(`architecture ${entry.id} (code ${entry.code}): ${other.id} has code ${other.code}`);
   }
   if (entry.vectors.length < 1 || entry.vectors.length > 3) throw new Error(`architecture ${entry.id}: 1 to 3 vectors a latent`);
-  if (entry.options.length > 4) throw new Error(`architecture ${entry.id}: at most 4 options reach the kernels`);
+  if (!fitsKernels(entry)) throw new Error(`architecture ${entry.id}: more options than reach the kernels`);
   if (!/^[a-z]\w*$/.test(entry.id)) throw new Error(`architecture ${entry.id}: an id begins names in WGSL`);
   const words = ['width', 'd-sae', entry.knob.id, ...entry.options.map(({ key }) => key)];
   const twice = words.find((word, i) => words.indexOf(word) !== i);
@@ -52,3 +59,6 @@ export function architecture(id: string): Architecture {
   if (!found) throw new Error(`there is no architecture "${id}"; there are ${[...TABLE.keys()].join(', ')}`);
   return found;
 }
+
+/** What a run of an architecture does with its options. @throws Error as `architecture` and `allOptions`. */
+export const traitsOfRun = (run: { arch: string; options?: OptionValues }): Traits => traitsOf(architecture(run.arch), run.options);

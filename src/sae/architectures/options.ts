@@ -1,14 +1,24 @@
-/** An architecture's options as the kernels see them. */
-import type { Architecture } from './types';
+/** An architecture's options and what follows from them. */
+import type { Architecture, OptionValues, Traits } from './types';
 
-/** By key of the table: a number, or one of the choices. */
-export type OptionValues = Readonly<Record<string, number | string>>;
+/** Options that reach the kernels. */
+const KERNEL_OPTIONS = 8;
 
-/**
- * Four numbers in the table's order, as `Run.options` holds them: a number as it is, a choice by its place, 0 where the architecture has no more.
- * @throws Error naming what the architecture does not know, or what the option cannot be.
- */
-export function optionValues({ id, options }: Pick<Architecture, 'id' | 'options'>, given: OptionValues = {}): number[] {
+const numberOf = (id: string, option: Architecture['options'][number], value: number | string): number => {
+  const number = option.kind === 'choice' ? option.choices.indexOf(String(value)) : Number(value);
+  const [least, most] = option.kind === 'choice' ? [0, option.choices.length - 1] : [option.min, option.max];
+  if (!(number >= least && number <= most)) {
+    const may = option.kind === 'choice' ? `one of ${option.choices.join(', ')}` : `a number from ${least} to ${most}`;
+    throw new Error(`${id}: ${option.key} must be ${may}, not ${value}`);
+  }
+  return number;
+};
+
+/** All options: those given, the table's defaults for the others. @throws Error naming what the architecture does not know, or what an option cannot be. */
+export function allOptions(
+  { id, options }: Pick<Architecture, 'id' | 'options'>,
+  given: OptionValues = {},
+): Record<string, number | string> {
   for (const key of Object.keys(given)) {
     if (!options.some((option) => option.key === key)) {
       throw new Error(
@@ -16,18 +26,31 @@ export function optionValues({ id, options }: Pick<Architecture, 'id' | 'options
       );
     }
   }
-  const values = options.map((option) => {
-    const value = given[option.key] ?? option.default;
-    const number = option.kind === 'choice' ? option.choices.indexOf(String(value)) : Number(value);
-    const [least, most] = option.kind === 'choice' ? [0, option.choices.length - 1] : [option.min, option.max];
-    if (!(number >= least && number <= most)) {
-      const may = option.kind === 'choice' ? `one of ${option.choices.join(', ')}` : `a number from ${least} to ${most}`;
-      throw new Error(`${id}: ${option.key} must be ${may}, not ${value}`);
-    }
-    return number;
-  });
-  return [...values, 0, 0, 0, 0].slice(0, 4);
+  return Object.fromEntries(
+    options.map((option) => {
+      const value = given[option.key] ?? option.default;
+      numberOf(id, option, value);
+      return [option.key, value];
+    }),
+  );
 }
+
+/**
+ * Eight numbers in the table's order, as `Run.options` and `Run.more` hold them: a number as it is, a choice by its place, 0 where the architecture has no
+ * more. @throws Error as `allOptions`.
+ */
+export function optionValues(entry: Pick<Architecture, 'id' | 'options'>, given: OptionValues = {}): number[] {
+  const all = allOptions(entry, given);
+  const values = entry.options.filter(({ host }) => !host).map((option) => numberOf(entry.id, option, all[option.key] as number | string));
+  return [...values, ...new Array<number>(KERNEL_OPTIONS).fill(0)].slice(0, KERNEL_OPTIONS);
+}
+
+/** Whether the kernels see no more options than they have room for. */
+export const fitsKernels = ({ options }: Pick<Architecture, 'options'>): boolean =>
+  options.filter(({ host }) => !host).length <= KERNEL_OPTIONS;
+
+/** What an architecture does with these options. @throws Error as `allOptions`. */
+export const traitsOf = (entry: Architecture, given: OptionValues = {}): Traits => entry.traits(allOptions(entry, given));
 
 /** Options that differ from their defaults, as `key=value`; for names of runs. */
 export const optionWords = ({ options }: Pick<Architecture, 'options'>, values: OptionValues = {}): string[] =>

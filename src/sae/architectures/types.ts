@@ -28,17 +28,77 @@ export interface Knob {
   help: string;
 }
 
-/** A choice or a number beside the knob that changes the loss or the parameters. At most four numbers reach the kernels (`Run.options`). */
+/**
+ * A choice or a number beside the knob that changes the loss, the parameters or the optimiser. The kernels see the first eight that are not `host`, as
+ * `Run.options` and `Run.more`.
+ */
 export type ArchitectureOption = {
   /** Name on the command line, in links and in files. */
   key: string;
   label: string;
   help: string;
+  /** Only the host asks for it. */
+  host?: true;
 } & (
   | { kind: 'number'; default: number; min: number; max: number }
   /** The kernels see the place in the list. */
   | { kind: 'choice'; default: string; choices: readonly string[] }
 );
+
+/** By key of the table: a number, or one of the choices. */
+export type OptionValues = Readonly<Record<string, number | string>>;
+
+/** Architectures that are kin: they share a colour. */
+export type Family = 'gated' | 'relu' | 'jumprelu' | 'topk';
+
+/** What of an architecture depends on its options, and what the kernels do about it. */
+export interface Traits {
+  /**
+   * A second path through the decoder. `frozen`: `gate` is decoded to x̂_aux, which trains all but decoder and b_dec (paper eq. 8); `trained`: those too;
+   * `error`: AuxK, `gate` is decoded without b_dec to the error x − x̂ of the main path, which is constant; the loss is relative to the error's variance.
+   */
+  aux: 'none' | 'frozen' | 'trained' | 'error';
+  /** `unit`: the decoder's gradient loses its component along each row, and rows are divided by their norm after a step. `free`: neither. */
+  decoder: 'unit' | 'free';
+  /** 2: a second encoder matrix (W_mag), of use only where the latent is touched. */
+  encoders: 1 | 2;
+  /** Whether the encoder sees x − b_dec, or x. */
+  preBias: boolean;
+  /** Whether the formulas use the norm of the latent's decoder row. */
+  norms: boolean;
+  /** f ≠ 0 wherever the latent is touched: firing can be read off the active set. */
+  firesWhereTouched: boolean;
+  /** Tensors that do not learn, by SAELens' names. */
+  fixed: readonly string[];
+  /** Keeps the k largest activations of a row, or B·k of a batch. */
+  selects: 'none' | 'row' | 'batch';
+  /** Nested reconstructions: latents of each, rising, the last one all, and its weight in the loss. @param width d_sae. */
+  prefixes?: (width: number) => readonly { end: number; weight: number }[];
+  /** A batch statistic decides the sparsity coefficient: (L0/target − 1)², or an annealed penalty. */
+  settles?: { targetL0: number } | 'anneal';
+  /** The penalty of a latent is a function of its firing frequency in the batch, w + w²/omega0, and the WGSL has `<id>_settle`. */
+  omega0?: number;
+  /** Penalty of a latent that is not touched, which kernels leave out of their sum. */
+  silentPenalty?: number;
+  /** Weight of the sum of `extra` in the loss, and its name in logs. */
+  extra?: { name: 'pre_act_loss'; weight: number };
+  /** AuxK: its coefficient, latents a row (0: d/2), and rows without firing after which a latent is dead. */
+  auxK?: { coefficient: number; k: number; deadAfter: number };
+  /** Of the threshold that inference uses after a selection: share that the former one keeps, and steps after which it is formed. */
+  inference?: { by: 'k' | 'threshold'; decay: number; start: number };
+}
+
+/** The traits that most have. */
+export const PLAIN: Traits = {
+  aux: 'none',
+  decoder: 'unit',
+  encoders: 1,
+  preBias: true,
+  norms: false,
+  firesWhereTouched: false,
+  fixed: [],
+  selects: 'none',
+};
 
 /** A per-latent parameter `[d_sae]`. */
 export interface LatentVector {
@@ -54,7 +114,17 @@ export interface LatentVector {
   gain?: string;
 }
 
-/** Values of one (row, latent), all of them functions of the latent's pre-activation u = W_enc (x − b_dec). */
+/** What an architecture sees of one (row, latent). */
+export interface TwinPoint {
+  /** Pre-activation W_enc (x − b_dec), or W_enc x, without bias. */
+  u: number;
+  /** The same by the second encoder matrix; 0 without one. */
+  second: number;
+  /** Norm of the latent's decoder row; 1 unless the traits ask for it. */
+  norm: number;
+}
+
+/** Values of one (row, latent). */
 export interface TwinActivation {
   /** What the decoder sees. */
   f: number;
@@ -62,25 +132,46 @@ export interface TwinActivation {
   gate: number;
   /** What the sparsity term sums. */
   penalty: number;
+  /** A second sum: the penalty at the next exponent, or JumpReLU's pre-activation loss. */
+  extra: number;
+}
+
+/** What a step decides for all latents of a run. */
+export interface TwinStep {
+  /** Coefficient of the sparsity term, as batch statistics have changed it. */
+  lambda: number;
+  /** Exponent of an annealed penalty, and the next one. */
+  power: number;
+  nextPower: number;
+  /** Of inference. */
+  threshold: number;
+  evaluates: boolean;
 }
 
 /**
- * An architecture's formulas in float64, from the paper and not from the kernel. `v` holds the latent's vectors in their order, `o` the values of the
- * options as the kernels see them (`optionValues`).
+ * An architecture's formulas in float64, from the paper and not from the kernel. `v` holds the latent's vectors in their order (and, for AuxK, what
+ * stands in their place), `o` the values of the options as the kernels see them (`optionValues`).
  */
 export interface Twin {
-  activate(u: number, v: readonly number[], o: readonly number[]): TwinActivation;
+  activate(at: TwinPoint, v: readonly number[], o: readonly number[], step: TwinStep): TwinActivation;
   /** Whether a gradient can reach anything through this (row, latent). It contains {f ≠ 0}. */
-  touched(u: number, v: readonly number[], o: readonly number[]): boolean;
+  touched(u: number, v: readonly number[], o: readonly number[], step: TwinStep): boolean;
   /**
    * Gradient of one row's loss of a touched latent.
-   * @param we ⟨e, W_dec row⟩, e = x̂ − x. @param wa the same of the auxiliary error, 0 without one.
-   * @returns dL/du and dL/d(vectors).
+   * @param we ⟨e, W_dec row⟩, e = x̂ − x. @param wa the same of the auxiliary error times its loss's weight, 0 without one.
+   * @returns dL/du, dL/d(second), dL/d(norm) and dL/d(vectors).
    */
-  backward(at: { u: number; v: readonly number[]; o: readonly number[]; f: number; we: number; wa: number; lambda: number }): {
-    u: number;
-    vectors: number[];
-  };
+  backward(given: {
+    at: TwinPoint;
+    v: readonly number[];
+    o: readonly number[];
+    act: TwinActivation;
+    we: number;
+    wa: number;
+    step: TwinStep;
+  }): { u: number; second: number; norm: number; vectors: number[] };
+  /** Mean gradients of the vectors to their final ones, where `omega0`. @param frequency share of the batch's rows with f ≠ 0. */
+  settle?(vectors: readonly number[], frequency: number, o: readonly number[], step: TwinStep): number[];
 }
 
 export interface Look {
@@ -94,6 +185,11 @@ export interface Architecture {
   id: ArchitectureId;
   /** For people. */
   title: string;
+  family: Family;
+  /** A sentence for who chooses among all. */
+  line: string;
+  /** Where it is described. */
+  source: string;
   /** Number by which the WGSL dispatches; never reused. */
   code: number;
   /** SAELens' name in cfg.json. */
@@ -102,16 +198,18 @@ export interface Architecture {
   vectors: readonly LatentVector[];
   knob: Knob;
   options: readonly ArchitectureOption[];
-  /** An auxiliary loss decodes `gate` through the frozen decoder (paper eq. 8). */
-  hasAux: boolean;
-  /** True when f > 0 wherever the latent is touched: firing can be read off the active set. */
-  firesWhereTouched: boolean;
-  /** `unit`: the decoder's gradient loses its component along each row, and rows are divided by their norm after a step. `free`: neither. */
-  decoder: 'unit' | 'free';
+  /** @param o all options. */
+  traits(o: OptionValues): Traits;
+  /** Options, width and knob that contradict each other, in sentences. */
+  problems?(o: OptionValues, size: { width: number; knob: number; d: number }): string[];
+  /** Whose recipe these options are, where they are somebody's. */
+  recipe?(o: OptionValues): string | undefined;
   /** Width of a first sweep as a multiple of d, and how many times a Gated SAE's width costs the same compute. */
   width: { default: string; equalCompute: number };
   look: Look;
-  /** WGSL: `fn <id>_activate`, `fn <id>_touched`, `fn <id>_backward` (contract: shaders/sae/architectures/README.md). */
+  /** Further texts of `shaders/sae/architectures` that the WGSL needs in front of it. */
+  needs?: readonly string[];
+  /** WGSL: `fn <id>_activate`, `<id>_touched`, `<id>_backward` and, with `omega0`, `<id>_settle` (contract: shaders/sae/architectures/README.md). */
   wgsl: string;
   twin: Twin;
 }

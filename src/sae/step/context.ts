@@ -130,7 +130,13 @@ export class StepContext {
   /** What a kernel binds, by its names. */
   private buffersOf(kernel: ShaderName, segment: PlacedSegment, bind: NonNullable<More['bind']>): Record<string, GPUBuffer> {
     // `gates` is no longer needed when `grad_u` is written.
-    const named: Partial<Record<string, GPUBuffer>> = { ...this.shared, ...segment.buffers, gates: this.shared.grad_u };
+    // `run_table` is `runs` for those that write it.
+    const named: Partial<Record<string, GPUBuffer>> = {
+      ...this.shared,
+      ...segment.buffers,
+      gates: this.shared.grad_u,
+      run_table: segment.buffers.runs,
+    };
     const names = bindingsOf(kernel).filter((name) => name !== 'params');
     const surplus = Object.keys(bind).filter((name) => !names.includes(name));
     if (surplus.length > 0) throw new Error(`${kernel} binds no ${surplus.join(', ')} (but ${names.join(', ')})`);
@@ -173,7 +179,16 @@ export class StepContext {
 
   /** Values of `override`s that follow from the layout. */
   private get tunables(): Partial<Record<string, number>> {
-    const { momentum, workgroup, sumLanes, registers } = this.layout;
-    return { MOMENTUM: Number(momentum), WIDTH: workgroup, LANES: sumLanes, HALF: Number(this.halfX), KEEP_FIRST: Number(registers) };
+    const { momentum, workgroup, sumLanes, registers, uses } = this.layout;
+    return {
+      MOMENTUM: Number(momentum),
+      WIDTH: workgroup,
+      LANES: sumLanes,
+      HALF: Number(this.halfX),
+      KEEP_FIRST: Number(registers),
+      SECOND: Number(uses.second),
+      NESTED: Number(uses.nested),
+      TRAINED: Number(uses.trained),
+    };
   }
 }

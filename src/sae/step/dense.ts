@@ -4,7 +4,6 @@
  */
 import { matmulGrid } from '../../gpu/matmul';
 import { fold } from '../../gpu/plan';
-import { architecture } from '../architectures';
 import { DENSE_TILE } from '../layout';
 import type { Dispatch, StepContext } from './context';
 import { up } from './shared';
@@ -23,7 +22,7 @@ export function denseStep(c: StepContext): DenseStep {
   const blockRows = l.dense?.blockRows ?? B;
   const tiles = (n: number) => up(n, DENSE_TILE);
   const [columns, widest] = [tiles(4 * Q), tiles(Math.max(...l.runs.map(({ width }) => width)))];
-  const withAux = l.runs.reduce((sum, run) => sum + (architecture(run.arch).hasAux ? run.width : 0), 0);
+  const withAux = l.runs.reduce((sum, run) => sum + (run.traits.aux !== 'none' ? run.width : 0), 0);
 
   const block = (first_row: number): Dispatch[] => {
     const rows = Math.min(blockRows, B - first_row);

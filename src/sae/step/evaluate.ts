@@ -18,6 +18,7 @@ export interface EvaluationBuffers {
 /** Raw rows [first_row, first_row + rows), scaled, to residuals, sums of the statistics, firing counts and moments. */
 export const evaluateStep = (c: StepContext, buffers: EvaluationBuffers, first_row: number, rows: number, scale: number): Dispatch[] => [
   c.dispatch('sae/center', fold(up(rows * c.layout.quads, 64)), { rows, first_row, scale }, { bind: { raw: buffers.raw } }),
+  ...(c.layout.uses.selects ? c.segments.map((segment) => c.dispatch('sae/recall', [1], {}, { segment })) : []),
   ...correction(c),
   ...encode(c, rows),
   ...decode(c, rows, DENSITY),

@@ -42,14 +42,24 @@ export function trainStep(c: StepContext, { pool, scale, form }: TrainOptions): 
     // it, and its y, z and w are free for how long a latent has not fired.
     reduceStats(c, B),
     c.dispatch('sae/grad_b_dec_decoder', [up(Q, 16), R], { scale: 2 / B }),
+    ...(l.uses.settles ? c.segments.map((segment) => c.dispatch('sae/settle', [1], {}, { segment })) : []),
+    ...(l.uses.clips ? clipping(c, density, sparse) : []),
     ...update,
-    ...(sparse ? [...latentUpdate(c, density), ...gradBDecEncoder(c)] : []),
+    ...(sparse ? [...latentUpdate(c, density), ...gradBDecEncoder(c, 0)] : []),
+    ...(l.uses.frequencies ? c.segments.map((segment) => c.dispatch('sae/frequencies', [R], {}, { segment })) : []),
     c.dispatch('sae/adam_b_dec', [up(Q, 64), R], {}),
   ];
 }
 
-/** The sparse form's backward pass and optimiser, latent by latent: gradients are never stored. */
-const latentUpdate = (c: StepContext, density: number): Dispatch[] =>
+/** Norms of all gradients of the runs that are clipped, before anything is updated, and from them the factor on those gradients. */
+const clipping = (c: StepContext, density: number, sparse: boolean): Dispatch[] => [
+  ...(sparse ? [...latentUpdate(c, density, 1), ...gradBDecEncoder(c, 1)] : []),
+  ...c.segments.map((segment) => c.dispatch('sae/clip_sum', [c.layout.runs.length], {}, { segment })),
+  ...c.segments.map((segment) => c.dispatch('sae/clip', [1], {}, { segment })),
+];
+
+/** The sparse form's backward pass and optimiser, latent by latent: gradients are never stored. @param MEASURE 1: their norms alone. */
+const latentUpdate = (c: StepContext, density: number, MEASURE = 0): Dispatch[] =>
   c.segments.flatMap((segment) => {
     const groups = segment.count / LATENT_GROUP;
     const flops = c.product(c.layout.batch, segment.count) * density * 5 * WALK_COST + 30 * segment.count * c.layout.d;
@@ -57,15 +67,17 @@ const latentUpdate = (c: StepContext, density: number): Dispatch[] =>
       c.dispatch(
         c.layout.registers ? 'sae/processor/latent_update' : 'sae/latent_update',
         fold(count),
-        { from_group: from, to_group: from + count },
+        { from_group: from, to_group: from + count, MEASURE },
         { segment, flops: (flops * count) / groups },
       ),
     );
   });
 
 /** What `latentUpdate` left of each group of latents, into the gradient of b_dec. */
-const gradBDecEncoder = (c: StepContext): Dispatch[] =>
-  c.segments.map((segment) => c.dispatch('sae/grad_b_dec_encoder', [up(c.layout.quads, 16), c.layout.runs.length], {}, { segment }));
+const gradBDecEncoder = (c: StepContext, clipped: 0 | 1): Dispatch[] =>
+  c.segments.map((segment) =>
+    c.dispatch('sae/grad_b_dec_encoder', [up(c.layout.quads, 16), c.layout.runs.length], { clipped }, { segment }),
+  );
 
 const NO_DENSE = { choice: [], gradients: [], update: [] };
 

@@ -18,10 +18,11 @@ describe('gradBDecDecoder', () =>
             params: { batch: s.rows, quads: s.layout.quads, scale: 2 / 64 },
             runs: table(s),
             inputs: { residuals: s.residuals },
-            outputs: { grad_b_dec: poison(R * s.width) },
+            outputs: { grad_b_dec: poison(R * s.width), error_mean: poison(R * s.width) },
             grid: [groups(s.layout.quads, 16), R],
             constants: { LANES },
           });
+          untouched(out.error_mean, 'means that nobody asked for');
           return out.grad_b_dec;
         }),
       )) as [Float32Array, Float32Array];
@@ -56,7 +57,7 @@ describe('gradBDecEncoder', () => {
     let from = 0;
     for (const [k, count] of cuts.entries()) {
       state = await dispatch('sae/grad_b_dec_encoder', {
-        params: { quads, first: k === 0 ? 1 : 0, last: k === cuts.length - 1 ? 1 : 0 },
+        params: { quads, first: k === 0 ? 1 : 0, last: k === cuts.length - 1 ? 1 : 0, clipped: 0 },
         runs: runTable(s.layout, s.runs, (r) => ({ live: isLive(s, r) }), { from, count }),
         inputs: {
           active_set: flagged(s, ...dense),

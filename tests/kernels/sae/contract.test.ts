@@ -4,9 +4,8 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
-import { type Architecture, type ArchitectureId, register } from '../../../src/sae/architectures';
+import { type Architecture, type ArchitectureId, type OptionValues, PLAIN, register } from '../../../src/sae/architectures';
 import { baseline } from '../../../src/sae/architectures/baseline';
-import type { OptionValues } from '../../../src/sae/architectures/options';
 import { cutRows } from '../../../src/sae/packing';
 import type { SaeWeights } from '../../../src/sae/weights';
 import { maxError } from '../../gpu';
@@ -23,18 +22,21 @@ fn window_touched(run : Run, u : f32, latent : Latent) -> bool {
   return window_of(run, u, latent) > 0.0;
 }
 
-fn window_activate(run : Run, u : f32, latent : Latent) -> Activation {
+fn window_activate(run : Run, at : Point, latent : Latent) -> Activation {
+  let u = at.u;
   let p = u + latent.x;
   let open = p > run.options.x;
   let over = max(window_of(run, u, latent), 0.0);
-  return Activation(select(0.0, -exp(latent.y) * p, open), select(0.0, p, open), select(over, over * over, run.options.y > 0.0));
+  return Activation(select(0.0, -exp(latent.y) * p, open), select(0.0, p, open), select(over, over * over, run.options.y > 0.0), 0.0);
 }
 
-fn window_backward(run : Run, u : f32, latent : Latent, f : f32, we : f32, wa : f32) -> Backward {
+fn window_backward(run : Run, at : Point, latent : Latent, act : Activation, we : f32, wa : f32) -> Backward {
+  let u = at.u;
+  let f = act.f;
   let open = select(0.0, 1.0, f != 0.0);
   let slope = select(1.0, 2.0 * window_of(run, u, latent), run.options.y > 0.0);
   let g = open * (2.0 * wa - 2.0 * we * exp(latent.y)) + run.lambda * slope;
-  return Backward(g, vec3(g, 2.0 * we * f, 0.0));
+  return Backward(g, 0.0, 0.0, vec3(g, 2.0 * we * f, 0.0));
 }
 `;
 const WINDOW = 'window' as ArchitectureId;
@@ -51,9 +53,7 @@ const window: Architecture = {
     { key: 'theta', label: 'θ', help: 'threshold', kind: 'number', default: 0.5, min: 0, max: 10 },
     { key: 'power', label: 'power', help: 'of the penalty', kind: 'choice', default: 'one', choices: ['one', 'two'] },
   ],
-  hasAux: true,
-  firesWhereTouched: false,
-  decoder: 'free',
+  traits: () => ({ ...PLAIN, aux: 'frozen', decoder: 'free' }),
   wgsl: WGSL,
 };
 beforeAll(() => register(window));

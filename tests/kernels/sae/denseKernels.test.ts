@@ -89,6 +89,7 @@ describe('split: f and gate by latents, L1 and L0 by rows', () =>
         if (!takesPart(s, r)) return;
         stats[(b * R + r) * STATS + 2] = list.reduce((sum, { gate }) => sum + gate, 0);
         stats[(b * R + r) * STATS + 3] = list.filter(({ f }) => f > 0).length;
+        stats[(b * R + r) * STATS + 8] = 0;
       });
     });
     closeOrUntouched(out.stats, stats, 'L1 and L0');
@@ -107,6 +108,7 @@ function reconstructed(s: Scene) {
       residuals.set(own.e, (place.mainSlot * s.rows + b) * s.width);
       if (place.arch === 'gated') residuals.set(own.aux, (place.auxSlot * s.rows + b) * s.width);
       for (const i of [0, 1, 4, 5, 6]) stats[(b * R + r) * STATS + i] = own.stats[i] as number;
+      stats[(b * R + r) * STATS + 9] = own.stats[0] as number;
     }
   });
   return { residuals, stats };

@@ -72,7 +72,8 @@ describe('correction', () =>
     const before = latentParams(s, { v: randoms(4 * latents, 3), fires: randoms(latents, 4), m: randoms(4 * latents, 5) });
     const out = await dispatch('sae/correction', {
       params: { latents, quads, runs: s.runs.length },
-      inputs: { w_enc: s.wEnc, b_dec: s.bDec },
+      runs: table(s),
+      inputs: { w_enc: s.wEnc, w_dec: s.wDec, b_dec: s.bDec },
       outputs: { latent_params: before },
       grid: fold(groups(latents, 64)),
     });
@@ -93,7 +94,9 @@ describe('reduceStats', () => {
       const R = s.runs.length;
       const slotRows = s.rows + 3;
       // Every row's statistics, cut over the chunks as the decoder leaves them.
-      const rows = Array.from({ length: s.rows }, (_, b) => Array.from({ length: R }, (_, r) => randoms(7, 100 * b + r).map((v) => v + 1)));
+      const rows = Array.from({ length: s.rows }, (_, b) =>
+        Array.from({ length: R }, (_, r) => randoms(10, 100 * b + r).map((v, i) => (i === 7 ? Number.NaN : v + 1))),
+      );
       const stats = poison(chunks * slotRows * R * STATS);
       rows.forEach((row, b) => {
         row.forEach((values, r) => {
@@ -125,11 +128,11 @@ describe('reduceStats', () => {
     const { totals } = await dispatch('sae/reduce_stats', {
       params: { rows: 1, batch: 1, runs: 1, chunks: 1 },
       runs: table(s),
-      inputs: { stats: Float32Array.of(1, 0, 0, 0, 0, 0, 1, Number.NaN) },
-      outputs: { totals: poison(8) },
+      inputs: { stats: Float32Array.of(1, 0, 0, 0, 0, 0, 1, Number.NaN, 0, 1) },
+      outputs: { totals: poison(10) },
       grid: [1],
     });
-    expect([...totals]).toEqual([1, 0, 0, 0, 0, 0, 1, 0]);
+    expect([...totals]).toEqual([1, 0, 0, 0, 0, 0, 1, 0, 0, 1]);
   });
 });
 

@@ -1,9 +1,9 @@
 /** Random packed sweeps for the kernel tests: what the step's kernels find in their buffers, and what the twin makes of it. */
 
-import { architecture } from '../../../src/sae/architectures';
 import { MAX_RUNS, RUN } from '../../../src/sae/kernels';
-import { clip, type Layout, layoutOf, type PackedRun, type Segment } from '../../../src/sae/layout';
+import { type Layout, layoutOf, type PackedRun, type Segment } from '../../../src/sae/layout';
 import { padRows } from '../../../src/sae/packing';
+import { writeRun } from '../../../src/sae/runTable';
 import { matmulTolerance, randoms } from '../../gpu';
 import { activeList, activeSet, encode, type TwinAdam, type TwinEntry, type TwinRun } from '../../reference/saeKernels';
 
@@ -21,20 +21,16 @@ export function runTable(
   const table = new ArrayBuffer(MAX_RUNS * RUN.size);
   layout.runs.forEach((place, r) => {
     const { live = true, lr = 0, beta1 = 0, beta2 = 0.999, eps = 1e-8, t = 1 } = values(r);
-    RUN.packInto(table, r * RUN.size, {
-      ...clip(place, segment),
-      arch: architecture(place.arch).code,
-      live: live ? 1 : 0,
-      lambda: runs[r]?.lambda ?? 0,
+    writeRun(table, r, place, segment, {
+      live,
       lr,
-      correction1: 1 / (1 - beta1 ** t),
-      correction2: 1 / (1 - beta2 ** t),
+      lambda: runs[r]?.lambda ?? 0,
+      step: t - 1,
       beta1,
       beta2,
       eps,
-      main_slot: place.mainSlot,
-      aux_slot: place.auxSlot,
-      options: [0, 0, 0, 0],
+      clip: 0,
+      options: new Array(8).fill(0),
     });
   });
   return table;

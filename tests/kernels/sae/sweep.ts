@@ -1,8 +1,7 @@
 /** Small packed sweeps on a pool of random rows, and their weights as the float64 twin has them. */
 import { write } from '../../../src/gpu/buffers';
 import type { Gpu } from '../../../src/gpu/device';
-import { type ArchitectureId, architecture } from '../../../src/sae/architectures';
-import type { OptionValues } from '../../../src/sae/architectures/options';
+import { type ArchitectureId, architecture, type OptionValues } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
 import { MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf, type StepForm } from '../../../src/sae/layout';

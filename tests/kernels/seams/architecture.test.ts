@@ -46,6 +46,7 @@ const D = 12;
 const BATCH = 32;
 const STEPS = 12;
 const LR = 2e-3;
+const STEP = { lambda: 0, power: 1, nextPower: 1, threshold: -1, evaluates: false };
 const rows = randoms(BATCH * STEPS * D, 3).map((v, j) => 2 * v + Math.sin(j % D));
 
 describe('an architecture', () => {
@@ -97,7 +98,7 @@ describe('an architecture', () => {
 
   it('is self-tested at the start', async () => {
     expect(await selfTest(await testGpu(), 1e9)).toBeLessThan(2e-2);
-    const other = vi.spyOn(jump.twin, 'backward').mockReturnValue({ u: 1, vectors: [1, 1] });
+    const other = vi.spyOn(jump.twin, 'backward').mockReturnValue({ u: 1, second: 0, norm: 0, vectors: [1, 1] });
     await expect(selfTest(await testGpu(), 1e9)).rejects.toThrow(/the jump training step is wrong on this GPU/);
     other.mockRestore();
   });
@@ -143,7 +144,7 @@ describe('an architecture', () => {
         const { touched } = architecture(sae.arch).twin;
         u.forEach((value, j) => {
           const v = twin.vectors.map((values) => values[j % sae.dSae] as number);
-          if (acts[j] === 0 && touched(value, v, twin.options)) windowed++;
+          if (acts[j] === 0 && touched(value, v, twin.options, STEP)) windowed++;
         });
         adamStep(twin, gradients(twin, x, run.lambda as number), moments, t + 1, { lr: LR, beta1: 0, beta2: 0.999, eps: 1e-8 });
       }

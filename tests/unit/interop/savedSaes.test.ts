@@ -23,9 +23,10 @@ function encodeAndDecode(sae: SaeWeights, x: ArrayLike<number>): { f: number[]; 
     let u = 0;
     for (let c = 0; c < sae.dIn; c++) u += (sae.wEnc[i * sae.dIn + c] as number) * ((x[c] as number) - (sae.bDec[c] as number));
     const value = twin.activate(
-      u,
+      { u, second: 0, norm: 1 },
       vectors.map(({ name }) => sae.vectors[name]?.[i] as number),
       [],
+      { lambda: 0, power: 1, nextPower: 1, threshold: -1, evaluates: true },
     ).f;
     for (let c = 0; c < sae.dIn; c++) hat[c] = (hat[c] as number) + value * (sae.wDec[i * sae.dIn + c] as number);
     return value;
