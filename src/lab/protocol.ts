@@ -192,10 +192,20 @@ export interface Provenance {
   evalText?: string;
 }
 
+/** What runs of an arm share: all of it but values of the knob and seeds. Runs of one key are one line of a chart. */
+export interface ArmFacts {
+  key: string;
+  arch: ArchitectureId;
+  /** Widths, options and settings that an arm may have of its own, as texts, by word; lists as lists. */
+  words: Readonly<Record<string, string>>;
+}
+
 export interface RunSummary {
   id: string;
   name: string;
   arch: ArchitectureId;
+  /** The arm of the sweep that it came from. */
+  arm: ArmFacts;
   /** Values of the architecture's options; absent where it has none. */
   options?: OptionValues;
   dIn: number;

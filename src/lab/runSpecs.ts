@@ -9,14 +9,16 @@ import type { Resampling } from '../sae/resample';
 import type { Schedule } from '../sae/schedules';
 import type { OptimiserSettings } from '../sae/trainer';
 import { messageOf } from '../util/errors';
-import type { Estimate } from './protocol';
+import type { ArmFacts, Estimate } from './protocol';
 import { resamplingProblems } from './resampling';
-import { type Arm, axes, combinations, problems, type SharedSettings, type SweepConfig } from './settings';
+import { type Arm, armFacts, axes, combinations, problems, type SharedSettings, type SweepConfig } from './settings';
 
 export interface RunSpec {
   /** The sweep that is this run alone, with all settings that it had. */
   config: SweepConfig;
   arch: ArchitectureId;
+  /** The arm that it came from. */
+  arm: ArmFacts;
   options: OptionValues;
   width: number;
   seed: number;
@@ -36,19 +38,21 @@ export const expand = (config: SweepConfig): RunSpec[] =>
   config.arms.flatMap((arm) => {
     const { without: _, ...whole } = arm;
     const lists = axes(config, arm);
+    const facts = armFacts(config, arm);
     return combinations(config, arm).map((one) =>
-      specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }),
+      specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }, facts),
     );
   });
 
-/** @param arm has one value in every list. */
-function specOf(config: SweepConfig, arm: Arm): RunSpec {
+/** @param arm has one value in every list. @param from the arm that it came from. */
+function specOf(config: SweepConfig, arm: Arm, from: ArmFacts): RunSpec {
   const only = <T>([value]: readonly T[]): T => value as T;
   const all = { ...config, ...arm };
   const { steps, lr, lrWarmup, lrDecay, lrDecayShape, lambdaWarmup, beta1, beta2, eps, encLength, bDecInit, seeds } = all;
   return {
     config: { ...config, arms: [arm] },
     arch: arm.arch,
+    arm: from,
     options: arm.options,
     width: only(arm.widths),
     seed: only(seeds),

@@ -27,6 +27,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
     id,
     name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options)].join(' '),
     arch: spec.arch,
+    arm: spec.arm,
     ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
     dIn: extra.dIn,
     dSae: spec.width,

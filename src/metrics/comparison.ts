@@ -10,7 +10,20 @@ import { isSensible, type Quality, qualityOf } from './quality';
 /** What is asked of a run. */
 export type Comparable = Pick<
   RunSummary,
-  'id' | 'name' | 'arch' | 'state' | 'message' | 'step' | 'steps' | 'evaluatedAt' | 'metrics' | 'data' | 'identity'
+  | 'id'
+  | 'name'
+  | 'arch'
+  | 'arm'
+  | 'dSae'
+  | 'seed'
+  | 'state'
+  | 'message'
+  | 'step'
+  | 'steps'
+  | 'evaluatedAt'
+  | 'metrics'
+  | 'data'
+  | 'identity'
 >;
 
 const short = (sha256: string): string => sha256.slice(0, 7);
@@ -129,7 +142,15 @@ export function compare<R extends Comparable>(runs: readonly R[], quality: Quali
   const sign = quality.better < 0 ? -1 : 1;
   const points = able
     .filter((run) => chosen.has(run))
-    .map((run) => ({ run, arch: run.arch, l0: run.metrics?.l0 as number, quality: sign * (measured(quality, run) as number) }));
+    .map((run) => ({
+      run,
+      arch: run.arch,
+      arm: run.arm,
+      width: run.dSae,
+      seed: run.seed,
+      l0: run.metrics?.l0 as number,
+      quality: sign * (measured(quality, run) as number),
+    }));
   return { quality, runs, points, left };
 }
 

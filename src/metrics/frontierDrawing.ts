@@ -1,7 +1,7 @@
-/** Frontiers as a small drawing: L0 (log) against a quality, a mark a run, a line a frontier. Of the command line's file and the page's example. */
-import { type ArchitectureId, architectures } from '../sae/architectures';
+/** Frontiers as a small drawing: L0 (log) against a quality, a mark a run, a line an arm's frontier. Of the command line's file and the page's example. */
 import { type Axis, axes, dashes, type Ink, label, line, linearTicks, logTicks, mark, polyline, type SvgNode, tickText } from '../util/svg';
-import { frontier, frontierLine, type ParetoPoint } from './pareto';
+import { type ArmLook, armLooks, armNames, armOf, distinctArms, widthFill, widthsOf } from './arms';
+import { frontier, frontierLine, type ParetoPoint, pointsOf } from './pareto';
 import type { Quality } from './quality';
 
 export const L0_TITLE = 'L0: mean active latents per row';
@@ -54,41 +54,42 @@ export function drawFrontiers(points: readonly ParetoPoint[], { width, height, q
   // Within less than a decade there may be no 1, 2 or 5.
   const made = axes(frame, { ...x, ticks: ticks.length > 1 ? ticks : linearTicks(x.lo, x.hi, 4) }, y, look);
   const nodes = [...made.nodes];
-  const present = architectures().filter(({ id }) => drawn.some(({ arch }) => arch === id));
-  for (const { id, look: own } of present) {
-    const colour = own.colour[theme];
-    const mine = drawn.filter(({ arch }) => arch === id);
+  const arms = distinctArms(drawn);
+  const looks = armLooks(arms);
+  for (const { key } of arms) {
+    const { colour, symbol, dash } = looks.get(key) as ArmLook;
+    const mine = pointsOf(drawn, key);
     const path = frontierLine(frontier(mine)).map(([l0, q]) => [made.x(l0), made.y(q * sign)] as const);
-    if (path.length > 1) nodes.push(polyline(path, { stroke: colour, 'stroke-width': '1.75', ...dashes(own.dash) }));
-    for (const { l0, value } of mine)
-      nodes.push(mark(own.symbol, made.x(l0), made.y(value), MARK, { fill: colour, stroke: ink.background }));
+    if (path.length > 1) nodes.push(polyline(path, { stroke: colour[theme], 'stroke-width': '1.75', ...dashes(dash) }));
+    for (const point of mine) {
+      const fill = point.width === undefined ? 1 : widthFill(point.width, widthsOf(armOf(point)));
+      const rim = fill === 1 ? { stroke: ink.background } : { stroke: colour[theme], 'fill-opacity': fill.toFixed(2) };
+      nodes.push(mark(symbol, made.x(point.l0), made.y(point.value), MARK, { fill: colour[theme], ...rim }));
+    }
   }
-  return [
-    ...nodes,
-    ...legend(
-      present.map(({ id }) => id),
-      frame.right - 8,
-      frame.bottom - 10,
-      { ink, theme },
-    ),
-  ];
+  const names = armNames(arms);
+  const rows = arms.map(({ key }) => ({ name: names.get(key) as string, look: looks.get(key) as ArmLook }));
+  return [...nodes, ...legend(rows, frame.right - 8, frame.bottom - 10, { ink, theme })];
 }
+
+/** Letters are so wide, about. */
+const LETTER = 7.2;
 
 /** In the lower right corner, which a frontier of L0 leaves free: it rises to the right. */
 function legend(
-  ids: readonly ArchitectureId[],
+  rows: readonly { name: string; look: ArmLook }[],
   right: number,
   bottom: number,
   { ink, theme }: Pick<FrontierDrawing, 'ink' | 'theme'>,
 ): SvgNode[] {
-  const rows = architectures().filter(({ id }) => ids.includes(id));
-  return rows.flatMap(({ title, look }, i) => {
+  const words = Math.max(82, ...rows.map(({ name }) => name.length * LETTER));
+  return rows.flatMap(({ name, look }, i) => {
     const y = bottom - (rows.length - 1 - i) * 19;
     const colour = look.colour[theme];
     return [
-      line(right - 122, y - 4, right - 90, y - 4, { stroke: colour, 'stroke-width': '1.75', ...dashes(look.dash) }),
-      mark(look.symbol, right - 106, y - 4, MARK, { fill: colour, stroke: ink.background }),
-      label(right - 82, y, title, { fill: ink.ink, 'font-weight': '600' }),
+      line(right - words - 40, y - 4, right - words - 8, y - 4, { stroke: colour, 'stroke-width': '1.75', ...dashes(look.dash) }),
+      mark(look.symbol, right - words - 24, y - 4, MARK, { fill: colour, stroke: ink.background }),
+      label(right - words, y, name, { fill: ink.ink, 'font-weight': '600' }),
     ];
   });
 }

@@ -1,7 +1,7 @@
 /** What a comparison says in words: the sentence, what else the frontiers show, which runs these are and who is left out. */
-import type { ArchitectureId } from '../sae/architectures';
 import { type Comparable, type Comparison, comparedWords, leftOutWords } from './comparison';
-import { gammaSummary, pairOf, paretoDetail, paretoSentence } from './paretoWords';
+import type { Pair } from './pareto';
+import { gammaSummary, intervalWords, pairOf, paretoDetail, paretoSentence } from './paretoWords';
 
 export interface Headline {
   sentence: string;
@@ -9,8 +9,8 @@ export interface Headline {
   notes: string[];
 }
 
-/** @param wanted architecture to compare with the reference, where several are there. */
-export function headline(comparison: Comparison<Comparable>, wanted?: ArchitectureId): Headline {
+/** @param wanted arms to compare, where there are several. */
+export function headline(comparison: Comparison<Comparable>, wanted: Partial<Pair> = {}): Headline {
   const { quality, points, runs } = comparison;
   const notes = [comparedWords(comparison), ...leftOutWords(comparison)];
   const of = ({ sentence, detail }: { sentence: string; detail: string }): Headline => ({
@@ -18,7 +18,10 @@ export function headline(comparison: Comparison<Comparable>, wanted?: Architectu
     notes: [detail, ...notes].filter((words) => words !== ''),
   });
   if (points.length === 0 && runs.some(({ metrics }) => metrics)) return of({ sentence: 'No run can be compared yet.', detail: '' });
-  if (quality.better === 0) return of(gammaSummary(points.map(({ arch, quality: gamma }) => ({ arch, gamma }))));
+  if (quality.better === 0) return of(gammaSummary(points.map(({ arch, arm, quality: gamma }) => ({ arch, arm, gamma }))));
   const pair = pairOf(points, wanted);
-  return of({ sentence: paretoSentence(points, quality, pair), detail: paretoDetail(points, quality, pair) });
+  return of({
+    sentence: paretoSentence(points, quality, pair),
+    detail: `${intervalWords(points, quality, pair)} ${paretoDetail(points, quality, pair)}`.trim(),
+  });
 }

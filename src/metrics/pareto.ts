@@ -1,14 +1,22 @@
 /**
- * Sparsity against quality: frontiers, and how many active latents each architecture needs for the same quality.
+ * Sparsity against quality: frontiers, and how many active latents each arm needs for the same quality.
  *
- * A point is one run's L0 (lower is better) and quality (higher is better). The frontier of an architecture is the line through the
+ * A point is one run's L0 (lower is better) and quality (higher is better). The frontier of an arm is the line through the
  * runs that none of its others beats, straight in (log L0, quality): the sparsity knob is continuous, so what lies between two runs
  * can be trained. Drawings, ratios and checks all take that line, and none goes beyond its ends. Pure; used by page and command line.
  */
+import type { ArmFacts } from '../lab/protocol';
 import type { ArchitectureId } from '../sae/architectures';
+import { armOf } from './arms';
+import { type Interval, logInterval, overlap } from './interval';
 
 export interface ParetoPoint {
   arch: ArchitectureId;
+  /** Absent: the architecture's only one. */
+  arm?: ArmFacts;
+  /** Width and seed of the run, where they are known. */
+  width?: number;
+  seed?: number;
   l0: number;
   quality: number;
 }
@@ -117,6 +125,10 @@ export function countDominated(points: readonly ParetoPoint[], by: readonly Pare
 export interface ParetoSummary {
   /** Comparison at one quality in the common range: the preferred one when both reach it, else near its middle. */
   at?: MatchedRatio;
+  /** Of both L0 there, over the seeds; absent where an arm has one seed, or its seeds reach no common quality. */
+  intervals?: { compared: Interval; reference: Interval; overlap: boolean };
+  /** Seeds of each. */
+  seeds: { compared: number; reference: number };
   range?: { lo: number; hi: number };
   medianRatio?: number;
   matched: number;
@@ -125,20 +137,29 @@ export interface ParetoSummary {
   compared: number;
 }
 
-/** Which architecture is compared with which. */
+/** Which arm is compared with which, by their keys. */
 export interface Pair {
-  compared: ArchitectureId;
-  reference: ArchitectureId;
+  compared: string;
+  reference: string;
+}
+
+export const pointsOf = <P extends ParetoPoint>(points: readonly P[], key: string): P[] => points.filter((p) => armOf(p).key === key);
+
+/** A frontier for each seed of an arm. */
+function seedFronts(points: readonly ParetoPoint[]): ParetoPoint[][] {
+  const seeds = [...new Set(points.map(({ seed }) => seed))];
+  return seeds.map((seed) => frontier(points.filter((p) => p.seed === seed)));
 }
 
 /** @param preferred quality at which to compare when both frontiers reach it. */
 export function paretoSummary(points: readonly ParetoPoint[], preferred: number, { compared, reference }: Pair): ParetoSummary {
-  const mine = points.filter((p) => p.arch === compared);
-  const theirs = points.filter((p) => p.arch === reference);
+  const mine = pointsOf(points, compared);
+  const theirs = pointsOf(points, reference);
   const front = frontier(mine);
   const referenceFront = frontier(theirs);
   const range = commonRange(front, referenceFront);
   const ratios = matchedRatios(front, referenceFront);
+  const fronts = { compared: seedFronts(mine), reference: seedFronts(theirs) };
   const summary: ParetoSummary = {
     range,
     medianRatio: median(ratios.map((r) => r.ratio)),
@@ -146,9 +167,33 @@ export function paretoSummary(points: readonly ParetoPoint[], preferred: number,
     dominated: countDominated(theirs, mine),
     references: theirs.length,
     compared: mine.length,
+    seeds: { compared: fronts.compared.length, reference: fronts.reference.length },
   };
-  if (range) summary.at = ratioAt(front, referenceFront, comparisonQuality(range, preferred));
+  if (!range) return summary;
+  const all = [...fronts.compared, ...fronts.reference];
+  const shared = all.reduce<{ lo: number; hi: number } | undefined>(
+    (so, one) => so && commonRange([{ quality: so.lo }, { quality: so.hi }], one),
+    range,
+  );
+  // Where every seed gets to; a quality that only the best of them reach says nothing of the others.
+  const quality = comparisonQuality(shared ?? range, preferred);
+  summary.at = ratioAt(front, referenceFront, quality);
+  if (shared) Object.assign(summary, overSeeds(fronts, quality));
   return summary;
+}
+
+/** With several seeds the L0 of an arm is their geometric mean. Empty where an arm has one seed alone. */
+function overSeeds(
+  fronts: { compared: ParetoPoint[][]; reference: ParetoPoint[][] },
+  quality: number,
+): Pick<ParetoSummary, 'at' | 'intervals'> {
+  const of = (list: ParetoPoint[][]) => logInterval(list.flatMap((front) => l0AtQuality(front, quality) ?? []));
+  const [compared, reference] = [of(fronts.compared), of(fronts.reference)];
+  if (!compared || !reference) return {};
+  return {
+    at: { quality, l0: compared.middle, referenceL0: reference.middle, ratio: compared.middle / reference.middle },
+    intervals: { compared, reference, overlap: overlap(compared, reference) },
+  };
 }
 
 /** The preferred quality, else the middle of the range, rounded to as few decimals as stay inside. */

@@ -6,8 +6,8 @@ import { create } from 'zustand';
 import type { GpuFailure } from '../gpu/device';
 import type { DataState, DeviceInfo, RunSummary, SessionState } from '../lab/protocol';
 import { type ArmForm, defaultForm, type SettingKey, type SettingValues } from '../lab/settings';
+import type { Pair } from '../metrics/pareto';
 import type { QualityId } from '../metrics/quality';
-import type { ArchitectureId } from '../sae/architectures';
 
 export type Level = 'info' | 'warning' | 'error';
 export interface Notice {
@@ -61,7 +61,10 @@ export interface ViewSlice {
   cardsClosed: boolean;
   yMetric: QualityId;
   logX: boolean;
-  hiddenArchitectures: readonly ArchitectureId[];
+  /** By their keys. */
+  hiddenArms: readonly string[];
+  /** Arms that the reader compares, by their keys. */
+  pair: Partial<Pair>;
   sort: Sort;
   form: SettingValues;
   demoHook: string;
@@ -92,7 +95,8 @@ export function initialState(): LabState {
     cardsClosed: false,
     yMetric: 'recovered',
     logX: true,
-    hiddenArchitectures: [],
+    hiddenArms: [],
+    pair: {},
     sort: { column: 'name', descending: false },
     form: defaultForm(),
     demoHook: DEMO_HOOKS[0],

@@ -78,32 +78,77 @@ export const polyline = (points: readonly (readonly [x: number, y: number])[], a
     ...attrs,
   });
 
-export type MarkShape = 'circle' | 'square' | 'diamond' | 'triangle';
+/** As Plotly calls them, those first that are told apart most easily; each has an open form there, with a dot and without. */
+export const MARK_SHAPES = [
+  'triangle-left',
+  'star-diamond',
+  'triangle-right',
+  'star-square',
+  'diamond',
+  'triangle-up',
+  'triangle-down',
+  'cross',
+  'star',
+  'hexagon',
+  'circle',
+  'square',
+] as const;
+export type MarkShape = (typeof MARK_SHAPES)[number];
+
+/** Corners on a circle, the first one up, at these distances in turn. */
+const around = (n: number, ...radii: number[]): [number, number][] =>
+  Array.from({ length: n }, (_, i) => {
+    const [radius, angle] = [radii[i % radii.length] as number, (2 * Math.PI * i) / n];
+    return [radius * Math.sin(angle), -radius * Math.cos(angle)];
+  });
+const turned = (corners: readonly [number, number][], quarters: number): [number, number][] =>
+  corners.map(([x, y]) => (quarters === 1 ? [-y, x] : quarters === 2 ? [-x, -y] : [y, -x]));
+
+const TRIANGLE: [number, number][] = [
+  [0, -1.2],
+  [1.15, 0.85],
+  [-1.15, 0.85],
+];
+const CROSS: [number, number][] = [
+  [0.42, -1.2],
+  [0.42, -0.42],
+  [1.2, -0.42],
+];
+
+/** In units of the size. */
+const CORNERS: Readonly<Record<Exclude<MarkShape, 'circle' | 'square'>, readonly [number, number][]>> = {
+  diamond: around(4, 1.25),
+  'triangle-up': TRIANGLE,
+  'triangle-right': turned(TRIANGLE, 1),
+  'triangle-down': turned(TRIANGLE, 2),
+  'triangle-left': turned(TRIANGLE, 3),
+  cross: [...CROSS, ...turned(CROSS, 1), ...turned(CROSS, 2), ...turned(CROSS, 3)],
+  star: around(10, 1.4, 0.56),
+  hexagon: around(6, 1.1),
+  'star-diamond': around(8, 1.45, 0.55),
+  'star-square': around(8, 0.55, 1.45),
+};
 
 /** A mark about 2·`size` wide, centred; all shapes look equally heavy. */
 export function mark(shape: MarkShape, x: number, y: number, size: number, attrs: SvgAttrs): SvgNode {
   if (shape === 'circle') return node('circle', { cx: x, cy: y, r: size, ...attrs });
   if (shape === 'square') return node('rect', { x: x - 0.9 * size, y: y - 0.9 * size, width: 1.8 * size, height: 1.8 * size, ...attrs });
-  const corners: [number, number][] =
-    shape === 'diamond'
-      ? [
-          [0, -1.25],
-          [1.25, 0],
-          [0, 1.25],
-          [-1.25, 0],
-        ]
-      : [
-          [0, -1.2],
-          [1.15, 0.85],
-          [-1.15, 0.85],
-        ];
-  const d = corners.map(([dx, dy], i) => `${i === 0 ? 'M' : 'L'}${coordinate(x + dx * size)} ${coordinate(y + dy * size)}`).join('');
+  const d = CORNERS[shape].map(([dx, dy], i) => `${i === 0 ? 'M' : 'L'}${coordinate(x + dx * size)} ${coordinate(y + dy * size)}`).join('');
   return node('path', { d: `${d}Z`, ...attrs });
 }
 
-export type Dash = 'solid' | 'dash' | 'dot';
+/** As Plotly calls them. */
+export const DASHES = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot'] as const;
+export type Dash = (typeof DASHES)[number];
+const DASH_ARRAYS: Readonly<Record<Exclude<Dash, 'solid'>, string>> = {
+  dash: '5 4',
+  dot: '2 3',
+  dashdot: '5 3 2 3',
+  longdash: '9 4',
+  longdashdot: '9 3 2 3',
+};
 /** A line's dashes, in widths of the line about. */
-export const dashes = (dash: Dash): SvgAttrs => (dash === 'solid' ? {} : { 'stroke-dasharray': dash === 'dot' ? '2 3' : '5 4' });
+export const dashes = (dash: Dash): SvgAttrs => (dash === 'solid' ? {} : { 'stroke-dasharray': DASH_ARRAYS[dash] });
 
 export interface Axis {
   /** Values at the two ends of the frame. */

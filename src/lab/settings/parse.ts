@@ -28,6 +28,8 @@ export const defaultForm = (face: Face = 'page'): SettingValues => ({
 export interface ParsedSettings {
   /** Present when there is no error. */
   config?: SweepConfig;
+  /** The same as far as it is understood. */
+  understood: SweepConfig;
   /** By the setting's key, `arms` for all of them, or `armKey`. */
   errors: Readonly<Record<string, string>>;
   /** Runs the sweep would have. */
@@ -62,7 +64,7 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   if (arms.length > 0 && runs === 0 && Object.keys(errors).length === 0) fail('arms', 'Every run is struck out.');
   if (arms.length === 0) fail('arms', 'Add at least one arm.');
   if (runs > MAX_RUNS) fail('arms', `${runs} runs are more than the ${MAX_RUNS} one sweep may have.`);
-  return Object.keys(errors).length > 0 ? { errors, runs } : { config, errors, runs };
+  return { ...(Object.keys(errors).length === 0 && { config }), understood: config, errors, runs };
 }
 
 /** Steps of the sweep, which shares are of; 1 while that text is wrong, which is said of it. */

@@ -2,9 +2,10 @@
  * From an arm to its runs: the product of its lists, less the runs that were struck out. A struck-out run is named by the values that tell it from
  * the arm's others, `lambda:0.4/seeds:2`; what is not named holds for all values.
  */
+import type { ArmFacts } from '../protocol';
 import { type Arm, armFields } from './arms';
 import type { SharedSettings } from './table';
-import { isList } from './values';
+import { isList, textOf, type Value } from './values';
 
 /** A list of an arm, of which each of its runs has one value. */
 export interface Axis {
@@ -57,4 +58,15 @@ export function idleStrikes(shared: SharedSettings, arm: Arm): string[] {
 export function strikeOf(of: readonly Axis[], one: Combination): string {
   const telling = of.filter(({ values }) => values.length > 1);
   return (telling.length > 0 ? telling : of.filter(({ key }) => key === 'knob')).map(({ word }) => `${word}:${one[word]}`).join('/');
+}
+
+/** What all runs of an arm share, by which they are one line of a chart. */
+export function armFacts(shared: SharedSettings, arm: Arm): ArmFacts {
+  const all = { ...shared, ...arm } as unknown as Record<string, Value | undefined>;
+  const words = armFields(arm.arch).flatMap(({ place, key, word }): [string, string][] => {
+    const value = place === 'option' ? arm.options[key] : all[key];
+    return place === 'knob' || place === 'without' || key === 'seeds' || value === undefined ? [] : [[word, textOf(value)]];
+  });
+  const key = [arm.arch, ...words.map(([word, text]) => `${word}=${text.replaceAll(', ', ',')}`)].join(' ');
+  return { key, arch: arm.arch, words: Object.fromEntries(words) };
 }

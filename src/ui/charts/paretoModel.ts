@@ -1,18 +1,19 @@
 /** The Pareto chart: one mark per run, a frontier through the compared ones, and faint trails of each run's earlier evaluations. */
 import type { Trace } from 'plotly.js-basic-dist-min';
-import type { RunSummary } from '../../lab/protocol';
+import type { ArmFacts, RunSummary } from '../../lab/protocol';
+import { type ArmLook, armLooks, armNames, distinctArms, widthFill, widthsOf } from '../../metrics/arms';
 import type { Comparison } from '../../metrics/comparison';
 import { L0_TITLE } from '../../metrics/frontierDrawing';
 import { type Headline, headline } from '../../metrics/headline';
-import { frontier, frontierLine } from '../../metrics/pareto';
+import { frontier, frontierLine, type Pair, pointsOf } from '../../metrics/pareto';
 import { isSensible, type Quality, type QualityId, qualityOf, UNBIASED } from '../../metrics/quality';
 import type { Metrics } from '../../metrics/types';
-import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
+import { architecture } from '../../sae/architectures';
 import { count, fraction, general, l0 as l0Text } from '../format';
 import type { Evaluation } from '../metricStore';
 import { stateMark } from '../runState';
 import { axis, type ChartModel, layout, linearRange, logAxis } from './model';
-import { archColour, type Palette } from './theme';
+import { type Palette, tinted } from './theme';
 
 /** Runs with and without a measured loss never share an axis: without any, the axis is R² and says so. */
 export function effectiveMetric(runs: readonly RunSummary[], wanted: QualityId): QualityId {
@@ -23,7 +24,12 @@ export interface ParetoInput {
   comparison: Comparison<RunSummary>;
   trail: (run: string) => readonly Evaluation[];
   logX: boolean;
-  hidden: readonly ArchitectureId[];
+  /** Arms, by their keys. */
+  hidden: readonly string[];
+  /** Of the arms, by their keys; absent: as the table has them. */
+  looks?: ReadonlyMap<string, ArmLook>;
+  /** Arms that the sentence compares. */
+  pair?: Partial<Pair>;
   selected?: string;
   hovered?: string;
   /** Changes when zoom should be forgotten. */
@@ -49,9 +55,8 @@ const CURVE = 24;
 /** Ranges come from the points alone: trails start far off and would squeeze them. */
 const fromZero = (values: readonly number[]): [number, number] => [0, (linearRange(values)?.[1] ?? 1) * 1.02];
 
-/** What the chart says, in words, in the metric that the y axis shows; of the selected run's architecture. */
-export const paretoWords = (comparison: Comparison<RunSummary>, selected?: string): Headline =>
-  headline(comparison, comparison.points.find(({ run }) => run.id === selected)?.arch);
+/** What the chart says, in words, in the metric that the y axis shows. */
+export const paretoWords = (comparison: Comparison<RunSummary>, pair?: Partial<Pair>): Headline => headline(comparison, pair);
 
 /** Every run of the set with a value that the axes can show. */
 function marksOf({ runs, quality, left }: Comparison<RunSummary>): Mark[] {
@@ -62,19 +67,32 @@ function marksOf({ runs, quality, left }: Comparison<RunSummary>): Mark[] {
   });
 }
 
+/** An arm as it is drawn. */
+interface Drawn {
+  arm: ArmFacts;
+  name: string;
+  look: ArmLook;
+  colour: string;
+}
+
 export function paretoModel(input: ParetoInput): ChartModel {
   const { comparison, palette } = input;
   const { quality } = comparison;
   const marks = marksOf(comparison);
-  const shown = marks.filter((m) => !input.hidden.includes(m.run.arch));
+  const shown = marks.filter((m) => !input.hidden.includes(m.run.arm.key));
   const traces: Trace[] = [];
-  for (const { id } of architectures()) {
-    if (input.hidden.includes(id)) continue;
-    const mine = marks.filter((m) => m.run.arch === id);
+  const arms = distinctArms(comparison.runs);
+  const [names, looks] = [armNames(arms), input.looks ?? armLooks(arms)];
+  const lookOf = (key: string) => looks.get(key) as ArmLook;
+  for (const arm of arms) {
+    if (input.hidden.includes(arm.key)) continue;
+    const mine = marks.filter((m) => m.run.arm.key === arm.key);
     if (mine.length === 0) continue;
-    traces.push(...trails(mine, input), ...front(id, input), points(mine, id, input));
+    const look = lookOf(arm.key);
+    const drawn = { arm, look, name: names.get(arm.key) as string, colour: look.colour[palette.theme] };
+    traces.push(...trails(mine, drawn, input), ...front(drawn, input), points(mine, drawn, input));
   }
-  traces.push(...ring(marks, input));
+  traces.push(...ring(marks, lookOf, input));
   return {
     traces,
     layout: layout(
@@ -95,25 +113,32 @@ export function paretoModel(input: ParetoInput): ChartModel {
         ...(quality.id === 'gamma' ? { shapes: gammaGuides(palette) } : {}),
       },
     ),
-    message: paretoWords(comparison, input.selected).sentence,
-    table: dataTable(comparison),
+    message: paretoWords(comparison, input.pair).sentence,
+    table: dataTable(comparison, names),
   };
 }
 
 /** All runs of the set, those that cannot be drawn too. */
-function dataTable({ runs, quality, left }: Comparison<RunSummary>): ChartModel['table'] {
+function dataTable({ runs, quality, left }: Comparison<RunSummary>, names: ReadonlyMap<string, string>): ChartModel['table'] {
   const knobs = [...new Set(runs.map(({ arch }) => architecture(arch).knob.symbol))].join(' / ');
   const measured = runs.filter(({ metrics }) => metrics !== undefined);
   return {
-    columns: ['Run', 'Architecture', knobs, 'State', 'L0', quality.short, 'Compared'],
+    columns: ['Run', 'Arm', knobs, 'State', 'L0', quality.short, 'Compared'],
     rows: measured
       .toSorted((a, b) => (a.metrics as Metrics).l0 - (b.metrics as Metrics).l0)
       .map((run) => {
         const metrics = run.metrics as Metrics;
         const why = left.find((one) => one.run === run)?.why;
         const value = fraction(qualityOf(quality, metrics));
-        const { title } = architecture(run.arch);
-        return [run.name, title, general(run.lambda), run.state, l0Text(metrics.l0), value, why ? `no: ${why}` : 'yes'];
+        return [
+          run.name,
+          names.get(run.arm.key) ?? '',
+          general(run.lambda),
+          run.state,
+          l0Text(metrics.l0),
+          value,
+          why ? `no: ${why}` : 'yes',
+        ];
       }),
   };
 }
@@ -127,8 +152,8 @@ export function gammaGuides(palette: Palette): Record<string, unknown>[] {
   ];
 }
 
-function trails(marks: readonly Mark[], { trail, palette, comparison: { quality } }: ParetoInput): Trace[] {
-  // One trace for all runs of an architecture, broken by nulls.
+function trails(marks: readonly Mark[], { colour }: Drawn, { trail, comparison: { quality } }: ParetoInput): Trace[] {
+  // One trace for all runs of an arm, broken by nulls.
   const x: (number | null)[] = [];
   const y: (number | null)[] = [];
   for (const { run } of marks) {
@@ -144,14 +169,13 @@ function trails(marks: readonly Mark[], { trail, palette, comparison: { quality 
     y.push(null);
   }
   if (x.length === 0) return [];
-  const arch = (marks[0] as Mark).run.arch;
   return [
     {
       type: 'scatter',
       mode: 'lines',
       x,
       y,
-      line: { color: archColour(palette, arch), width: 1 },
+      line: { color: colour, width: 1 },
       opacity: 0.28,
       hoverinfo: 'skip',
       showlegend: false,
@@ -160,54 +184,55 @@ function trails(marks: readonly Mark[], { trail, palette, comparison: { quality 
   ];
 }
 
-function front(arch: ArchitectureId, { comparison, palette, logX }: ParetoInput): Trace[] {
+function front({ arm, name, look, colour }: Drawn, { comparison, logX }: ParetoInput): Trace[] {
   const { quality, points } = comparison;
   if (quality.better === 0) return [];
-  const line = frontierLine(frontier(points.filter((p) => p.arch === arch)), logX ? 0 : CURVE);
+  const line = frontierLine(frontier(pointsOf(points, arm.key)), logX ? 0 : CURVE);
   if (line.length < 2) return [];
-  const { title, look } = architecture(arch);
   return [
     {
       type: 'scatter',
       mode: 'lines',
-      name: `${title} frontier`,
+      name: `${name} frontier`,
       x: line.map(([l0]) => l0),
       y: line.map(([, q]) => q * quality.better),
-      line: { color: archColour(palette, arch), width: 1.75, dash: look.dash },
+      line: { color: colour, width: 1.75, dash: look.dash },
       hoverinfo: 'skip',
     },
   ];
 }
 
-function points(marks: readonly Mark[], arch: ArchitectureId, { palette, hovered, comparison }: ParetoInput): Trace {
-  const color = archColour(palette, arch);
-  const { title, look } = architecture(arch);
+function points(marks: readonly Mark[], { arm, name, look, colour }: Drawn, { palette, hovered, comparison }: ParetoInput): Trace {
   const kinds = marks.map((m) => stateMark(m.run.state));
-  const filled = kinds.map((kind) => kind === 'filled');
+  const fills = marks.map((m, i) => (kinds[i] === 'filled' ? widthFill(m.run.dSae, widthsOf(arm)) : 1));
+  const isFull = kinds.map((kind, i) => kind === 'filled' && fills[i] === 1);
   return {
     type: 'scatter',
     mode: 'markers',
-    name: title,
+    name,
     x: marks.map((m) => m.x),
     y: marks.map((m) => m.y),
     customdata: marks.map((m) => m.run.id),
     marker: {
       symbol: kinds.map((kind) => (kind === 'cross' ? 'x' : kind === 'dot' ? `${look.symbol}-open-dot` : look.symbol)),
       size: 10,
-      color: kinds.map((kind) => (kind === 'hollow' ? palette.background : color)),
-      line: { color: filled.map((f) => (f ? palette.background : color)), width: filled.map((f) => (f ? 1 : 2)) },
+      color: kinds.map((kind, i) => (kind === 'hollow' ? palette.background : tinted(colour, fills[i] as number))),
+      line: {
+        color: isFull.map((full) => (full ? palette.background : colour)),
+        width: isFull.map((full, i) => (full ? 1 : kinds[i] === 'filled' ? 1.25 : 2)),
+      },
       opacity: marks.map((m) => (m.why !== undefined || (hovered && hovered !== m.run.id) ? 0.5 : 1)),
     },
-    text: marks.map((m) => hoverText(m, comparison.quality)),
+    text: marks.map((m) => hoverText(m, name, comparison.quality)),
     hovertemplate: '%{text}<extra></extra>',
   };
 }
 
-function hoverText({ run, why }: Mark, quality: Quality): string {
+function hoverText({ run, why }: Mark, name: string, quality: Quality): string {
   const m = run.metrics as Metrics;
-  const { title, knob } = architecture(run.arch);
+  const { knob } = architecture(run.arch);
   const lines = [
-    `<b>${run.name}</b>  ${title}, ${count(run.dSae)} latents, ${knob.symbol} ${general(run.lambda)}, seed ${run.seed}`,
+    `<b>${run.name}</b>  ${name}, ${count(run.dSae)} latents, ${knob.symbol} ${general(run.lambda)}, seed ${run.seed}`,
     `L0 ${l0Text(m.l0)}`,
     m.loss_recovered === undefined ? undefined : `Loss recovered ${fraction(m.loss_recovered)}`,
     `R² ${fraction(m.r2)}${quality.id === 'fvu' ? `, FVU ${fraction(m.fvu)}` : ''}`,
@@ -218,10 +243,10 @@ function hoverText({ run, why }: Mark, quality: Quality): string {
   return lines.filter(Boolean).join('<br>');
 }
 
-function ring(marks: readonly Mark[], { selected, hovered, palette, hidden }: ParetoInput): Trace[] {
+function ring(marks: readonly Mark[], lookOf: (key: string) => ArmLook, { selected, hovered, palette, hidden }: ParetoInput): Trace[] {
   return [hovered, selected].flatMap((id, i) => {
     const mark = marks.find((m) => m.run.id === id);
-    if (!mark || hidden.includes(mark.run.arch) || (i === 1 && hovered === selected)) return [];
+    if (!mark || hidden.includes(mark.run.arm.key) || (i === 1 && hovered === selected)) return [];
     return [
       {
         type: 'scatter',
@@ -229,7 +254,7 @@ function ring(marks: readonly Mark[], { selected, hovered, palette, hidden }: Pa
         x: [mark.x],
         y: [mark.y],
         marker: {
-          symbol: `${architecture(mark.run.arch).look.symbol}-open`,
+          symbol: `${lookOf(mark.run.arm.key).symbol}-open`,
           size: 18,
           color: id === selected ? palette.ink : palette.muted,
           line: { width: 1.5 },

@@ -30,7 +30,11 @@ export const DARK: Palette = {
   series: ['#46c49e', '#cc85bd', '#cfae3a'],
 };
 
-/** An architecture's own colour; shape and line repeat what it says. */
+/** The colour of an architecture's family. */
 export const archColour = ({ theme }: Palette, arch: ArchitectureId): string => architecture(arch).look.colour[theme];
+
+/** A colour `#rrggbb` that lets through what is behind it. @param share 0 to 1, of the colour. */
+export const tinted = (colour: string, share: number): string =>
+  share === 1 ? colour : `rgba(${[1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16)).join(', ')}, ${share.toFixed(2)})`;
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';

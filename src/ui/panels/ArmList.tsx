@@ -1,6 +1,7 @@
 import { useEffect, useId, useState } from 'react';
 import { type ArmField, type ArmForm, armFields, armKey, armTitles, type ParsedSettings, type SettingKey } from '../../lab/settings';
 import { architectures, isArchitecture } from '../../sae/architectures';
+import { useLooks } from '../looks';
 import { Swatch } from '../Swatch';
 import { setArms, useLab } from '../store';
 import { Field } from './Field';
@@ -38,6 +39,8 @@ const another = (arms: readonly ArmForm[]): ArmForm => {
 
 function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string; errors: ParsedSettings['errors'] }) {
   const known = isArchitecture(arm.arch);
+  const { form, of: looks } = useLooks();
+  const look = looks.get(form[i]?.key ?? '');
   const fields = known ? armFields(arm.arch) : [];
   const [front, drawer] = [fields.filter(isFront), fields.filter((field) => !isFront(field))];
   const isWrong = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
@@ -69,7 +72,7 @@ function Arm({ arm, i, title, errors }: { arm: ArmForm; i: number; title: string
   return (
     <li className="arm">
       <div className="arm-head">
-        {known && <Swatch arch={arm.arch} />}
+        {look && <Swatch look={look} />}
         <select
           aria-label={`Architecture of arm ${i + 1}`}
           aria-invalid={error ? true : undefined}

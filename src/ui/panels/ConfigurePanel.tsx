@@ -3,20 +3,18 @@ import { defaultForm, type ParsedSettings, parseSettings, type Setting, settings
 import { useServices } from '../context';
 import { bytes, durationRange, short } from '../format';
 import { useDisclosure } from '../hooks';
+import { widthOfRows } from '../looks';
 import { isLive, setField, useLab } from '../store';
 import { offerUndo } from '../undo';
 import { useEstimate } from '../useEstimate';
 import { ArmList } from './ArmList';
 import { Field } from './Field';
 
-/** Width that `2x` multiplies before there is data: the demo's default hook. */
-const DEMO_WIDTH = 512;
-
 export function ConfigurePanel() {
   const form = useLab((s) => s.form);
-  const shards = useLab((s) => s.data.shards);
+  const d = useLab(widthOfRows);
   const changed = settingsToParams(form).size > 0;
-  const parsed = parseSettings(form, shards?.d ?? DEMO_WIDTH);
+  const parsed = parseSettings(form, d);
   const shown = (level: Setting['level']) => settings().filter((s) => s.level === level);
   const hiddenErrors = shown('all').some((s) => parsed.errors[s.key]);
   const allFields = useDisclosure(hiddenErrors);

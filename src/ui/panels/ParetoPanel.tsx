@@ -1,10 +1,15 @@
 import { useMemo, useState } from 'react';
 import type { RunSummary } from '../../lab/protocol';
+import { armNames, distinctArms } from '../../metrics/arms';
 import { type Comparison, compare, comparedWords, runSets } from '../../metrics/comparison';
+import type { Pair } from '../../metrics/pareto';
+import { pairOf } from '../../metrics/paretoWords';
 import { QUALITIES, type QualityId } from '../../metrics/quality';
+import { REFERENCE } from '../../sae/architectures';
 import { Chart } from '../charts/Chart';
 import { effectiveMetric, paretoModel, paretoWords } from '../charts/paretoModel';
 import { useServices } from '../context';
+import { useLooks } from '../looks';
 import { setLabels, shownSet } from '../shownSet';
 import { hoverRun, selectRun, useLab } from '../store';
 import { Term } from '../Term';
@@ -17,7 +22,9 @@ export function ParetoPanel() {
   const all = useLab((s) => s.runs);
   const wanted = useLab((s) => s.yMetric);
   const logX = useLab((s) => s.logX);
-  const hidden = useLab((s) => s.hiddenArchitectures);
+  const hidden = useLab((s) => s.hiddenArms);
+  const picked = useLab((s) => s.pair);
+  const { of: looks } = useLooks();
   const selected = useLab((s) => s.selectedRunId);
   const hovered = useLab((s) => s.hoveredRunId);
   const sets = useMemo(() => runSets(all), [all]);
@@ -26,6 +33,7 @@ export function ParetoPanel() {
   const [view, setView] = useState(0);
   const metric = effectiveMetric(runs, wanted);
   const comparison = useMemo(() => compare(set?.runs ?? [], QUALITIES[metric]), [set, metric]);
+  const pair = wantedPair(comparison, picked, selected);
   const labels = setLabels(sets);
   return (
     <section className="pareto" aria-label="Pareto chart">
@@ -44,13 +52,15 @@ export function ParetoPanel() {
         run="*"
         period={500}
         priority={1}
-        watch={[comparison, logX, hidden, selected, hovered, view]}
+        watch={[comparison, logX, hidden, looks, pair.compared, pair.reference, selected, hovered, view]}
         build={(palette) =>
           paretoModel({
             comparison,
             trail: (id) => lab.metrics.evaluations(id),
             logX,
             hidden,
+            looks,
+            pair,
             selected,
             hovered,
             view: `${view} ${set?.key ?? ''}`,
@@ -90,8 +100,9 @@ export function ParetoPanel() {
             </button>
           </div>
         }
-        sentence={<Sentence comparison={comparison} selected={selected} />}
+        sentence={<Sentence comparison={comparison} pair={pair} />}
       />
+      <PairChoice comparison={comparison} pair={pair} />
       {sets.length > 1 && (
         <div className="sets">
           <label>
@@ -115,9 +126,16 @@ export function ParetoPanel() {
   );
 }
 
-function Sentence({ comparison, selected }: { comparison: Comparison<RunSummary>; selected: string | undefined }) {
+/** The arms that the reader picked; who picked none compares the selected run's arm with what it is usually compared with. */
+function wantedPair({ points }: Comparison<RunSummary>, picked: Partial<Pair>, selected: string | undefined): Pair {
+  const run = points.find((point) => point.run.id === selected)?.run;
+  const own = run && run.arch !== REFERENCE ? run.arm.key : undefined;
+  return pairOf(points, { compared: picked.compared ?? own, reference: picked.reference });
+}
+
+function Sentence({ comparison, pair }: { comparison: Comparison<RunSummary>; pair: Pair }) {
   if (!comparison.runs.some((r) => r.metrics)) return <span className="muted">The first points appear at the first evaluation.</span>;
-  const { sentence, notes } = paretoWords(comparison, selected);
+  const { sentence, notes } = paretoWords(comparison, pair);
   return (
     <>
       <strong className="lead" data-testid="pareto-sentence">
@@ -125,6 +143,37 @@ function Sentence({ comparison, selected }: { comparison: Comparison<RunSummary>
       </strong>{' '}
       <span className="muted">{notes.join(' ')}</span>
     </>
+  );
+}
+
+/** Which two arms the sentence compares. */
+function PairChoice({ comparison: { points, quality }, pair }: { comparison: Comparison<RunSummary>; pair: Pair }) {
+  const arms = distinctArms(points);
+  if (arms.length < 2 || quality.better === 0) return null;
+  const names = armNames(arms);
+  const choice = (label: string, place: keyof Pair, other: keyof Pair) => (
+    <label>
+      {label}{' '}
+      <select
+        value={pair[place]}
+        // Who picks the arm that stands on the other side changes sides.
+        onChange={({ target: { value } }) =>
+          useLab.setState({ pair: { ...pair, ...(value === pair[other] && { [other]: pair[place] }), [place]: value } })
+        }
+      >
+        {arms.map(({ key }) => (
+          <option key={key} value={key}>
+            {names.get(key)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <fieldset className="pair" aria-label="Arms that the sentence compares">
+      {choice('Compare', 'compared', 'reference')}
+      {choice('with', 'reference', 'compared')}
+    </fieldset>
   );
 }
 

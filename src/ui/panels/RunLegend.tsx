@@ -1,41 +1,48 @@
 /** Legend and keyboard cursor in one: a chip per run, by L0; arrow keys move, Enter or a click selects. */
 import type { KeyboardEvent } from 'react';
 import type { RunSummary } from '../../lab/protocol';
-import { type ArchitectureId, architecture, architectures } from '../../sae/architectures';
+import { armNames, distinctArms } from '../../metrics/arms';
+import { architecture } from '../../sae/architectures';
 import { dashes, line } from '../../util/svg';
 import { count, general, l0 } from '../format';
+import { useLooks } from '../looks';
 import { MARK_WORDS, type StateMark, stateMark } from '../runState';
 import { svgElements } from '../SvgDrawing';
-import { Swatch, themeColour } from '../Swatch';
+import { RunSwatch, Swatch, themeColour } from '../Swatch';
 import { hoverRun, selectRun, useLab } from '../store';
 
 export function RunLegend({ runs }: { runs: readonly RunSummary[] }) {
-  const hidden = useLab((s) => s.hiddenArchitectures);
-  const toggle = (arch: ArchitectureId) =>
-    useLab.setState({ hiddenArchitectures: hidden.includes(arch) ? hidden.filter((a) => a !== arch) : [...hidden, arch] });
+  const hidden = useLab((s) => s.hiddenArms);
+  const { of: looks } = useLooks();
+  const arms = distinctArms(runs);
+  const names = armNames(arms);
+  const toggle = (key: string) =>
+    useLab.setState({ hiddenArms: hidden.includes(key) ? hidden.filter((one) => one !== key) : [...hidden, key] });
   return (
     <div className="legend">
-      {architectures().map(({ id, title, look }) => {
-        const mine = runs.filter((r) => r.arch === id).sort((a, b) => (a.metrics?.l0 ?? a.lambda) - (b.metrics?.l0 ?? b.lambda));
-        if (mine.length === 0) return null;
+      {arms.map(({ key }) => {
+        const look = looks.get(key);
+        const name = names.get(key) as string;
+        const mine = runs.filter((r) => r.arm.key === key).sort((a, b) => (a.metrics?.l0 ?? a.lambda) - (b.metrics?.l0 ?? b.lambda));
+        if (!look) return null;
         return (
-          <div key={id} className="legend-row">
+          <div key={key} className="legend-row">
             <button
               type="button"
               className="legend-arch"
-              aria-pressed={!hidden.includes(id)}
-              onClick={() => toggle(id)}
-              title="Show or hide in the chart"
+              aria-pressed={!hidden.includes(key)}
+              onClick={() => toggle(key)}
+              title={`${name}: show or hide in the chart`}
             >
-              <Swatch arch={id} />
-              {title}
+              <Swatch look={look} />
+              <span className="arm-name">{name}</span>
               <svg width="22" height="8" aria-hidden="true" style={{ color: themeColour(look.colour) }}>
                 {svgElements([line(0, 4, 22, 4, { stroke: 'currentColor', 'stroke-width': '2', ...dashes(look.dash) })])}
               </svg>
             </button>
-            <div className="legend-runs" role="toolbar" aria-label={`${title} runs by L0`} onKeyDown={moveFocus}>
+            <div className="legend-runs" role="toolbar" aria-label={`${name} runs by L0`} onKeyDown={moveFocus}>
               {mine.map((run, i) => (
-                <LegendRun key={run.id} run={run} label={legendLabel(run, mine)} first={i === 0} />
+                <LegendRun key={run.id} run={run} arm={name} label={legendLabel(run, mine)} first={i === 0} />
               ))}
             </div>
           </div>
@@ -49,13 +56,14 @@ export function RunLegend({ runs }: { runs: readonly RunSummary[] }) {
 /** What the fillings mean, where there is more than one. */
 function StateKeys({ runs }: { runs: readonly RunSummary[] }) {
   const kinds = (Object.keys(MARK_WORDS) as StateMark[]).filter((kind) => runs.some((run) => stateMark(run.state) === kind));
-  const arch = runs[0]?.arch;
-  if (kinds.length < 2 || !arch) return null;
+  const { of: looks } = useLooks();
+  const look = looks.get(runs[0]?.arm.key ?? '');
+  if (kinds.length < 2 || !look) return null;
   return (
     <ul className="state-keys" aria-label="Marks">
       {kinds.map((kind) => (
         <li key={kind}>
-          <Swatch arch={arch} kind={kind} />
+          <Swatch look={look} kind={kind} />
           {MARK_WORDS[kind]}
         </li>
       ))}
@@ -70,7 +78,7 @@ function legendLabel(run: RunSummary, among: readonly RunSummary[]): string {
   return `${width}${architecture(run.arch).knob.symbol} ${general(run.lambda)}${seed}`;
 }
 
-function LegendRun({ run, label: short, first }: { run: RunSummary; label: string; first: boolean }) {
+function LegendRun({ run, arm, label: short, first }: { run: RunSummary; arm: string; label: string; first: boolean }) {
   const selected = useLab((s) => s.selectedRunId === run.id);
   const hovered = useLab((s) => s.hoveredRunId === run.id);
   const measured = run.metrics ? `L0 ${l0(run.metrics.l0)}` : 'not evaluated yet';
@@ -79,7 +87,7 @@ function LegendRun({ run, label: short, first }: { run: RunSummary; label: strin
       type="button"
       className={`legend-run${hovered ? ' hovered' : ''}`}
       aria-pressed={selected}
-      aria-label={[architecture(run.arch).title, short, measured, run.state].join(', ')}
+      aria-label={[arm, short, measured, run.state].join(', ')}
       tabIndex={selected || first ? 0 : -1}
       onClick={() => selectRun(run.id)}
       onMouseEnter={() => hoverRun(run.id)}
@@ -87,7 +95,7 @@ function LegendRun({ run, label: short, first }: { run: RunSummary; label: strin
       onFocus={() => hoverRun(run.id)}
       onBlur={() => hoverRun(undefined)}
     >
-      <Swatch arch={run.arch} kind={stateMark(run.state)} />
+      <RunSwatch run={run} />
       {short}
       {run.state === 'failed' && <span className="bad-word">failed</span>}
     </button>

@@ -11,8 +11,7 @@ import { useServices } from '../context';
 import { count, fraction, general, l0, nats, percent, short } from '../format';
 import type { TermId } from '../glossary';
 import { useRowWord } from '../rowWord';
-import { stateMark } from '../runState';
-import { Swatch } from '../Swatch';
+import { RunSwatch } from '../Swatch';
 import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { isOpen, useLab } from '../store';
 import { Term } from '../Term';
@@ -38,7 +37,7 @@ function RunHead({ run }: { run: RunSummary }) {
   return (
     <div className="run-head">
       <h2>
-        <Swatch arch={run.arch} kind={stateMark(run.state)} />
+        <RunSwatch run={run} />
         {run.name}
       </h2>
       <p className="muted">

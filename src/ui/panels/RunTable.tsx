@@ -6,8 +6,7 @@ import { GLOSSARY } from '../glossary';
 import { useMoreToTheRight } from '../hooks';
 import { useRowWord } from '../rowWord';
 import { type RunColumn, runColumns, sortRuns } from '../runColumns';
-import { stateMark } from '../runState';
-import { Swatch } from '../Swatch';
+import { RunSwatch } from '../Swatch';
 import { hoverRun, isOpen, selectRun, useLab } from '../store';
 
 export function RunTable() {
@@ -120,7 +119,7 @@ function Cell({ run, column }: { run: RunSummary; column: RunColumn }) {
     return (
       <th scope="row" className="name" title={column.explain?.(run)}>
         <button type="button" onClick={() => selectRun(run.id)} onFocus={() => hoverRun(run.id)} onBlur={() => hoverRun(undefined)}>
-          <Swatch arch={run.arch} kind={stateMark(run.state)} />
+          <RunSwatch run={run} />
           {run.name}
         </button>
       </th>

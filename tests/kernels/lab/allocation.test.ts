@@ -7,6 +7,7 @@ import { Experiment, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
 import { defaultConfig } from '../../../src/lab/settings';
 import { HarvestSource } from '../../../src/lm/harvest';
+import { plainArm } from '../../../src/metrics/arms';
 import { randoms, testGpu } from '../../gpu';
 import { bitsOf } from '../sae/sweep';
 import { ArrayRows, blocksOf, loadModel } from './helpers';
@@ -15,6 +16,7 @@ const D = 13;
 const STEPS = 6;
 const spec = (arch: RunSpec['arch'], width: number): RunSpec => ({
   arch,
+  arm: plainArm(arch),
   config: defaultConfig(D),
   options: {},
   width,

@@ -8,6 +8,7 @@ import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type ExperimentOptions, hasEnded, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
 import { defaultConfig } from '../../../src/lab/settings';
+import { plainArm } from '../../../src/metrics/arms';
 import { forward } from '../../../src/reference/sae';
 import { initialWeights } from '../../../src/sae/init';
 import { type StepLog, SweepTrainer } from '../../../src/sae/trainer';
@@ -19,6 +20,7 @@ const D = 13;
 const values = (rows: number, seed = 1) => randoms(rows * D, seed).map((v, j) => 3 * v + 2 * Math.cos(j % D));
 const spec = (arch: RunSpec['arch'], change: Partial<RunSpec['schedule']> = {}, width = 9, seed = 1): RunSpec => ({
   arch,
+  arm: plainArm(arch),
   config: defaultConfig(D),
   options: {},
   width,

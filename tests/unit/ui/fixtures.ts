@@ -30,6 +30,7 @@ export function run(over: Partial<RunSummary> = {}): RunSummary {
     id: 'r1',
     name: 'r1 gated',
     arch: 'gated',
+    arm: { key: over.arch ?? 'gated', arch: over.arch ?? 'gated', words: {} },
     dIn: 8,
     dSae: 100,
     lambda: 0.1,

@@ -4,7 +4,7 @@ import { drawFrontiers } from '../../../src/metrics/frontierDrawing';
 import { frontier, frontierLine } from '../../../src/metrics/pareto';
 import { QUALITIES } from '../../../src/metrics/quality';
 import { EXAMPLE_RESULTS } from '../../../src/ui/exampleResults';
-import { axes, coordinate, LIGHT_INK, linearTicks, mark, node, scale, svgText } from '../../../src/util/svg';
+import { axes, coordinate, LIGHT_INK, linearTicks, MARK_SHAPES, mark, node, scale, svgText } from '../../../src/util/svg';
 
 describe('small drawings', () => {
   it('escape what they are given and round what they draw', () => {
@@ -25,10 +25,11 @@ describe('small drawings', () => {
     expect(made.nodes.map(({ tag }) => tag)).toEqual(['line']);
     expect(linearTicks(0.52, 0.98)).toEqual([0.6, 0.7, 0.8, 0.9]);
   });
-  it('know four marks', () => {
+  it('know twelve marks, none of which is drawn as another', () => {
+    expect(new Set(MARK_SHAPES.map((shape) => svgText(mark(shape, 0, 0, 10, {})))).size).toBe(12);
     expect(mark('square', 10, 10, 5, {}).attrs).toMatchObject({ x: 5.5, width: 9 });
     expect(mark('diamond', 10, 10, 4, {}).attrs.d).toBe('M10 5L15 10L10 15L5 10Z');
-    expect(mark('triangle', 0, 0, 10, {}).tag).toBe('path');
+    expect(mark('triangle-up', 0, 0, 10, {}).tag).toBe('path');
   });
 });
 
