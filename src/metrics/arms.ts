@@ -3,7 +3,7 @@
  * line's dashes are the arm, the filling is the width.
  */
 import type { ArmFacts } from '../lab/protocol';
-import { type ArchitectureId, architecture, REFERENCE } from '../sae/architectures';
+import { type ArchitectureId, architecture, architectureIds, REFERENCE } from '../sae/architectures';
 import { DASHES, type Dash, MARK_SHAPES, type MarkShape } from '../util/svg';
 
 /** The arm of an architecture of which nothing else is known. */
@@ -15,6 +15,12 @@ export const armOf = ({ arm, arch }: { arm?: ArmFacts; arch: ArchitectureId }): 
 export const distinctArms = (of: readonly { arm?: ArmFacts; arch: ArchitectureId }[]): ArmFacts[] => [
   ...new Map(of.map((one) => [armOf(one).key, armOf(one)])).values(),
 ];
+
+/** The same in the order in which people see architectures. */
+export function listedArms(of: readonly { arm?: ArmFacts; arch: ArchitectureId }[]): ArmFacts[] {
+  const places = architectureIds();
+  return distinctArms(of).sort((a, b) => places.indexOf(a.arch) - places.indexOf(b.arch));
+}
 
 /** Options that are not at their defaults, in words. */
 function optionsOf({ arch, words }: ArmFacts): string[] {

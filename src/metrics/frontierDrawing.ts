@@ -1,6 +1,6 @@
 /** Frontiers as a small drawing: L0 (log) against a quality, a mark a run, a line an arm's frontier. Of the command line's file and the page's example. */
 import { type Axis, axes, dashes, type Ink, label, line, linearTicks, logTicks, mark, polyline, type SvgNode, tickText } from '../util/svg';
-import { type ArmLook, armLooks, armNames, armOf, distinctArms, widthFill, widthsOf } from './arms';
+import { type ArmLook, armLooks, armNames, armOf, distinctArms, listedArms, widthFill, widthsOf } from './arms';
 import { frontier, frontierLine, type ParetoPoint, pointsOf } from './pareto';
 import type { Quality } from './quality';
 
@@ -54,8 +54,8 @@ export function drawFrontiers(points: readonly ParetoPoint[], { width, height, q
   // Within less than a decade there may be no 1, 2 or 5.
   const made = axes(frame, { ...x, ticks: ticks.length > 1 ? ticks : linearTicks(x.lo, x.hi, 4) }, y, look);
   const nodes = [...made.nodes];
-  const arms = distinctArms(drawn);
-  const looks = armLooks(arms);
+  const arms = listedArms(drawn);
+  const looks = armLooks(distinctArms(drawn));
   for (const { key } of arms) {
     const { colour, symbol, dash } = looks.get(key) as ArmLook;
     const mine = pointsOf(drawn, key);

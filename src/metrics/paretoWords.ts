@@ -2,7 +2,7 @@
 
 import type { ArmFacts } from '../lab/protocol';
 import { type ArchitectureId, architecture, REFERENCE, SUBJECT } from '../sae/architectures';
-import { armNames, armOf, distinctArms, inSentence, plainArm } from './arms';
+import { armNames, armOf, distinctArms, inSentence, listedArms, plainArm } from './arms';
 import type { Interval } from './interval';
 import { frontier, median, type Pair, type ParetoPoint, type ParetoSummary, paretoSummary, pointsOf } from './pareto';
 import { isSensible, QUALITIES, type Quality, UNBIASED } from './quality';
@@ -127,7 +127,7 @@ export function gammaSummary(runs: readonly { arch: ArchitectureId; arm?: ArmFac
   sentence: string;
   detail: string;
 } {
-  const arms = distinctArms(runs);
+  const arms = listedArms(runs);
   const names = armNames(arms);
   const parts = arms.flatMap(({ key }) => {
     const name = names.get(key);

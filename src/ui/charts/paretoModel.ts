@@ -1,7 +1,7 @@
 /** The Pareto chart: one mark per run, a frontier through the compared ones, and faint trails of each run's earlier evaluations. */
 import type { Trace } from 'plotly.js-basic-dist-min';
 import type { ArmFacts, RunSummary } from '../../lab/protocol';
-import { type ArmLook, armLooks, armNames, distinctArms, widthFill, widthsOf } from '../../metrics/arms';
+import { type ArmLook, armLooks, armNames, distinctArms, listedArms, widthFill, widthsOf } from '../../metrics/arms';
 import type { Comparison } from '../../metrics/comparison';
 import { L0_TITLE } from '../../metrics/frontierDrawing';
 import { type Headline, headline } from '../../metrics/headline';
@@ -81,8 +81,8 @@ export function paretoModel(input: ParetoInput): ChartModel {
   const marks = marksOf(comparison);
   const shown = marks.filter((m) => !input.hidden.includes(m.run.arm.key));
   const traces: Trace[] = [];
-  const arms = distinctArms(comparison.runs);
-  const [names, looks] = [armNames(arms), input.looks ?? armLooks(arms)];
+  const arms = listedArms(comparison.runs);
+  const [names, looks] = [armNames(arms), input.looks ?? armLooks(distinctArms(comparison.runs))];
   const lookOf = (key: string) => looks.get(key) as ArmLook;
   for (const arm of arms) {
     if (input.hidden.includes(arm.key)) continue;

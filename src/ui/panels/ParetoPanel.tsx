@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import type { RunSummary } from '../../lab/protocol';
-import { armNames, distinctArms } from '../../metrics/arms';
+import { armNames, listedArms } from '../../metrics/arms';
 import { type Comparison, compare, comparedWords, runSets } from '../../metrics/comparison';
 import type { Pair } from '../../metrics/pareto';
 import { pairOf } from '../../metrics/paretoWords';
@@ -148,7 +148,7 @@ function Sentence({ comparison, pair }: { comparison: Comparison<RunSummary>; pa
 
 /** Which two arms the sentence compares. */
 function PairChoice({ comparison: { points, quality }, pair }: { comparison: Comparison<RunSummary>; pair: Pair }) {
-  const arms = distinctArms(points);
+  const arms = listedArms(points);
   if (arms.length < 2 || quality.better === 0) return null;
   const names = armNames(arms);
   const choice = (label: string, place: keyof Pair, other: keyof Pair) => (

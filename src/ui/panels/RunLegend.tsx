@@ -1,7 +1,7 @@
 /** Legend and keyboard cursor in one: a chip per run, by L0; arrow keys move, Enter or a click selects. */
 import type { KeyboardEvent } from 'react';
 import type { RunSummary } from '../../lab/protocol';
-import { armNames, distinctArms } from '../../metrics/arms';
+import { armNames, listedArms } from '../../metrics/arms';
 import { architecture } from '../../sae/architectures';
 import { dashes, line } from '../../util/svg';
 import { count, general, l0 } from '../format';
@@ -14,7 +14,7 @@ import { hoverRun, selectRun, useLab } from '../store';
 export function RunLegend({ runs }: { runs: readonly RunSummary[] }) {
   const hidden = useLab((s) => s.hiddenArms);
   const { of: looks } = useLooks();
-  const arms = distinctArms(runs);
+  const arms = listedArms(runs);
   const names = armNames(arms);
   const toggle = (key: string) =>
     useLab.setState({ hiddenArms: hidden.includes(key) ? hidden.filter((one) => one !== key) : [...hidden, key] });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { expand } from '../../../src/lab/runSpecs';
 import {
+  type Arm,
   type ArmForm,
+  armFacts,
   armFields,
   armTitles,
   defaultForm,
@@ -62,7 +64,8 @@ describe('settings', () => {
     expect(specs[8]).toMatchObject({ optimiser: { beta1: 0, beta2: 0.99, eps: 1e-8 }, schedule: { lrWarmup: 20 } });
     expect(specs[0]?.optimiser.beta2).toBe(0.999);
     // A run's own configuration is that run.
-    for (const spec of specs) expect(expand(spec.config)).toEqual([spec]);
+    // … and an arm of its own, which has none of the other runs.
+    for (const spec of specs) expect(expand(spec.config)).toEqual([{ ...spec, arm: armFacts(spec.config, spec.config.arms[0] as Arm) }]);
   });
   it('an architecture stands in as many arms as one likes, with seeds of their own', () => {
     const { config, runs } = withValues({
