@@ -6,6 +6,7 @@ import type { EvaluationSource } from '../../../src/lab/evaluation';
 import { Experiment, type Run } from '../../../src/lab/experiment';
 import type { RunSpec } from '../../../src/lab/runSpecs';
 import { defaultConfig } from '../../../src/lab/settings';
+import { plainArm } from '../../../src/metrics/arms';
 import { forward } from '../../../src/reference/sae';
 import { chooseRows, type Resampled } from '../../../src/sae/resample';
 import type { SaeWeights } from '../../../src/sae/weights';
@@ -33,6 +34,7 @@ class FailingRows extends ArrayRows {
 
 const spec = (change: Partial<RunSpec> = {}, steps = 12, lr = 2e-3): RunSpec => ({
   arch: 'gated',
+  arm: plainArm('gated'),
   config: defaultConfig(D),
   options: {},
   width: 20,
