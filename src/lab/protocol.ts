@@ -9,6 +9,7 @@ import type { FileReport } from '../data/dropped/report';
 import type { FilterRequest } from '../data/rows/filter';
 import type { Profile } from '../data/rows/profile';
 import type { AdapterSummary } from '../gpu/device';
+import type { ArmFacts } from '../metrics/arms';
 import type { Metrics } from '../metrics/types';
 import type { ArchitectureId, OptionValues } from '../sae/architectures';
 import type { Numbered, Reply } from '../util/calls';
@@ -19,6 +20,7 @@ import type { Recipe, SweepConfig } from './settings';
 export type { FileReport } from '../data/dropped/report';
 export type { FilterRequest } from '../data/rows/filter';
 export type { Profile } from '../data/rows/profile';
+export type { ArmFacts } from '../metrics/arms';
 export type { Arm, SweepConfig } from './settings';
 
 export interface DeviceInfo {
@@ -190,14 +192,6 @@ export interface Provenance {
   evalTokensSeen?: { seen: number; of: number };
   /** What is measured on, in a sentence; with the reason where it cannot be known what of it was trained on. */
   evalText?: string;
-}
-
-/** What runs of an arm share: all of it but values of the knob and seeds. Runs of one key are one line of a chart. */
-export interface ArmFacts {
-  key: string;
-  arch: ArchitectureId;
-  /** Widths, options and settings that an arm may have of its own, as texts, by word; lists as lists. */
-  words: Readonly<Record<string, string>>;
 }
 
 export interface RunSummary {

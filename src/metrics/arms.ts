@@ -2,9 +2,16 @@
  * Arms of results: what a chart draws as one line, what they are called beside each other and how they look. Colour is the family, the mark and the
  * line's dashes are the arm, the filling is the width.
  */
-import type { ArmFacts } from '../lab/protocol';
 import { type ArchitectureId, architecture, architectureIds, REFERENCE } from '../sae/architectures';
 import { DASHES, type Dash, MARK_SHAPES, type MarkShape } from '../util/svg';
+
+/** What runs of an arm share: all of it but values of the knob and seeds. Runs of one key are one line of a chart. */
+export interface ArmFacts {
+  key: string;
+  arch: ArchitectureId;
+  /** Widths, options and settings that an arm may have of its own, as texts, by word; lists as lists. */
+  words: Readonly<Record<string, string>>;
+}
 
 /** The arm of an architecture of which nothing else is known. */
 export const plainArm = (arch: ArchitectureId): ArmFacts => ({ key: arch, arch, words: {} });

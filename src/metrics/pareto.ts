@@ -5,9 +5,8 @@
  * runs that none of its others beats, straight in (log L0, quality): the sparsity knob is continuous, so what lies between two runs
  * can be trained. Drawings, ratios and checks all take that line, and none goes beyond its ends. Pure; used by page and command line.
  */
-import type { ArmFacts } from '../lab/protocol';
 import type { ArchitectureId } from '../sae/architectures';
-import { armOf } from './arms';
+import { type ArmFacts, armOf } from './arms';
 import { type Interval, logInterval, overlap } from './interval';
 
 export interface ParetoPoint {

@@ -1,8 +1,7 @@
 /** The frontiers in words: what one arm needs beside another, in the metric that is looked at. */
 
-import type { ArmFacts } from '../lab/protocol';
 import { type ArchitectureId, architecture, REFERENCE, SUBJECT } from '../sae/architectures';
-import { armNames, armOf, distinctArms, inSentence, listedArms, plainArm } from './arms';
+import { type ArmFacts, armNames, armOf, distinctArms, inSentence, listedArms, plainArm } from './arms';
 import type { Interval } from './interval';
 import { frontier, median, type Pair, type ParetoPoint, type ParetoSummary, paretoSummary, pointsOf } from './pareto';
 import { isSensible, QUALITIES, type Quality, UNBIASED } from './quality';

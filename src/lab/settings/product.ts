@@ -2,7 +2,7 @@
  * From an arm to its runs: the product of its lists, less the runs that were struck out. A struck-out run is named by the values that tell it from
  * the arm's others, `lambda:0.4/seeds:2`; what is not named holds for all values.
  */
-import type { ArmFacts } from '../protocol';
+import type { ArmFacts } from '../../metrics/arms';
 import { type Arm, armFields } from './arms';
 import type { SharedSettings } from './table';
 import { isList, textOf, type Value } from './values';
