@@ -213,7 +213,12 @@ export function layoutOf(
     momentum,
     dispatchFlops: limits.flopsPerMs * DISPATCH_MS,
   };
-  const dense = denseLayout(layout, limits, form);
+  const sparseOnly = runs.find(({ traits }) => !fitsDense(traits));
+  if (form === 'dense' && (sparseOnly || clips))
+    throw new Error(
+      `the dense form cannot train ${sparseOnly ? `a ${sparseOnly.arch} run with these options` : 'with clipped gradients'}: take auto or sparse`,
+    );
+  const dense = sparseOnly || clips ? undefined : denseLayout(layout, limits, form);
   if (form === 'dense' && !dense) throw new Error('the dense form needs matrices that fit one binding and rows of at most 4096 values');
   return dense ? { ...layout, dense } : layout;
 }
@@ -270,6 +275,19 @@ function segmentsOf(latents: number, bytesEach: number, binding: number): Segmen
   for (let from = 0; from < latents; from += most) segments.push({ from, count: Math.min(most, latents - from) });
   return segments;
 }
+
+/** Whether the dense form has all that a run with these traits needs. */
+const fitsDense = (traits: Traits): boolean =>
+  (traits.aux === 'none' || traits.aux === 'frozen') &&
+  traits.encoders === 1 &&
+  traits.preBias &&
+  !traits.norms &&
+  traits.fixed.length === 0 &&
+  traits.selects === 'none' &&
+  !traits.prefixes &&
+  !traits.settles &&
+  traits.omega0 === undefined &&
+  !traits.extra;
 
 function denseLayout(l: Layout, limits: LayoutLimits, form: StepForm): DenseLayout | undefined {
   const { maxStorageBufferBindingSize, flopsPerMs, denseMs = DISPATCH_MS } = limits;
@@ -341,7 +359,7 @@ export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: r
     const slots = slotsOf(traits, run.width);
     const latents = rowsOf(traits, run.width);
     const isSmall = gradientBytes(Math.ceil(d / 4), run.width) <= DENSE_GRADIENT_BYTES;
-    const form = isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
+    const form = fitsDense(traits) && isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
     const last = open.get(form);
     if (
       last &&
