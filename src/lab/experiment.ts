@@ -13,7 +13,7 @@ import { InFlight } from '../gpu/plan';
 import { foldScale } from '../interop/fold';
 import type { Metrics } from '../metrics/types';
 import { initialWeights, type Start } from '../sae/init';
-import { groupRuns, layoutLimits, layoutOf } from '../sae/layout';
+import { groupRuns, layoutLimits, layoutOf, optimiserNeeds } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Resampled } from '../sae/resample';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
@@ -23,7 +23,7 @@ import type { Normalize } from './normalizations';
 import type { Origin } from './origin';
 import type { RunState } from './protocol';
 import { type Placed, Resampler } from './resampling';
-import type { RunSpec } from './runSpecs';
+import { type RunSpec, trainerRun } from './runSpecs';
 import { sampleScaling } from './scaling';
 
 export interface ExperimentData {
@@ -88,8 +88,8 @@ const SMALL_SNAPSHOT = 32 * 2 ** 20;
 const SNAPSHOT_MS = 60_000;
 const advice = (run: Run): string => `Lower the learning rate (now ${run.spec.schedule.lr}) or check the data for outliers.`;
 
-const freshWeights = ({ arch, width, seed, start }: RunSpec, d: number, bDec: Float32Array): SaeWeights =>
-  initialWeights(arch, d, width, seed, bDec, start.encLength);
+const freshWeights = ({ arch, width, seed, start, options }: RunSpec, d: number, bDec: Float32Array): SaeWeights =>
+  initialWeights(arch, d, width, seed, bDec, start.encLength, options);
 
 function allFinite({ wEnc, wDec, bDec, vectors }: SaeWeights): boolean {
   let zero = 0; // NaN from the first value on that is not finite
@@ -169,18 +169,16 @@ export class Experiment {
     const added: Run[] = specs.map((spec) => ({ id: `r${this.nextRun++}`, spec, state: 'training', step: 0, batchesBefore: this.batches }));
     const made: Group[] = [];
     try {
-      const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width }));
+      const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width, options: run.spec.options }));
       for (const { runs, form } of groupRuns(this.data.d, batch, packed, limits)) {
         const trainer = await SweepTrainer.create(this.gpu, {
-          layout: layoutOf(this.data.d, batch, runs, limits, { momentum: runs.some(({ run }) => run.spec.optimiser.beta1 > 0), form }),
-          runs: runs.map(({ run: { spec } }) => ({
-            schedule: spec.schedule,
-            optimiser: spec.optimiser,
-            weights: {
-              ...(init ? foldScale(init, 1 / this.scale) : freshWeights(spec, this.data.d, bDec.get(spec.start.bDec) as Float32Array)),
-              options: spec.options,
-            },
-          })),
+          layout: layoutOf(this.data.d, batch, runs, limits, { ...optimiserNeeds(runs.map(({ run }) => run.spec)), form }),
+          runs: runs.map(({ run: { spec } }) =>
+            trainerRun(
+              spec,
+              init ? foldScale(init, 1 / this.scale) : freshWeights(spec, this.data.d, bDec.get(spec.start.bDec) as Float32Array),
+            ),
+          ),
           pool: this.feeder.pool.rows,
           scale: this.scale,
           mean: this.mean,

@@ -1,13 +1,14 @@
 /** From a sweep's arms to its runs, and to what they cost in memory; in time: timeEstimate.ts. */
 
 import type { Gpu } from '../gpu/device';
-import { type ArchitectureId, architecture, type OptionValues } from '../sae/architectures';
+import { type ArchitectureId, allOptions, architecture, type OptionValues, traitsOfRun } from '../sae/architectures';
 import type { Start } from '../sae/init';
-import { groupRuns, type LayoutLimits, layoutLimits, layoutOf } from '../sae/layout';
+import { groupRuns, type LayoutLimits, layoutLimits, layoutOf, optimiserNeeds } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Resampling } from '../sae/resample';
 import type { Schedule } from '../sae/schedules';
-import type { OptimiserSettings } from '../sae/trainer';
+import type { OptimiserSettings, TrainerRun } from '../sae/trainer';
+import type { SaeWeights } from '../sae/weights';
 import { messageOf } from '../util/errors';
 import type { ArmFacts, Estimate } from './protocol';
 import { resamplingProblems } from './resampling';
@@ -63,6 +64,19 @@ function specOf(config: SweepConfig, arm: Arm, from: ArmFacts): RunSpec {
   };
 }
 
+/** What the trainer is told of a run: of a knob that counts latents it is k, and no coefficient. @param weights it starts from. */
+export function trainerRun({ arch, options, schedule, optimiser }: RunSpec, weights: SaeWeights): TrainerRun {
+  const entry = architecture(arch);
+  const anneal = entry.anneal?.(allOptions(entry, options), schedule.steps);
+  const selects = traitsOfRun({ arch, options }).selects !== 'none';
+  return {
+    schedule: { ...schedule, ...(anneal && { anneal }), ...(selects && { lambda: 0 }) },
+    optimiser,
+    ...(selects && { k: schedule.lambda }),
+    weights: { ...weights, options },
+  };
+}
+
 function resamplingOf({ resample: at, resampleWindow: window, resampleInputs: inputs }: SharedSettings): Pick<RunSpec, 'resampling'> {
   return at.length > 0 ? { resampling: { at, inputs, ...(window > 0 && { window }) } } : {};
 }
@@ -103,7 +117,7 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   try {
     for (const group of groupRuns(d, config.batch, runs, bounds)) {
       const layout = layoutOf(d, config.batch, group.runs, bounds, {
-        momentum: group.runs.some(({ optimiser }) => optimiser.beta1 > 0),
+        ...optimiserNeeds(group.runs),
         form: group.form,
       });
       const { total, state } = gpuMemory(layout, config.xDtype === 'f16');

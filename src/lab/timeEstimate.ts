@@ -7,13 +7,14 @@ import { Arena, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
 import { architecture } from '../sae/architectures';
 import { initialWeights } from '../sae/init';
-import { groupRuns, type Layout, layoutOf, stepFlops } from '../sae/layout';
+import { groupRuns, type Layout, layoutOf, optimiserNeeds, stepFlops } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import { padRows } from '../sae/packing';
 import { SweepTrainer } from '../sae/trainer';
+import type { SaeWeights } from '../sae/weights';
 import type { TimeRange } from '../util/duration';
 import { Rng } from '../util/rng';
-import { type CostLimits, expand, type RunSpec } from './runSpecs';
+import { type CostLimits, expand, type RunSpec, trainerRun } from './runSpecs';
 import type { SweepConfig } from './settings';
 
 export type { TimeRange } from '../util/duration';
@@ -45,7 +46,7 @@ interface Sized {
 
 function layoutsOf({ batch, runs }: Sized, d: number, limits: CostLimits): { layout: Layout; runs: RunSpec[] }[] {
   return groupRuns(d, batch, runs, limits).map((group) => ({
-    layout: layoutOf(d, batch, group.runs, limits, { momentum: group.runs.some(({ optimiser }) => optimiser.beta1 > 0), form: group.form }),
+    layout: layoutOf(d, batch, group.runs, limits, { ...optimiserNeeds(group.runs), form: group.form }),
     runs: group.runs,
   }));
 }
@@ -98,17 +99,17 @@ export async function measureSteps(gpu: Gpu, config: SweepConfig, d: number, lim
       for (const trainer of trainers.splice(0)) trainer.destroy();
       for (const { layout, runs } of layoutsOf(sized, d, limits)) {
         signal?.throwIfAborted();
-        const weights = runs.map(({ arch, width, seed }) => biased(initialWeights(arch, d, width, seed, new Float32Array(d)), bias));
+        const weights = runs.map(({ arch, width, seed, options }) =>
+          biased(initialWeights(arch, d, width, seed, new Float32Array(d), 1, options), bias),
+        );
         trainers.push(
           await SweepTrainer.create(gpu, {
             layout,
             // Steps that change nothing: lr rises from 0 over more of them than there will be.
-            runs: runs.map(({ options, schedule, optimiser }, r) => ({
-              schedule: { ...schedule, lrWarmup: 1e9, lambdaWarmup: 0, lrDecay: 0, steps: 1e9 },
-              optimiser,
-              options,
-              weights: weights[r] as ReturnType<typeof initialWeights>,
-            })),
+            runs: runs.map((spec, r) => {
+              const run = trainerRun(spec, weights[r] as SaeWeights);
+              return { ...run, schedule: { ...run.schedule, lrWarmup: 1e9, lambdaWarmup: 0, lrDecay: 0, steps: 1e9 } };
+            }),
             pool,
             scale: 1,
             mean: new Float32Array(d),

@@ -147,6 +147,14 @@ export interface LayoutOptions {
   form?: StepForm;
 }
 
+/** What the optimisers of a sweep's runs ask of its layout. */
+export const optimiserNeeds = (
+  runs: readonly { optimiser: { beta1: number; clip?: number } }[],
+): Required<Pick<LayoutOptions, 'momentum' | 'clips'>> => ({
+  momentum: runs.some(({ optimiser }) => optimiser.beta1 > 0),
+  clips: runs.some(({ optimiser }) => (optimiser.clip ?? 0) > 0),
+});
+
 /** @throws Error when there is no run, more than MAX_RUNS, a size is not a positive integer, or what cannot be cut exceeds a binding. */
 export function layoutOf(
   d: number,

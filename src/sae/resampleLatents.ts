@@ -1,7 +1,7 @@
 /** Resampling on the packed buffers: rows, vectors and moments of some latents of a run. Which inputs they take: resample.ts. */
 import { readFloats, write } from '../gpu/buffers';
 import type { Gpu } from '../gpu/device';
-import { architecture } from './architectures';
+import { architecture, vectorStarts } from './architectures';
 import type { Layout } from './layout';
 import { cutRows, eachPart, padRows } from './packing';
 import { meanOfAlive, RESAMPLED_LENGTH, resampledRows, rowNorms } from './resample';
@@ -25,7 +25,9 @@ export async function resampleLatents(
   if (inputs.length !== latents.length * d) throw new Error(`${inputs.length} values for ${latents.length} latents of width ${d}`);
   const length = RESAMPLED_LENGTH * (await meanLength(gpu, segments, layout, r, latents));
   const row = quads * 16;
-  const start = Float32Array.from([0, 1, 2], (i) => architecture(run.arch).vectors[i]?.start ?? 0);
+  const entry = architecture(run.arch);
+  const starts = vectorStarts(entry, run.options);
+  const start = Float32Array.from([0, 1, 2], (i) => starts[entry.vectors[i]?.name ?? ''] ?? 0);
   const planes = momentum ? [1, 2] : [1];
   eachPart(layout, segments, r, ({ count, buffers }, at, width, from) => {
     latents.forEach((latent, n) => {

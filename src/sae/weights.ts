@@ -15,6 +15,8 @@ export interface SaeWeights {
   wSecond?: Float32Array;
   /** Inference uses activations above it alone, where a selection trained; units of the activations. */
   threshold?: number;
+  /** Latents that are kept of a row, where the architecture keeps the largest. */
+  k?: number;
   /** `[d_in]`. */
   bDec: Float32Array;
   /** Per-latent vectors `[d_sae]` by SAELens name: b_enc, or b_gate, r_mag, b_mag. */

@@ -108,11 +108,14 @@ export async function evaluateSae(args: string[]): Promise<number> {
   }
 
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae }], layoutLimits(gpu, flopsPerMs), { form: 'sparse' }),
+    layout: layoutOf(sae.dIn, ROWS_AT_ONCE, [{ arch: sae.arch, width: sae.dSae, options: sae.options }], layoutLimits(gpu, flopsPerMs), {
+      form: 'sparse',
+    }),
     runs: [
       {
         schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
         optimiser: { beta1: 0, ...ADAM },
+        k: sae.k,
         weights: sae,
       },
     ],

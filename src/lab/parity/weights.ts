@@ -1,5 +1,5 @@
 /** A fixture's tensors (SAELens' names and orientation) as the trainer's weights, and back. */
-import { architecture } from '../../sae/architectures';
+import { architecture, vectorStarts } from '../../sae/architectures';
 import type { SaeWeights } from '../../sae/weights';
 import type { Arm } from './arms';
 import type { Tensor, Tensors } from './findings';
@@ -10,7 +10,9 @@ export const transpose = (a: ArrayLike<number>, rows: number, columns: number): 
 
 /** Vectors that a fixture leaves out have their value at the start. @throws Error naming a tensor that is missing or that the architecture has no place for. */
 export function weightsOf({ arch, options }: Arm, { d_in, d_sae }: { d_in: number; d_sae: number }, tensors: Tensors): SaeWeights {
-  const { vectors } = architecture(arch);
+  const entry = architecture(arch);
+  const { vectors } = entry;
+  const starts = vectorStarts(entry, options);
   const get = (name: string): Float32Array => {
     const tensor = tensors.get(name);
     if (!tensor) throw new Error(`init.safetensors has no ${name}`);
@@ -26,7 +28,7 @@ export function weightsOf({ arch, options }: Arm, { d_in, d_sae }: { d_in: numbe
     bDec: get('b_dec'),
     ...(tensors.has('W_mag') && { wSecond: transpose(get('W_mag'), d_in, d_sae) }),
     vectors: Object.fromEntries(
-      vectors.map(({ name, start }) => [name, tensors.has(name) ? get(name) : new Float32Array(d_sae).fill(start)]),
+      vectors.map(({ name }) => [name, tensors.has(name) ? get(name) : new Float32Array(d_sae).fill(starts[name] as number)]),
     ),
   };
 }

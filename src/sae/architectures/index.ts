@@ -4,7 +4,7 @@ import { gated } from './gated';
 import { fitsKernels, traitsOf } from './options';
 import type { Architecture, ArchitectureId, OptionValues, Traits } from './types';
 
-export { allOptions, optionValues, optionWords, traitsOf } from './options';
+export { allOptions, optionValues, optionWords, traitsOf, vectorStarts } from './options';
 export type {
   Architecture,
   ArchitectureId,

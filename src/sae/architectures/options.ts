@@ -52,6 +52,12 @@ export const fitsKernels = ({ options }: Pick<Architecture, 'options'>): boolean
 /** What an architecture does with these options. @throws Error as `allOptions`. */
 export const traitsOf = (entry: Architecture, given: OptionValues = {}): Traits => entry.traits(allOptions(entry, given));
 
+/** Values of the vectors at the start, by name. @throws Error as `allOptions`. */
+export const vectorStarts = (entry: Architecture, given: OptionValues = {}): Record<string, number> => {
+  const all = allOptions(entry, given);
+  return Object.fromEntries(entry.vectors.map(({ name, start }) => [name, typeof start === 'number' ? start : start(all)]));
+};
+
 /** Options that differ from their defaults, as `key=value`; for names of runs. */
 export const optionWords = ({ options }: Pick<Architecture, 'options'>, values: OptionValues = {}): string[] =>
   options.flatMap(({ key, default: standard }) => {

@@ -104,8 +104,8 @@ export const PLAIN: Traits = {
 export interface LatentVector {
   /** SAELens' tensor name. */
   name: string;
-  /** Value of every latent at the start. */
-  start: number;
+  /** Value of every latent at the start; where options decide, given all of them. */
+  start: number | ((o: OptionValues) => number);
   /**
    * `bias`: adds to a pre-activation, so it scales with the activations. `log-gain`: exponent of a factor on the pre-activation, which does not.
    */
@@ -202,6 +202,8 @@ export interface Architecture {
   traits(o: OptionValues): Traits;
   /** Options, width and knob that contradict each other, in sentences. */
   problems?(o: OptionValues, size: { width: number; knob: number; d: number }): string[];
+  /** When the exponent of the penalty changes in a run of so many steps, where it does (p-annealing; `Anneal` of the schedules). */
+  anneal?(o: OptionValues, steps: number): { at: readonly number[]; powers: readonly number[]; queue: number } | undefined;
   /** Whose recipe these options are, where they are somebody's. */
   recipe?(o: OptionValues): string | undefined;
   /** Width of a first sweep as a multiple of d, and how many times a Gated SAE's width costs the same compute. */

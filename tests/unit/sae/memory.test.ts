@@ -43,7 +43,7 @@ describe('memory', () => {
     const [small, large] = [of(256, sparse), of(512, sparse)];
     const work = gpuMemory(large).total - gpuMemory(small).total;
     // x and three slots of errors, slots, statistics; 16 bits a word, a word of 32 for 4 rows x 4 latents, twice.
-    expect(work).toBe(256 * (4 * ROW + 4 + 2 * 32) + (4 * 256 * 5120) / 8);
+    expect(work).toBe(256 * (4 * ROW + 4 + 2 * 40) + (4 * 256 * 5120) / 8);
   });
 
   it('rows in registers want u of one (row, latent) in 16 beside the active set', () => {
