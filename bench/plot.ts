@@ -1,5 +1,6 @@
 /** Cost against F, B and L0 (case e) and the steps as bars (case b), as one SVG file that is legible on light and dark pages. */
 import { architecture, SUBJECT } from '../src/sae/architectures';
+import { FAMILIES } from '../src/sae/architectures/families';
 import {
   axes,
   DARK_INK,
@@ -36,7 +37,7 @@ const rules = ({ ink, muted, background, grid }: Ink, own: string, dense: string
   `.fit{stroke:${own};stroke-dasharray:5 4}.sparse{fill:${own}}.dense{fill:${dense}}.peer{fill:${peer}}`;
 
 /** All that is timed here is the subject's step. */
-const { colour } = architecture(SUBJECT).look;
+const { colour } = FAMILIES[architecture(SUBJECT).family];
 const STYLE = `${rules(LIGHT_INK, colour.light, '#56B4E9', '#9aa1ab')}
 @media(prefers-color-scheme:dark){${rules(DARK_INK, colour.dark, '#1f6391', '#5c636e')}}`;
 

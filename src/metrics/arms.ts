@@ -3,6 +3,7 @@
  * line's dashes are the arm, the filling is the width.
  */
 import { type ArchitectureId, architecture, architectureIds, REFERENCE } from '../sae/architectures';
+import { FAMILIES } from '../sae/architectures/families';
 import { DASHES, type Dash, MARK_SHAPES, type MarkShape } from '../util/svg';
 
 /** What runs of an arm share: all of it but values of the knob and seeds. Runs of one key are one line of a chart. */
@@ -78,11 +79,11 @@ export function armLooks(arms: readonly ArmFacts[]): Map<string, ArmLook> {
   const looks = new Map<string, ArmLook>();
   const made: (ArmLook & { arch: string })[] = [];
   for (const { key, arch } of arms) {
-    const { look } = architecture(arch);
-    const { colour } = look;
+    const { look, family } = architecture(arch);
+    const { colour } = FAMILIES[family];
     const isFirst = !made.some((one) => one.arch === arch);
     const marks = made.map(({ symbol }) => symbol);
-    const kin = made.filter((one) => one.colour.light === colour.light).map(({ dash }) => dash);
+    const kin = made.filter((one) => one.colour === colour).map(({ dash }) => dash);
     const symbol = isFirst && !marks.includes(look.symbol) ? look.symbol : free(MARK_SHAPES, marks);
     const dash = isFirst && !kin.includes(look.dash) ? look.dash : free(DASHES, kin);
     looks.set(key, { colour, symbol, dash });

@@ -1,5 +1,6 @@
 /** Colours for Plotly, which cannot read CSS variables. The same values stand in styles/base.css. */
 import { type ArchitectureId, architecture } from '../../sae/architectures';
+import { FAMILIES } from '../../sae/architectures/families';
 import { DARK_INK, type Ink, LIGHT_INK } from '../../util/svg';
 
 export interface Palette extends Ink {
@@ -31,7 +32,7 @@ export const DARK: Palette = {
 };
 
 /** The colour of an architecture's family. */
-export const archColour = ({ theme }: Palette, arch: ArchitectureId): string => architecture(arch).look.colour[theme];
+export const archColour = ({ theme }: Palette, arch: ArchitectureId): string => FAMILIES[architecture(arch).family].colour[theme];
 
 /** A colour `#rrggbb` that lets through what is behind it. @param share 0 to 1, of the colour. */
 export const tinted = (colour: string, share: number): string =>

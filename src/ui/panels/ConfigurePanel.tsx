@@ -1,4 +1,4 @@
-import type { Estimate, SweepTime } from '../../lab/protocol';
+import type { Estimate, SweepConfig, SweepTime } from '../../lab/protocol';
 import { defaultForm, type ParsedSettings, parseSettings, type Setting, settings, settingsToParams } from '../../lab/settings';
 import { useServices } from '../context';
 import { bytes, durationRange, short } from '../format';
@@ -9,6 +9,8 @@ import { offerUndo } from '../undo';
 import { useEstimate } from '../useEstimate';
 import { ArmList } from './ArmList';
 import { Field } from './Field';
+import { Presets } from './Presets';
+import { planWords, RunPlan } from './RunPlan';
 
 export function ConfigurePanel() {
   const form = useLab((s) => s.form);
@@ -49,7 +51,8 @@ export function ConfigurePanel() {
           </button>
         )}
       </div>
-      <ArmList errors={parsed.errors} runs={parsed.runs} />
+      <Presets />
+      <ArmList errors={parsed.errors} />
       {fields('simple')}
       <details {...allFields}>
         <summary>All fields</summary>
@@ -88,11 +91,22 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
   const problems = error ? [error] : (estimate?.problems ?? []);
   const ready = why === undefined && parsed.config !== undefined && (estimate?.ok ?? false) && busy !== 'start';
   const runs = `${parsed.runs} ${parsed.runs === 1 ? 'run' : 'runs'}`;
+  const said = error ? '' : (why ?? (estimate ? '' : 'Estimating…'));
   return (
     <div className="start-line">
-      <p className="cost" aria-live="polite">
-        {why ?? (estimate ? <Cost estimate={estimate} time={time} live={live} /> : error ? '' : 'Estimating…')}
-      </p>
+      {parsed.config && (
+        <details className="plan-line">
+          <summary aria-live="polite">
+            <Plan config={parsed.config} runs={parsed.runs} estimate={estimate} time={time} live={live} />
+          </summary>
+          <RunPlan config={parsed.config}>{estimate && <Cost estimate={estimate} live={live} />}</RunPlan>
+        </details>
+      )}
+      {said !== '' && (
+        <p className="cost" aria-live="polite">
+          {said}
+        </p>
+      )}
       {problems.length > 0 && (
         <ul className="problems">
           {problems.map((p) => (
@@ -104,6 +118,30 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
         {busy === 'start' ? 'Starting…' : live ? `Add ${runs}` : `Start ${runs}`}
       </button>
     </div>
+  );
+}
+
+interface PlanProps {
+  config: SweepConfig;
+  runs: number;
+  estimate: Estimate | undefined;
+  time: SweepTime | undefined;
+  live: boolean;
+}
+
+/** `5 arms × 5 values × 2 seeds = 50 runs, 1.2 GB, about 14–20 min`. */
+function Plan({ config, runs, estimate, time, live }: PlanProps) {
+  const paused = useLab((s) => s.session.phase === 'paused');
+  return (
+    <>
+      {planWords(config, runs)}
+      {estimate?.ok && (
+        <>
+          , {bytes(estimate.gpuBytes)}, <Time time={time} live={live} />
+        </>
+      )}
+      {live && (paused ? '; they wait with the others for Resume' : '; they join at the next batch')}
+    </>
   );
 }
 
@@ -127,25 +165,22 @@ function Time({ time, live }: { time: SweepTime | undefined; live: boolean }) {
   );
 }
 
-function Cost({ estimate, time, live }: { estimate: Estimate; time: SweepTime | undefined; live: boolean }) {
+function Cost({ estimate, live }: { estimate: Estimate; live: boolean }) {
   const allocated = useLab((s) => s.session.gpuBytes);
   const formula = useLab((s) => s.session.gpuFormulaBytes);
-  const paused = useLab((s) => s.session.phase === 'paused');
   return (
-    <>
+    <p className="cost">
       <span title="Weights and biases of all runs of this sweep">{short(estimate.parameters)} parameters</span> ·{' '}
       <span
         title={`Of these, parameters and one second moment each (16·F·D bytes a run, more with beta1 > 0): ${bytes(estimate.stateBytes)}. The rest are the row pool and work buffers bounded by the batch. No single buffer exceeds ${bytes(estimate.limitBytes)}; wider matrices are cut.`}
       >
         {bytes(estimate.gpuBytes)} of GPU memory ({bytes(estimate.stateBytes)} of it parameters and Adam)
       </span>
-      {allocated !== undefined && formula && (
+      {live && allocated !== undefined && formula && (
         <span title="What the runs in training hold now, and what the formula says they need">
           , {bytes(allocated)} allocated now (formula {bytes(formula.total)})
         </span>
-      )}{' '}
-      · <Time time={time} live={live} />
-      {live && (paused ? ', added runs wait with the others for Resume' : ', added runs join at the next batch')}
-    </>
+      )}
+    </p>
   );
 }
