@@ -1,88 +1,20 @@
 /**
- * `reproduce`: the paper's claim on the demo model, checked: Gated SAEs need about half the L0 of baseline SAEs at equal loss
- * recovered, and do not shrink. Writes the figures and the verdicts as a Markdown report; exit code 1 when a check fails.
+ * `reproduce`: what was published, trained on the demo model and checked. Writes figures and verdicts as a Markdown report; exit code 1 when a check fails.
  */
-import { writeFile } from 'node:fs/promises';
-import { REFERENCE_HOLDOUT } from '../../lab/demo';
-import type { Run } from '../../lab/experiment';
-import { frontier, liesAtOrAbove, matchedRatios, median } from '../../metrics/pareto';
-import { paretoSentence } from '../../metrics/paretoWords';
-import { QUALITIES, UNBIASED } from '../../metrics/quality';
-import type { Metrics } from '../../metrics/types';
-import { REFERENCE, SUBJECT } from '../../sae/architectures';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { readOptions, UsageError } from '../args';
-import { adapterName, openEngine } from '../engine';
 import type { CommandUsage } from '../options';
 import { finish, say } from '../output';
-import { prepareTraining, sweepRows, type TrainingSetup, trainToTheEnd } from '../training';
-import { compared } from './sweep';
-
-/** A site of the demo model with the sizes of the PyTorch reference (public/demo/README.md) and what it found, by kind and lambda. */
-interface Site {
-  hook: string;
-  /** Arms of the sweep; more lambdas than the reference has: at least five a kind. */
-  arms: { arch: string; width: number; lambdas: string }[];
-  steps: number;
-  batch: number;
-  reference: { arch: string; lambda: number; l0: number; recovered: number; gamma: number }[];
-}
-
-const SITES: Record<string, Site> = {
-  mlp_out: {
-    hook: 'blocks.0.hook_mlp_out',
-    arms: [
-      { arch: 'baseline', width: 384, lambdas: '0.05,0.1,0.15,0.2,0.4' },
-      { arch: 'gated', width: 256, lambdas: '0.1,0.2,0.3,0.4,0.8' },
-    ],
-    steps: 1500,
-    batch: 256,
-    reference: [
-      { arch: 'gated', lambda: 0.1, l0: 49.1, recovered: 0.952, gamma: 1.003 },
-      { arch: 'gated', lambda: 0.2, l0: 20.0, recovered: 0.866, gamma: 1.004 },
-      { arch: 'gated', lambda: 0.4, l0: 5.9, recovered: 0.691, gamma: 1.003 },
-      { arch: 'gated', lambda: 0.8, l0: 1.9, recovered: 0.293, gamma: 0.997 },
-      { arch: 'baseline', lambda: 0.05, l0: 78.6, recovered: 0.939, gamma: 0.918 },
-      { arch: 'baseline', lambda: 0.1, l0: 40.2, recovered: 0.857, gamma: 0.884 },
-      { arch: 'baseline', lambda: 0.2, l0: 16.7, recovered: 0.677, gamma: 0.838 },
-      { arch: 'baseline', lambda: 0.4, l0: 5.4, recovered: 0.304, gamma: 0.761 },
-    ],
-  },
-  hook_post: {
-    hook: 'blocks.0.mlp.hook_post',
-    arms: [
-      { arch: 'baseline', width: 1536, lambdas: '0.05,0.1,0.15,0.2,0.4' },
-      { arch: 'gated', width: 1024, lambdas: '0.1,0.2,0.3,0.4,0.8' },
-    ],
-    steps: 2500,
-    batch: 1024,
-    reference: [
-      { arch: 'gated', lambda: 0.1, l0: 49.7, recovered: 0.97, gamma: 1.001 },
-      { arch: 'gated', lambda: 0.2, l0: 15.3, recovered: 0.933, gamma: 1.001 },
-      { arch: 'gated', lambda: 0.4, l0: 4.6, recovered: 0.858, gamma: 1.002 },
-      { arch: 'gated', lambda: 0.8, l0: 1.5, recovered: 0.635, gamma: 1.002 },
-      { arch: 'baseline', lambda: 0.05, l0: 72.7, recovered: 0.965, gamma: 0.925 },
-      { arch: 'baseline', lambda: 0.1, l0: 25.5, recovered: 0.929, gamma: 0.902 },
-      { arch: 'baseline', lambda: 0.2, l0: 9.1, recovered: 0.85, gamma: 0.853 },
-      { arch: 'baseline', lambda: 0.4, l0: 3.0, recovered: 0.55, gamma: 0.756 },
-    ],
-  },
-};
-
-interface Check {
-  claim: string;
-  found: string;
-  holds: boolean;
-}
-
-const MODEL = 'public/demo';
-const TEXT = 'public/demo/stories.txt';
+import { reproduceClaim, siteNames } from '../reproduce/claim';
+import { reproduceRows } from '../reproduce/rows';
 
 export const reproduceUsage = (): CommandUsage => ({
   summary: "The paper's claim on the demo model, checked: five lambdas a kind with the sizes of the PyTorch reference.",
   options: {
     site: {
       kind: 'text',
-      value: Object.keys(SITES).join('|'),
+      value: siteNames().join('|'),
       default: 'mlp_out',
       help: 'Where in the demo model; `hook_post` is larger.',
     },
@@ -92,8 +24,13 @@ export const reproduceUsage = (): CommandUsage => ({
       default: '1',
       help: 'Dictionaries N times as wide; no reference figures then (`npm run reproduce -- --wider 4` keeps them in `docs/reproduction-wider4.md`).',
     },
+    rows: {
+      kind: 'flag',
+      help: "The paper's ablations and the successors instead: every row of the last table of `public/demo/README.md` (`docs/demo-rows.md`).",
+    },
+    only: { kind: 'text', value: 'TEXT', help: 'Of `--rows`, those with this in their name or arm.' },
     steps: { kind: 'text', value: 'N', default: '1500, 2500', help: 'Steps of each run.' },
-    seed: { kind: 'text', value: 'N', default: '1', help: 'Initial weights, data order and held-out split.' },
+    seed: { kind: 'text', value: 'N', default: '1; with `--rows` 1,2', help: 'Initial weights, data order and held-out split.' },
     report: { kind: 'text', value: 'FILE', help: 'Markdown with figures, reference figures and verdicts.' },
     json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
   },
@@ -101,151 +38,26 @@ export const reproduceUsage = (): CommandUsage => ({
 
 export async function reproduce(args: string[]): Promise<number> {
   const { options } = readOptions(args, reproduceUsage().options);
-  const name = options.text('site') ?? 'mlp_out';
-  const known = SITES[name];
-  if (!known) throw new UsageError(`--site must be ${Object.keys(SITES).join(' or ')}, not "${name}"`);
-  const site = widened(known, options.count('wider', 1, 1));
-  const seed = options.text('seed') ?? '1';
-  const steps = options.count('steps', site.steps, 1);
-  const started = performance.now();
-  const flags = {
-    model: MODEL,
-    text: TEXT,
-    hook: site.hook,
-    steps,
-    batch: site.batch,
-    lr: 1e-3,
-    'lr-warmup': Math.min(100, steps),
-    'lr-decay': 0.2,
-    'lambda-warmup': Math.round(steps / 10),
-    normalize: 'mean-square',
-    holdout: REFERENCE_HOLDOUT,
-    'eval-tokens': 300 * 128,
-    seed,
-  };
-  const sweepArgs = [
-    ...site.arms.map(({ arch, width, lambdas }) => `--arm=${arch} width=${width} lambda=${lambdas}`),
-    ...Object.entries(flags).flatMap(([key, value]) => [`--${key}`, String(value)]),
-  ];
-  const setup = await prepareTraining(readOptions(sweepArgs, sweepRows()).options, openEngine, () => undefined);
-  await trainToTheEnd(setup, 50);
-  const minutes = (performance.now() - started) / 60000;
-  const checks = verify(setup);
-  const report = markdown(name, site, setup, checks, minutes, steps, seed);
+  const asked = ['site', 'wider'].filter((name) => options.text(name) !== undefined);
+  if (options.flag('rows') && asked.length > 0)
+    throw new UsageError(`--rows is of one site at one width: leave out --${asked.join(', --')}`);
+  if (!options.flag('rows') && options.text('only') !== undefined) throw new UsageError('--only chooses among --rows');
+  const { checks, runs, report, drawings } = await (options.flag('rows') ? reproduceRows(options) : reproduceClaim(options));
   const path = options.text('report');
   if (path !== undefined) {
     await writeFile(path, report);
+    for (const [name, svg] of Object.entries(drawings)) {
+      const file = join(dirname(path), 'images', `${basename(path, '.md')}${name}`);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, svg);
+    }
     say(`report -> ${path}`);
   }
   const holds = checks.every((check) => check.holds);
   finish(
     options.flag('json'),
-    { holds, checks, runs: setup.runs.map((run) => ({ arch: run.spec.arch, lambda: run.spec.schedule.lambda, ...run.metrics })) },
+    { holds, checks, runs: runs.map((run) => ({ arch: run.spec.arch, lambda: run.spec.schedule.lambda, ...run.metrics })) },
     () => `${report}\n${holds ? 'All checks hold.' : 'A check FAILED.'}`,
   );
   return holds ? 0 : 1;
-}
-
-/** The same sweep with dictionaries so many times as wide; the reference was not run at those. */
-const widened = (site: Site, times: number): Site =>
-  times === 1 ? site : { ...site, arms: site.arms.map((arm) => ({ ...arm, width: times * arm.width })), reference: [] };
-
-const measured = (runs: readonly Run[], arch: string): { run: Run; m: Metrics }[] =>
-  runs
-    .flatMap((run) => (run.spec.arch === arch && run.metrics ? [{ run, m: run.metrics }] : []))
-    .sort((a, b) => a.run.spec.schedule.lambda - b.run.spec.schedule.lambda);
-
-/** The acceptance checks of the claim. */
-export function verify(setup: TrainingSetup): Check[] {
-  const { runs } = setup;
-  const gated = measured(runs, SUBJECT);
-  const baseline = measured(runs, REFERENCE);
-  const { points } = compared(setup, QUALITIES.recovered);
-  const fronts = {
-    gated: frontier(points.filter(({ arch }) => arch === SUBJECT)),
-    baseline: frontier(points.filter(({ arch }) => arch === REFERENCE)),
-  };
-  const moderate = gated.filter(({ m }) => m.l0 <= 200 && m.alive >= 0.5);
-  const gammas = moderate.map(({ m }) => m.gamma ?? Number.NaN);
-  const falling = baseline.map(({ m }) => m.gamma ?? Number.NaN);
-  const ratios = matchedRatios(fronts.gated, fronts.baseline).map(({ ratio }) => ratio);
-  const middle = median(ratios);
-  const above = liesAtOrAbove(fronts.gated, fronts.baseline);
-  const text = (values: number[]) => values.map((value) => value.toFixed(3)).join(', ');
-  return [
-    {
-      claim: 'at least 5 lambdas a kind were measured',
-      found: `${gated.length} gated, ${baseline.length} baseline`,
-      holds: gated.length >= 5 && baseline.length >= 5,
-    },
-    {
-      claim: `gated gamma lies in [${UNBIASED.join(', ')}] wherever L0 <= 200 and at least 50 % of the latents are alive`,
-      found: text(gammas),
-      holds: gammas.length > 0 && gammas.every((gamma) => gamma >= UNBIASED[0] && gamma <= UNBIASED[1]),
-    },
-    {
-      claim: 'baseline gamma is below 1 and falls as lambda rises',
-      found: text(falling),
-      holds: falling.every((gamma, i) => gamma < 1 && (i === 0 || gamma < (falling[i - 1] as number))),
-    },
-    {
-      claim: 'the median of L0(gated) / L0(baseline) at equal loss recovered is at most 0.65',
-      found: `${middle === undefined ? 'no overlap' : middle.toFixed(3)} over ${ratios.length} matched points (${text(ratios)})`,
-      holds: middle !== undefined && middle <= 0.65,
-    },
-    {
-      claim: 'the gated frontier lies at or above the baseline frontier wherever they overlap',
-      found: above ? `compared at ${above.places} runs of both` : 'no overlap',
-      holds: above?.holds === true,
-    },
-    {
-      claim: 'L0 and loss recovered fall as lambda rises, for both kinds',
-      found: `gated L0 ${gated.map(({ m }) => m.l0.toFixed(1)).join(', ')}; baseline L0 ${baseline.map(({ m }) => m.l0.toFixed(1)).join(', ')}`,
-      holds: [gated, baseline].every((kind) =>
-        kind.every(
-          ({ m }, i) => i === 0 || (m.l0 < (kind[i - 1]?.m.l0 ?? 0) && (m.loss_recovered ?? 0) < (kind[i - 1]?.m.loss_recovered ?? 0)),
-        ),
-      ),
-    },
-  ];
-}
-
-/** How the command was called. */
-function flagsOf(name: string, site: Site): string {
-  const [own, known] = [site, SITES[name] as Site].map(({ arms }) => arms[0]?.width ?? 1) as [number, number];
-  const times = own / known;
-  const flags = [...(name === 'mlp_out' ? [] : [`--site ${name}`]), ...(times === 1 ? [] : [`--wider ${times}`])];
-  return flags.length > 0 ? ` -- ${flags.join(' ')}` : '';
-}
-
-function markdown(name: string, site: Site, setup: TrainingSetup, checks: Check[], minutes: number, steps: number, seed: string): string {
-  const rows = setup.runs.map((run) => {
-    const m = run.metrics;
-    const ref = site.reference.find(({ arch, lambda }) => arch === run.spec.arch && lambda === run.spec.schedule.lambda);
-    const cell = (value: number | undefined, places: number) => (value === undefined ? '–' : value.toFixed(places));
-    return `| ${run.spec.arch} | ${run.spec.width} | ${run.spec.schedule.lambda} | ${cell(m?.l0, 1)} | ${ref ? ref.l0.toFixed(1) : ''} | ${cell(m?.loss_recovered, 3)} | ${ref ? ref.recovered.toFixed(3) : ''} | ${cell(m?.loss_recovered_mean, 3)} | ${cell(m?.ce_sae, 3)} | ${cell(m?.gamma, 3)} | ${ref ? ref.gamma.toFixed(3) : ''} | ${cell(m?.r2, 3)} | ${m ? `${(100 * m.alive).toFixed(0)} %` : '–'} |`;
-  });
-  const first = setup.runs[0]?.metrics;
-  return `# Reproduction: ${site.hook} of the demo model
-
-Made by \`npm run reproduce${flagsOf(name, site)}\` on ${adapterName(setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
-${steps} steps of ${site.batch}, seed ${seed}, lr 1e-3 (100 steps warm-up, linear to 0 over the last 20 %), lambda warm-up over the first 10 %, activations scaled
-to mean square norm 1, Adam beta1 0. Baseline SAEs are 1.5x wider (equal compute, as in the paper). Evaluated on the first 300 windows
-of 128 tokens of \`public/demo/stories.txt\`, which were not trained on: CE clean ${first?.ce_clean?.toFixed(4)}, zero-ablated ${first?.ce_zero?.toFixed(4)}, mean-ablated ${first?.ce_mean?.toFixed(4)} nats.
-${
-  site.reference.length > 0
-    ? 'Columns marked (ref) are what a PyTorch reference found with one seed ([public/demo/README.md](../public/demo/README.md)).'
-    : 'No reference was run at these widths.'
-}
-
-| kind | F | lambda | L0 | (ref) | loss recovered | (ref) | (mean abl.) | CE | gamma | (ref) | R² | alive |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
-${rows.join('\n')}
-
-${paretoSentence(compared(setup, QUALITIES.recovered).points)}
-
-| claim | found | holds |
-|---|---|---|
-${checks.map(({ claim, found, holds }) => `| ${claim} | ${found} | ${holds ? 'yes' : '**no**'} |`).join('\n')}
-`;
 }

@@ -1,7 +1,7 @@
 /** A resampling case through the product: dead latents begin anew on the packed buffers, beside another run, with Adam's moments as the fixture has them. */
 import { readFloats, write } from '../../gpu/buffers';
 import type { Gpu } from '../../gpu/device';
-import { architecture } from '../../sae/architectures';
+import { architecture, SUBJECT } from '../../sae/architectures';
 import { initialWeights } from '../../sae/init';
 import { layoutLimits, layoutOf } from '../../sae/layout';
 import { cutRows, padRows } from '../../sae/packing';
@@ -54,7 +54,7 @@ export async function checkResampling(
       d,
       4,
       [
-        { arch: 'gated', width: 11 },
+        { arch: SUBJECT, width: 11 },
         { arch: arm.arch, width },
       ],
       layoutLimits(gpu, flopsPerMs),
@@ -63,7 +63,7 @@ export async function checkResampling(
         momentum: true,
       },
     ),
-    runs: [initialWeights('gated', d, 11, 3, new Float32Array(d)), weightsOf(arm, expected, init)].map((weights) => ({
+    runs: [initialWeights(SUBJECT, d, 11, 3, new Float32Array(d)), weightsOf(arm, expected, init)].map((weights) => ({
       schedule,
       optimiser,
       weights,

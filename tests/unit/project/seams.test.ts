@@ -7,7 +7,13 @@ import { architectureIds } from '../../../src/sae/architectures';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 /** Figures that were measured, by the names of what they are of; and arms as people type them. */
-const RECORDED = ['src/cli/commands/reproduce.ts', 'src/ui/exampleResults.ts', 'src/lab/presets.ts'];
+const RECORDED = [
+  'src/cli/reproduce/claim.ts',
+  'src/cli/reproduce/rows.ts',
+  'src/lab/parity/arms.ts',
+  'src/ui/exampleResults.ts',
+  'src/lab/presets.ts',
+];
 
 const files = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
