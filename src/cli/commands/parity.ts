@@ -45,13 +45,15 @@ interface Line {
   what?: string;
   /** How many numbers and tensors were compared. */
   compared?: number;
+  /** What the product does not offer for the case, and so was not tried. */
+  left?: string[];
   /** Why nothing could be computed. */
   problem?: string;
 }
 
-const describe = ({ case: name, holds, over, what, compared, problem }: Line): string =>
+const describe = ({ case: name, holds, over, what, compared, left = [], problem }: Line): string =>
   `${holds ? 'ok    ' : 'MISSED'} ${name.padEnd(34)} ${
-    problem ?? `${(over as number).toExponential(1).padStart(8)} of the tolerance: ${what} (${compared} compared)`
+    problem ?? [`${(over as number).toExponential(1).padStart(8)} of the tolerance: ${what} (${compared} compared)`, ...left].join('; ')
   }`;
 
 export async function parity(args: string[]): Promise<number> {
@@ -96,7 +98,14 @@ async function check(
     if (!most) return { case: found.name, holds: false, problem: 'nothing could be compared' };
     // JSON has no infinity.
     const over = Math.min(most.over, Number.MAX_VALUE);
-    return { case: found.name, holds: most.over <= 1, over, what: most.what, compared: outcome.findings.length };
+    return {
+      case: found.name,
+      holds: most.over <= 1,
+      over,
+      what: most.what,
+      compared: outcome.findings.length,
+      ...(outcome.left && { left: outcome.left }),
+    };
   } catch (cause) {
     return { case: found.name, holds: false, problem: messageOf(cause) };
   }

@@ -19,6 +19,8 @@ export interface Outcome {
   findings: Finding[];
   /** What was computed, by the name of the file that it goes to. */
   computed: Record<string, ComputedTensors | ComputedJson>;
+  /** What the product does not offer for the case, and so was not tried. */
+  left?: string[];
 }
 export type ComputedTensors = { tensors: Tensors };
 export type ComputedJson = { json: unknown };

@@ -5,10 +5,11 @@
 import type { Gpu } from '../../gpu/device';
 import { architecture, architectures } from '../../sae/architectures';
 import { initialWeights } from '../../sae/init';
-import { layoutLimits, layoutOf, type StepForm } from '../../sae/layout';
+import { type Layout, layoutLimits, layoutOf, type StepForm } from '../../sae/layout';
 import { padRows } from '../../sae/packing';
 import { type StepLog, SweepTrainer, type TrainerRun } from '../../sae/trainer';
 import type { SaeWeights } from '../../sae/weights';
+import { messageOf } from '../../util/errors';
 import { type Arm, armOf, clipOf } from './arms';
 import type { ExpectedTraining } from './expected';
 import { change, exact, type Finding, type Outcome, relative, sameBits, type Tensors } from './findings';
@@ -43,6 +44,34 @@ export interface TrainedRun {
   before: SaeWeights[];
 }
 
+const ownRun = ({ expected: e, init }: TrainingCase): TrainerRun => {
+  const arm = armOf(e);
+  return {
+    schedule: { ...scheduleOf(e, arm.knob), ...(arm.anneal && { anneal: arm.anneal }) },
+    optimiser: { ...e.adam, clip: clipOf(e) },
+    ...kOf(arm.arch, arm.knob),
+    weights: weightsOf(arm, e, init),
+  };
+};
+
+/** @throws Error when the product has no such form for these runs. */
+function layoutFor(gpu: Gpu, flopsPerMs: number, e: ExpectedTraining, runs: readonly TrainerRun[], form: StepForm): Layout {
+  const packed = runs.map(({ weights: { arch, dSae, options } }) => ({ arch, width: dSae, ...(options && { options }) }));
+  const momentum = runs.some(({ optimiser }) => optimiser.beta1 > 0);
+  const clips = runs.some(({ optimiser }) => (optimiser.clip ?? 0) > 0);
+  return layoutOf(e.d_in, e.batch, packed, layoutLimits(gpu, flopsPerMs), { form, momentum, clips });
+}
+
+/** Why a run cannot be trained in a form; undefined when it can. */
+function obstacle(gpu: Gpu, flopsPerMs: number, e: ExpectedTraining, run: TrainerRun, form: StepForm): string | undefined {
+  try {
+    layoutFor(gpu, flopsPerMs, e, [run], form);
+    return undefined;
+  } catch (cause) {
+    return messageOf(cause);
+  }
+}
+
 /** @throws Error when the product cannot train the case, in its own words. */
 export async function train(
   gpu: Gpu,
@@ -51,25 +80,19 @@ export async function train(
   { form, mixed }: Setting,
   follow = false,
 ): Promise<TrainedRun> {
-  const { expected: e, init, data } = files;
-  const arm = armOf(e);
-  const own: TrainerRun = {
-    schedule: { ...scheduleOf(e, arm.knob), ...(arm.anneal && { anneal: arm.anneal }) },
-    optimiser: { ...e.adam, ...(clipOf(e) > 0 && { clip: clipOf(e) }) },
-    weights: weightsOf(arm, e, init),
-  };
-  const others = mixed ? neighbours(e, own) : [];
+  const { expected: e, data } = files;
+  const own = ownRun(files);
+  // What has no such form is never packed with what has.
+  const others = mixed ? neighbours(e, own).filter((run) => obstacle(gpu, flopsPerMs, e, run, form) === undefined) : [];
   const at = Math.floor(others.length / 2);
   const runs = [...others.slice(0, at), own, ...others.slice(at)];
   const rows = data.get('activations')?.data as Float32Array;
   const padded = padRows(rows, e.d_in);
   const pool = gpu.device.createBuffer({ size: padded.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
   gpu.queue.writeBuffer(pool, 0, padded as Float32Array<ArrayBuffer>);
-  const momentum = runs.some(({ optimiser }) => optimiser.beta1 > 0);
-  const packed = runs.map(({ weights: { arch, dSae, options } }) => ({ arch, width: dSae, ...(options && { options }) }));
   let trainer: SweepTrainer | undefined;
   try {
-    const layout = layoutOf(e.d_in, e.batch, packed, layoutLimits(gpu, flopsPerMs), { form, momentum });
+    const layout = layoutFor(gpu, flopsPerMs, e, runs, form);
     trainer = await SweepTrainer.create(gpu, { layout, runs, pool, scale: 1, mean: new Float32Array(e.d_in), flopsPerMs, form });
     const logs: StepLog[] = [];
     const before: SaeWeights[] = [];
@@ -89,11 +112,15 @@ export async function train(
   }
 }
 
-/** A run of each architecture, of ragged widths, with and without first moments. */
-function neighbours(e: ExpectedTraining, { schedule }: TrainerRun): TrainerRun[] {
-  return architectures().map(({ id, knob }, i) => ({
-    schedule: { ...schedule, anneal: undefined, lambda: knob.whole ? 3 : 0.1, lambdaWarmup: 0 },
-    optimiser: { beta1: i % 2 === 0 ? 0 : 0.9, beta2: 0.999, eps: 1e-8 },
+/** Of what selects the k largest activations, that is the knob. */
+const kOf = (arch: string, knob: number): { k?: number } => (architecture(arch).knob.whole ? { k: knob } : {});
+
+/** A run of each architecture, of ragged widths, with and without first moments and clipping. */
+function neighbours(e: ExpectedTraining, { schedule: { anneal: _, ...schedule } }: TrainerRun): TrainerRun[] {
+  return architectures().map(({ id }, i) => ({
+    schedule: { ...schedule, lambda: 0.1, lambdaWarmup: 0 },
+    optimiser: { beta1: i % 2 === 0 ? 0 : 0.9, beta2: 0.999, eps: 1e-8, clip: i % 3 === 0 ? 0 : 1 },
+    ...kOf(id, 3),
     weights: initialWeights(id, e.d_in, 13 + 9 * i, i, new Float32Array(e.d_in)),
   }));
 }
@@ -101,22 +128,22 @@ function neighbours(e: ExpectedTraining, { schedule }: TrainerRun): TrainerRun[]
 /** Per step, what the fixture names and the product gives. */
 function stepsOf(files: TrainingCase, arm: Arm, { logs, before }: TrainedRun): Record<string, number | number[]>[] {
   return logs.map((log, i) => {
-    const values: Record<string, unknown> = { ...log, ...arm.settings, ...thetaOf(before[i]), copy_loss: log.aux_loss };
+    const values: Record<string, unknown> = { ...log, ...arm.settings, ...thetaOf(files, before[i]), copy_loss: log.aux_loss };
     const names = Object.keys(files.expected.per_step[i] ?? {});
     return Object.fromEntries(names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name] as number | number[]]])));
   });
 }
 
 /** JumpReLU's thresholds before a step. */
-function thetaOf(weights: SaeWeights | undefined): Record<string, number> {
-  const theta = weights && tensorsOf(weights, ['threshold']).get('threshold')?.data;
+function thetaOf({ final }: TrainingCase, weights: SaeWeights | undefined): Record<string, number> {
+  const theta = weights && tensorsOf(weights, [...final.keys()]).get('threshold')?.data;
   if (!theta) return {};
   return { threshold_mean: Array.from(theta).reduce((sum, t) => sum + t, 0) / theta.length, threshold_min: Math.min(...theta) };
 }
 
 /** Without these a case has not been compared; what else a fixture tells of a step is compared where the product gives it. */
 const TERMS = new Set([
-  ...['loss', 'mse_loss', 'sparsity_loss', 'aux_loss', 'auxk_loss', 'copy_loss', 'pre_act_loss', 'group_losses'],
+  ...['loss', 'mse_loss', 'sparsity_loss', 'aux_loss', 'auxk_loss', 'copy_loss', 'pre_act_loss'],
   ...['l0', 'gamma', 'lr', 'lambda'],
 ]);
 
@@ -149,8 +176,15 @@ const DERIVED = new Set(['threshold']);
 
 const sameWeights = (a: SaeWeights, b: SaeWeights): boolean => {
   const names = new Set([...Object.keys(a.vectors), ...Object.keys(b.vectors)]);
-  const both = [...names].map((name) => [a.vectors[name] ?? [], b.vectors[name] ?? []] as const);
-  return [[a.wEnc, b.wEnc] as const, [a.wDec, b.wDec] as const, [a.bDec, b.bDec] as const, ...both].every(([x, y]) => sameBits(x, y));
+  const pairs: (readonly [ArrayLike<number>, ArrayLike<number>])[] = [
+    [a.wEnc, b.wEnc],
+    [a.wDec, b.wDec],
+    [a.wSecond ?? [], b.wSecond ?? []],
+    [a.bDec, b.bDec],
+    [[a.threshold ?? 0], [b.threshold ?? 0]],
+    ...[...names].map((name) => [a.vectors[name] ?? [], b.vectors[name] ?? []] as const),
+  ];
+  return pairs.every(([x, y]) => sameBits(x, y));
 };
 
 /** The case in the given forms, in each alone and packed with others. What the first run computed is given back. @throws Error as `train`. */
@@ -159,7 +193,13 @@ export async function checkTraining(gpu: Gpu, flopsPerMs: number, files: Trainin
   const arm = armOf(expected);
   const findings: Finding[] = [];
   let first: { steps: unknown; tensors: Tensors } | undefined;
+  const left: string[] = [];
   for (const form of forms) {
+    const why = obstacle(gpu, flopsPerMs, expected, ownRun(files), form);
+    if (why !== undefined) {
+      left.push(`${form}: ${why}`);
+      continue;
+    }
     let alone: SaeWeights | undefined;
     for (const mixed of [false, true]) {
       const run = await train(gpu, flopsPerMs, files, { form, mixed }, final.has('threshold'));
@@ -174,6 +214,7 @@ export async function checkTraining(gpu: Gpu, flopsPerMs: number, files: Trainin
   }
   return {
     findings,
+    ...(left.length > 0 && { left }),
     computed: { 'final.safetensors': { tensors: first?.tensors ?? new Map() }, 'steps.json': { json: first?.steps } },
   };
 }

@@ -27,22 +27,27 @@ export function weightsOf({ arch, options }: Arm, { d_in, d_sae }: { d_in: numbe
     wDec: get('W_dec'),
     bDec: get('b_dec'),
     ...(tensors.has('W_mag') && { wSecond: transpose(get('W_mag'), d_in, d_sae) }),
+    // Where its logarithm learns, that is what is kept.
     vectors: Object.fromEntries(
-      vectors.map(({ name }) => [name, tensors.has(name) ? get(name) : new Float32Array(d_sae).fill(starts[name] as number)]),
+      vectors.map(({ name }) => {
+        const given = [`log_${name}`, name].find((one) => tensors.has(one));
+        return [name, given === undefined ? new Float32Array(d_sae).fill(starts[name] as number) : get(given)];
+      }),
     ),
   };
 }
 
 /** Those of the given tensors that the weights have. */
 export function tensorsOf(weights: SaeWeights, names: readonly string[]): Tensors {
-  const { dIn, dSae, wEnc, wDec, bDec, vectors } = weights;
-  const second = 'wSecond' in weights ? (weights.wSecond as Float32Array | undefined) : undefined;
-  const of = (name: string): Tensor | undefined => {
+  const { dIn, dSae, wEnc, wSecond, wDec, bDec, vectors } = weights;
+  const of = (name: string, asKept = false): Tensor | undefined => {
     if (name === 'W_enc') return { shape: [dIn, dSae], data: transpose(wEnc, dSae, dIn) };
-    if (name === 'W_mag' && second) return { shape: [dIn, dSae], data: transpose(second, dSae, dIn) };
+    if (name === 'W_mag') return wSecond && { shape: [dIn, dSae], data: transpose(wSecond, dSae, dIn) };
     if (name === 'W_dec') return { shape: [dSae, dIn], data: wDec };
     if (name === 'b_dec') return { shape: [dIn], data: bDec };
-    const data = vectors[name];
+    if (name.startsWith('log_')) return of(name.slice(4), true);
+    const kept = vectors[name];
+    const data = names.includes(`log_${name}`) && !asKept ? kept?.map(Math.exp) : kept;
     return data && { shape: [dSae], data };
   };
   return new Map(
