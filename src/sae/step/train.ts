@@ -31,15 +31,12 @@ export function trainStep(c: StepContext, { pool, scale, form }: TrainOptions): 
   const density = gradients.length > 0 ? DENSE_SHARE : INITIAL_DENSITY;
   return [
     c.dispatch('sae/gather', fold(up(B * Q, 64)), { scale }, { bind: { pool } }),
-    // A second encoder matrix has its correction and its product beside these two.
     ...correction(c),
     ...(sparse ? encode(c, B) : []),
     // A selection (TopK, BatchTopK) stands here: it clears bits of the active set, all that the sparse form sees of u. (dense.ts has its own place.)
     ...choice,
     ...(sparse ? decode(c, B, density) : []),
     ...gradients,
-    // A loss on dead latents stands here: `residuals` has what they are to explain; plane 2 of `latent_params` counts firings since the host reset
-    // it, and its y, z and w are free for how long a latent has not fired.
     reduceStats(c, B),
     c.dispatch('sae/grad_b_dec_decoder', [up(Q, 16), R], { scale: 2 / B }),
     ...(l.uses.settles ? c.segments.map((segment) => c.dispatch('sae/settle', [1], {}, { segment })) : []),
