@@ -24,6 +24,10 @@ export const GLOSSARY = {
     name: 'Alive',
     text: 'Share of latents that fired at least once in the window named beside it (tokens or rows). It depends on the window.',
   },
+  often: {
+    name: 'Latents that fire often',
+    text: 'Latents that fired on more than 1 % and on more than 10 % of the held-out tokens: how many, and what share of all latents (SAEBench: freq_over_1_percent, freq_over_10_percent).',
+  },
   ceClean: { name: 'CE clean', text: 'Mean next-token cross-entropy of the untouched model on the held-out text, nats.' },
   ceSae: { name: 'CE SAE', text: 'The same with the SAE’s reconstruction spliced in at the hook.' },
   ceZero: { name: 'CE zero', text: 'The same with the hook set to zero: the 0 of loss recovered.' },
@@ -33,8 +37,8 @@ export const GLOSSARY = {
   mse: { name: 'MSE', text: 'Mean over rows of Σ(x − x̂)², summed over the d entries, on un-normalised activations.' },
   recoveredMean: { name: 'Loss recovered (mean ablation)', text: 'As loss recovered, with the hook set to its mean instead of zero.' },
   lambda: {
-    name: 'λ',
-    text: 'Sparsity coefficient of the training loss, for rows as they are scaled in training. Its scale differs between architectures, so compare at equal L0, not equal λ.',
+    name: 'Knob',
+    text: 'What trades sparsity for quality. λ: sparsity coefficient of the training loss; k: latents kept a row. λ is for rows as they are scaled in training, and its scale differs between architectures, so compare at equal L0, not equal λ.',
   },
   scale: {
     name: 'Scale of the rows',

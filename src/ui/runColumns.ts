@@ -44,20 +44,37 @@ function metric(
 
 const STATE_ORDER: RunSummary['state'][] = ['training', 'paused', 'queued', 'done', 'stopped', 'interrupted', 'failed'];
 
-/** Architecture, width, λ and seed as one text that sorts by each in turn. */
+const symbolOf = ({ arch }: RunSummary): string => architecture(arch).knob.symbol;
+
+/** A value of the knob as a text that sorts by size. */
+const knobOrder = ({ lambda }: RunSummary): string => (Math.log10(lambda) + 20).toFixed(6).padStart(10, '0');
+
+/** Architecture, width, knob and seed as one text that sorts by each in turn. */
 function identity(run: RunSummary): string {
-  const lambda = (Math.log10(run.lambda) + 20).toFixed(6).padStart(10, '0');
-  return [run.arch, String(run.dSae).padStart(9, '0'), lambda, String(run.seed).padStart(10, '0')].join(' ');
+  return [run.arch, String(run.dSae).padStart(9, '0'), knobOrder(run), String(run.seed).padStart(10, '0')].join(' ');
 }
 
-// Width and λ are part of the name.
+/** Under the knob's own symbol; where runs have different knobs, each value says whose it is, and one knob is sorted after the other. */
+function knobColumn(runs: readonly RunSummary[]): RunColumn {
+  const symbols = [...new Set(runs.map(symbolOf))];
+  return {
+    key: 'knob',
+    title: symbols.join(' / '),
+    term: 'lambda',
+    value: (run) => `${symbolOf(run)} ${knobOrder(run)}`,
+    show: (run) => (symbols.length > 1 ? `${symbolOf(run)} ${general(run.lambda)}` : general(run.lambda)),
+    explain: (run) => `${architecture(run.arch).title}: ${architecture(run.arch).knob.help}`,
+  };
+}
+
+// Width and knob are part of the name.
 const COMMON: RunColumn[] = [
   {
     key: 'name',
     title: 'Run',
     value: identity,
     show: (r) => r.name,
-    explain: (r) => `${architecture(r.arch).title}, ${r.dIn} → ${r.dSae}, λ ${general(r.lambda)}, seed ${r.seed}`,
+    explain: (r) => `${architecture(r.arch).title}, ${r.dIn} → ${r.dSae}, ${symbolOf(r)} ${general(r.lambda)}, seed ${r.seed}`,
   },
   { key: 'state', title: 'State', value: (r) => STATE_ORDER.indexOf(r.state), show: (r) => r.state },
   {
@@ -119,6 +136,32 @@ const alive = (rowWord: string): RunColumn => ({
     `${count(r.metrics.alive * r.dSae)} of ${count(r.dSae)} latents fired at least once in a window of ${count(r.metrics.alive_window_tokens)} ${rowWord}`,
 });
 
+/** Latents that fire on more than a share of the tokens: how many, and of how many. */
+const often = (key: string, title: string, n: (m: Measured) => number, share: (m: Measured) => number, rowWord: string): RunColumn => ({
+  ...metric(key, title, 'often', share, percent, `of ${rowWord}, latents`),
+  show: (r) => (r.metrics ? `${count(n(r.metrics))} (${percent(share(r.metrics))})` : '–'),
+  explain: (r) =>
+    r.metrics &&
+    `${count(n(r.metrics))} of ${count(r.dSae)} latents fired on ${title.replace('>', 'more than ')} of ${count(r.metrics.tokens)} ${rowWord}`,
+});
+
+const frequent = (rowWord: string): RunColumn[] => [
+  often(
+    'over1',
+    '>1 %',
+    (m) => m.latents_over_1_percent,
+    (m) => m.freq_over_1_percent,
+    rowWord,
+  ),
+  often(
+    'over10',
+    '>10 %',
+    (m) => m.latents_over_10_percent,
+    (m) => m.freq_over_10_percent,
+    rowWord,
+  ),
+];
+
 /** Loss columns only when some run has a measured loss; R² is never put under their name. */
 export function runColumns(runs: readonly RunSummary[], rowWord: string): RunColumn[] {
   const measured = runs.some((r) => r.metrics?.loss_recovered !== undefined);
@@ -126,10 +169,10 @@ export function runColumns(runs: readonly RunSummary[], rowWord: string): RunCol
   const seed = several((r) => r.seed) ? [SEED] : [];
   const data = several((r) => r.data) ? [DATA] : [];
   const scale = several((r) => r.normalize) ? [SCALE] : [];
-  const common = [...COMMON.slice(0, 1), ...seed, ...scale, ...COMMON.slice(1)];
+  const common = [...COMMON.slice(0, 1), ...(runs.length > 0 ? [knobColumn(runs)] : []), ...seed, ...scale, ...COMMON.slice(1)];
   return measured
-    ? [...common, RECOVERED, GAMMA, FVU, alive(rowWord), ...CROSS_ENTROPY, RATE, ...data]
-    : [...common, VARIANCE, GAMMA, FVU, alive(rowWord), RATE, ...data];
+    ? [...common, RECOVERED, GAMMA, FVU, alive(rowWord), ...frequent(rowWord), ...CROSS_ENTROPY, RATE, ...data]
+    : [...common, VARIANCE, GAMMA, FVU, alive(rowWord), ...frequent(rowWord), RATE, ...data];
 }
 
 /** Runs without a value go last in either direction. */

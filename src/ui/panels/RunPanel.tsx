@@ -16,7 +16,7 @@ import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { isOpen, useLab } from '../store';
 import { Term } from '../Term';
 import { MeasuredAt } from './MeasuredAt';
-import { RunSettings } from './RunSettings';
+import { RunSettings, recipeOf } from './RunSettings';
 
 export function RunPanel() {
   const run = useLab((s) => s.runs.find((r) => r.id === s.selectedRunId));
@@ -34,6 +34,7 @@ export function RunPanel() {
 function RunHead({ run }: { run: RunSummary }) {
   const { lab } = useServices();
   const saveable = run.step > 0 && run.state !== 'failed';
+  const recipe = recipeOf(run);
   return (
     <div className="run-head">
       <h2>
@@ -41,9 +42,11 @@ function RunHead({ run }: { run: RunSummary }) {
         {run.name}
       </h2>
       <p className="muted">
-        {architecture(run.arch).title}, {run.dIn} → {count(run.dSae)}, λ {general(run.lambda)}, seed {run.seed};{' '}
-        <span className={run.state === 'failed' ? 'bad-word' : ''}>{run.state}</span> at step {count(run.step)} of {count(run.steps)}
+        {architecture(run.arch).title}, {run.dIn} → {count(run.dSae)}, {architecture(run.arch).knob.symbol} {general(run.lambda)}, seed{' '}
+        {run.seed}; <span className={run.state === 'failed' ? 'bad-word' : ''}>{run.state}</span> at step {count(run.step)} of{' '}
+        {count(run.steps)}
       </p>
+      {recipe && <p className="muted small">Loss and parameters as in: {recipe}</p>}
       <p className="muted small break">{run.data}</p>
       {run.provenance && <MeasuredAt provenance={run.provenance} />}
       <div className="muted small">
@@ -111,6 +114,8 @@ function Numbers({ run }: { run: RunSummary }) {
     ['fvu', 'FVU', fraction(m.fvu)],
     ['mse', 'MSE', general(m.mse)],
     ['cosine', 'Cosine', fraction(m.cosine)],
+    ['often', '>1 %', `${count(m.latents_over_1_percent)} latents`],
+    ['often', '>10 %', `${count(m.latents_over_10_percent)} latents`],
   ];
   return (
     <div className="numbers">
@@ -130,7 +135,7 @@ function Numbers({ run }: { run: RunSummary }) {
       <dl className="small-numbers">
         {small.map(([id, name, value]) =>
           value === undefined ? null : (
-            <div key={id}>
+            <div key={name}>
               <dt>
                 <Term id={id}>{name}</Term>
               </dt>

@@ -1,7 +1,7 @@
 /** Which runs a sweep comes to: in a line, and opened as a table in which single runs can be struck out. */
 import { type ReactNode, useMemo } from 'react';
 import { type Arm, type Axis, armTitles, axes, type Combination, isStruck, product, type SweepConfig, strikeOf } from '../../lab/settings';
-import { general } from '../format';
+import { count, general } from '../format';
 import { useLooks } from '../looks';
 import { Swatch } from '../Swatch';
 import { setArms } from '../store';
@@ -28,7 +28,8 @@ export function planWords(config: SweepConfig, runs: number): string {
 }
 
 /** A run's values, of which the first names it and the others are shown where there are several. */
-const valueText = (value: number | string | undefined): string => (typeof value === 'number' ? general(value) : String(value ?? ''));
+const valueText = (value: number | string | undefined): string =>
+  typeof value !== 'number' ? String(value ?? '') : Number.isInteger(value) ? count(value) : general(value);
 
 export function RunPlan({ config, children }: { config: SweepConfig; children?: ReactNode }) {
   const { form, of: looks } = useLooks();

@@ -1,20 +1,29 @@
 /** Everything that a run was made with, also when the form has long been changed, and the line that makes it again. */
 import type { RunSummary } from '../../lab/protocol';
 import { armFields, commandLine, factOf, settings, valueIn } from '../../lab/settings';
-import { architecture } from '../../sae/architectures';
+import { allOptions, architecture } from '../../sae/architectures';
 import { Copy } from '../Copy';
 import { count } from '../format';
 
 type Fact = [name: string, value: string];
 
+/** Whose loss and parameters these are, where they are somebody's. */
+export const recipeOf = ({ arch, options = {} }: Pick<RunSummary, 'arch' | 'options'>): string | undefined => {
+  const entry = architecture(arch);
+  return entry.recipe?.(allOptions(entry, options));
+};
+
 /** In the order of the form. */
-function facts({ dIn, arch, recipe, identity, activationScale }: RunSummary): Fact[] {
-  const { config, shuffle, batchesBefore, init } = recipe;
+function facts(run: RunSummary): Fact[] {
+  const { dIn, arch, identity, activationScale } = run;
+  const { config, shuffle, batchesBefore, init } = run.recipe;
+  const recipe = recipeOf(run);
   const [arm] = config.arms;
   const entry = architecture(arch);
   const seed = (arm?.seeds ?? config.seeds)[0];
   return [
     ['Architecture', entry.title],
+    ...(recipe === undefined ? [] : [['Loss and parameters as in', recipe] as Fact]),
     ['d → width', `${count(dIn)} → ${count(arm?.widths[0] ?? 0)}`],
     [entry.knob.symbol, String(arm?.knob[0])],
     ...armFields(arch).flatMap(({ place, key, label }): Fact[] => (place === 'option' ? [[label, String(arm?.options[key])]] : [])),

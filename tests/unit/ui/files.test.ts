@@ -4,7 +4,7 @@ import { LabError, WorkerClient } from '../../../src/ui/client';
 import { type Dropped, resolveDropped, tidy } from '../../../src/ui/drop';
 import { resultsCsv, resultsJson } from '../../../src/ui/exportResults';
 import { bytes, count, duration, l0, passOf, percent, short } from '../../../src/ui/format';
-import { runColumns, sortRuns } from '../../../src/ui/runColumns';
+import { type RunColumn, runColumns, sortRuns } from '../../../src/ui/runColumns';
 import { metrics, run } from './fixtures';
 
 const file = (name: string) => new File(['x'], name);
@@ -112,6 +112,23 @@ describe('run table', () => {
     expect(runColumns([run({ metrics: metrics() })], 'rows').map((c) => c.key)).not.toContain('recovered');
     const keys = runColumns([run({ metrics: metrics({ loss_recovered: 1 }) })], 'rows').map((c) => c.key);
     expect(keys).toEqual(expect.arrayContaining(['recovered', 'ceClean', 'ceSae', 'ceZero', 'ceMean', 'gamma', 'fvu', 'alive', 'rate']));
+  });
+  it('the knob stands under its own symbol, with how many latents fire often', () => {
+    const columns = runColumns(
+      [run({ lambda: 0.25, metrics: metrics({ latents_over_10_percent: 7, freq_over_10_percent: 0.07 }) })],
+      'rows',
+    );
+    const [row] = [run({ lambda: 0.25, metrics: metrics({ latents_over_10_percent: 7, freq_over_10_percent: 0.07 }) })];
+    const cell = (key: string) => columns.find((column) => column.key === key);
+    expect([cell('knob')?.title, cell('knob')?.show(row)]).toEqual(['λ', '0.25']);
+    expect([cell('over10')?.title, cell('over10')?.show(row)]).toEqual(['>10 %', '7 (7.0\u202f%)']);
+    expect(cell('over10')?.show(run())).toBe('–');
+    const sorted = sortRuns(
+      [run({ id: 'a', lambda: 2 }), run({ id: 'b', lambda: 0.1 }), run({ id: 'c', lambda: 10 })],
+      cell('knob') as RunColumn,
+      false,
+    );
+    expect(sorted.map(({ id }) => id)).toEqual(['b', 'a', 'c']);
   });
   it('says how rows were scaled where runs differ in it, for their λ are not comparable', () => {
     const keys = (...runs: RunSummary[]) => runColumns(runs, 'rows').map((c) => c.key);
