@@ -10,7 +10,7 @@
 const MAX_RUNS = 64u;
 
 // One SAE of the sweep. Rewritten by the host before each step; between the passes of a step `settle.wgsl` puts what the batch decides
-// into lambda, aux_weight and clip. 208 bytes.
+// into lambda, aux_weight and clip. 240 bytes.
 struct Run {
   first : u32,           // first packed latent, in this segment
   width : u32,           // number of latents in this segment
@@ -40,6 +40,11 @@ struct Run {
   anneal : u32,          // 1: p changes after this step
   queue : u32,           // steps over which the coefficient of an annealed penalty is formed
   target_l0 : f32,       // L0 that the sparsity term aims at; 0: none
+  scores : u32,          // first of the run's tiles in `scores` (select/walk.wgsl)
+  k_aux : u32,           // latents that AuxK takes a row at most
+  dead_after : f32,      // rows without firing after which a latent is dead
+  decay : f32,           // of the threshold of inference: share that the former one keeps …
+  start : u32,           // … and the step after which it is formed
   options : vec4<f32>,   // the architecture's, in the table's order: numbers as they are, choices by their place
   more : vec4<f32>,      // the fifth to the eighth
   ends : vec4<f32>,      // nested: latents of each prefix, rising, those that are not there as the last

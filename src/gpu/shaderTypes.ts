@@ -62,6 +62,17 @@ export interface Shaders {
   'sae/reduce_stats': 'rows' | 'batch' | 'runs' | 'chunks';
   'sae/restore': 'rows' | 'quads' | 'd' | 'batch' | 'slot' | 'first_row' | 'runs' | 'unscale';
   'sae/row': never;
+  'sae/select/batch_apply': 'latents' | 'row_groups';
+  'sae/select/batch_count': 'latents' | 'row_groups' | 'round';
+  'sae/select/batch_pick': 'batch' | 'round';
+  'sae/select/batch_ties': 'latents' | 'row_groups';
+  'sae/select/dead': 'batch' | 'latents' | 'row_groups';
+  'sae/select/floors': 'rows' | 'quads' | 'row_groups' | 'runs';
+  'sae/select/note': 'batch' | 'row_groups' | 'runs' | 'd';
+  'sae/select/rows': 'latents' | 'row_groups' | 'runs';
+  'sae/select/state': never;
+  'sae/select/ties': never;
+  'sae/select/walk': never;
   'sae/settle': 'runs' | 'batch' | 'quads' | 'first';
 }
 
@@ -95,6 +106,11 @@ export interface Structs {
     | 'anneal'
     | 'queue'
     | 'target_l0'
+    | 'scores'
+    | 'k_aux'
+    | 'dead_after'
+    | 'decay'
+    | 'start'
     | 'options'
     | 'more'
     | 'ends'

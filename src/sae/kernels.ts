@@ -43,6 +43,9 @@ export const STATE_AT = {
 /** Most steps over which an annealed coefficient is formed. */
 export const MAX_QUEUE = constantIn(COMMON, 'QUEUE');
 
+/** Words of `selection` a run. */
+export const SELECTION = constantIn(shaderFile('sae/select/state'), 'SELECTION');
+
 const flag = (name: string): number => constantIn(COMMON, name);
 /** Bits of `Run.flags`. */
 export const FLAG = {

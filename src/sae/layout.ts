@@ -11,6 +11,8 @@ import { MAX_RUNS } from './kernels';
 
 /** A run begins at a multiple of it: the latents that a workgroup of the backward pass takes (GROUP in the WGSL files). */
 export const LATENT_GROUP = 8;
+/** 4 latents x 4 rows of f32, where a run selects. */
+export const SCORE_TILE_BYTES = 64;
 /** A segment begins at a multiple of it. */
 const SEGMENT_STEP = 64;
 /** The dense form's work buffers that grow with rows x latents stay below this, by working in row blocks. */
@@ -50,6 +52,8 @@ export interface PlacedRun extends PackedRun {
   mate: number;
   /** Nested reconstructions: latents of each, rising, and its weight in the loss. Empty without nesting. */
   prefixes: readonly { end: number; weight: number }[];
+  /** Its first tile of `scores` where it selects (shaders/sae/select/walk.wgsl). */
+  scores: number;
   /** Blocks of `residuals`: the first of the main path's (one a prefix), and the auxiliary path's. */
   mainSlot: number;
   auxSlot: number;
@@ -96,6 +100,8 @@ export interface Layout {
   rowGroups: number;
   runs: PlacedRun[];
   uses: Uses;
+  /** Tiles of `scores` of all runs that select. */
+  scoreTiles: number;
   /** Packed latents of all runs, padding and second encoder matrices included. */
   latents: number;
   segments: Segment[];
@@ -170,6 +176,8 @@ export function layoutOf(
   if (batch > MAX_BATCH) throw new Error(`batch must be at most ${MAX_BATCH}, not ${batch}`);
   let first = 0;
   let slots = 0;
+  let scores = 0;
+  const rowGroups = Math.ceil(batch / 4);
   const runs = packed.map((run): PlacedRun => {
     const traits = traitsOfRun(run);
     const prefixes = prefixesOf(traits, run.width);
@@ -177,14 +185,14 @@ export function layoutOf(
     slots += slotsOf(traits, run.width);
     const auxSlot = traits.aux === 'none' ? mainSlot : slots - 1;
     const mate = traits.encoders === 2 ? roundUp(run.width, LATENT_GROUP) : 0;
-    const placed = { ...run, traits, first, mate, prefixes, mainSlot, auxSlot };
+    const placed = { ...run, traits, first, mate, prefixes, scores, mainSlot, auxSlot };
     first += rowsOf(traits, run.width);
+    if (traits.selects !== 'none') scores += rowGroups * Math.ceil(run.width / 4);
     return placed;
   });
   const uses = usesOf(runs, clips);
   const latents = first;
   const quads = Math.ceil(d / 4);
-  const rowGroups = Math.ceil(batch / 4);
   const binding = limits.maxStorageBufferBindingSize;
   if (slots * batch * quads * 16 > binding) {
     throw new Error(
@@ -193,6 +201,10 @@ export function layoutOf(
   }
   if (latents * 4 > binding)
     throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
+  if (scores * SCORE_TILE_BYTES > binding)
+    throw new Error(
+      `the scores that ${packed.length === 1 ? 'a run' : 'runs'} of ${batch} rows select from take ${scores * SCORE_TILE_BYTES} bytes; this device binds at most ${binding}: take a smaller batch, or fewer or narrower runs`,
+    );
   const registers = keepsRows(quads, limits);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum, registers), binding);
   if (segments.length > 1) {
@@ -210,6 +222,7 @@ export function layoutOf(
     rowGroups,
     runs,
     uses,
+    scoreTiles: scores,
     latents,
     segments,
     slots,

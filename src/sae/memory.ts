@@ -1,11 +1,12 @@
 /** Bytes of a packed sweep's GPU buffers, so that the page can say what a configuration costs before anything is allocated. */
-import { MAX_RUNS, STATE, STATS } from './kernels';
-import { DENSE_TILE, LATENT_GROUP, type Layout, type Segment } from './layout';
+import { MAX_RUNS, SELECTION, STATE, STATS } from './kernels';
+import { DENSE_TILE, LATENT_GROUP, type Layout, SCORE_TILE_BYTES, type Segment } from './layout';
 
 /** Buffers of all runs together, by name. */
 export function sharedBytes(l: Layout, halfX = false) {
   const row = l.quads * 16;
   const { dense } = l;
+  const { selects } = l.uses;
   const block = dense ? l.latents * dense.stride * 16 : 16;
   const matrix = dense ? l.latents * row : 16;
   return {
@@ -24,6 +25,11 @@ export function sharedBytes(l: Layout, halfX = false) {
     run_state: l.runs.length * STATE * 4,
     // Column means of the error, where an auxiliary loss is relative to its variance.
     error_mean: l.runs.some(({ traits }) => traits.aux === 'error') ? l.runs.length * row : 16,
+    // Of selections (shaders/sae/select).
+    scores: l.scoreTiles * SCORE_TILE_BYTES,
+    floors: selects ? (2 * l.runs.length + 1) * l.rowGroups * 16 : 16,
+    least: selects ? 2 * l.runs.length * l.rowGroups * 16 : 16,
+    selection: selects ? l.runs.length * SELECTION * 4 : 16,
     norm_lanes: l.uses.clips ? l.runs.length * 64 * 4 : 16,
     fires: l.latents * 4,
     // Sums of grad_b_dec_encoder between segments, 16 lanes.
@@ -47,6 +53,7 @@ export function segmentBytes(l: Layout, { count }: Segment) {
     w_dec: matrix * (l.momentum ? 3 : 2),
     latent_params: count * 16 * (l.momentum ? 4 : 3),
     active_set: MAX_RUNS * 4 + (count / 4) * l.rowGroups * (l.registers ? 12 : 8),
+    dead: l.uses.selects ? count : 16,
     shares: (count / LATENT_GROUP) * l.quads * 16 * (l.chunks > 1 ? (l.uses.second ? 4 : 3) : 1),
   } satisfies Record<string, number>;
 }

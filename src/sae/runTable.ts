@@ -54,6 +54,9 @@ const eight = (values: readonly number[]): [number[], number[]] => {
   return [all.slice(0, 4), all.slice(4)];
 };
 
+/** Of f32. */
+const LARGEST = 3.4e38;
+
 /** Writes the entry of one run into a run table. @param segment which holds a part of its latents, or none. */
 export function writeRun(table: ArrayBuffer, r: number, place: PlacedRun, segment: Segment, now: RunStep): void {
   const { code, vectors } = architecture(place.arch);
@@ -93,6 +96,12 @@ export function writeRun(table: ArrayBuffer, r: number, place: PlacedRun, segmen
     anneal: now.anneal?.changes ? 1 : 0,
     queue: Math.max(1, now.anneal?.queue ?? 1),
     target_l0: typeof traits.settles === 'object' ? traits.settles.targetL0 : 0,
+    scores: place.scores,
+    k_aux: traits.auxK?.k ?? 0,
+    // Without a loss on them no latent is dead.
+    dead_after: traits.auxK?.deadAfter ?? LARGEST,
+    decay: traits.inference?.decay ?? 0,
+    start: traits.inference?.start ?? 0,
     options: now.options.slice(0, 4),
     more: now.options.slice(4, 8),
     ends,

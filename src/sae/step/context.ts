@@ -189,6 +189,7 @@ export class StepContext {
       SECOND: Number(uses.second),
       NESTED: Number(uses.nested),
       TRAINED: Number(uses.trained),
+      SCORES: Number(uses.selects),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** The dispatches of evaluation: training's own without a backward pass, on rows that somebody else holds. */
 import { fold } from '../../gpu/plan';
 import type { Dispatch, StepContext } from './context';
+import { floors, selectRows } from './select';
 import { correction, decode, encode, reduceStats, up } from './shared';
 
 /** Expected share of active latents, for the bound on a dispatch's time: half of them fire at initialisation. */
@@ -20,7 +21,9 @@ export const evaluateStep = (c: StepContext, buffers: EvaluationBuffers, first_r
   c.dispatch('sae/center', fold(up(rows * c.layout.quads, 64)), { rows, first_row, scale }, { bind: { raw: buffers.raw } }),
   ...(c.layout.uses.selects ? c.segments.map((segment) => c.dispatch('sae/recall', [1], {}, { segment })) : []),
   ...correction(c),
+  ...(c.layout.uses.selects ? floors(c, rows) : []),
   ...encode(c, rows),
+  ...(c.layout.uses.selects ? selectRows(c, rows) : []),
   ...decode(c, rows, DENSITY),
   reduceStats(c, rows),
   ...c.segments.map((segment) => c.dispatch('sae/fire_count', fold(segment.count), { rows }, { segment })),

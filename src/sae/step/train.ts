@@ -4,6 +4,7 @@ import { LATENT_GROUP, type StepForm, WALK_COST } from '../layout';
 import { slices } from '../slices';
 import type { Dispatch, StepContext } from './context';
 import { type DenseStep, denseStep } from './dense';
+import { floors, select } from './select';
 import { correction, decode, encode, reduceStats, up } from './shared';
 
 /**
@@ -32,8 +33,10 @@ export function trainStep(c: StepContext, { pool, scale, form }: TrainOptions): 
   return [
     c.dispatch('sae/gather', fold(up(B * Q, 64)), { scale }, { bind: { pool } }),
     ...correction(c),
+    ...(sparse && l.uses.selects ? floors(c, B) : []),
     ...(sparse ? encode(c, B) : []),
-    // A selection (TopK, BatchTopK) stands here: it clears bits of the active set, all that the sparse form sees of u. (dense.ts has its own place.)
+    // It clears bits of the active set, all that the sparse form sees of u. (dense.ts has its own place.)
+    ...(sparse && l.uses.selects ? select(c) : []),
     ...choice,
     ...(sparse ? decode(c, B, density) : []),
     ...gradients,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeF16 } from '../../../src/data/formats/floats';
 import type { Gpu } from '../../../src/gpu/device';
 import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid } from '../../../src/gpu/matmul';
-import { MAX_RUNS } from '../../../src/sae/kernels';
+import { FLAG, MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
 import { DENSE_SHARE } from '../../../src/sae/step/train';
 import { matmulTolerance } from '../../gpu';

@@ -9,6 +9,8 @@ import { activeList, activeSet, encode, type TwinAdam, type TwinEntry, type Twin
 
 export interface RunValues extends Partial<TwinAdam> {
   live?: boolean;
+  /** Members of the entry that the architecture at hand would not have so. */
+  members?: Partial<Record<keyof typeof RUN.fields, number>>;
 }
 
 /** The run table of a segment (the whole, unless given); betas are f32 there, so corrections are formed from what f32 makes of them. */
@@ -20,7 +22,7 @@ export function runTable(
 ): ArrayBuffer {
   const table = new ArrayBuffer(MAX_RUNS * RUN.size);
   layout.runs.forEach((place, r) => {
-    const { live = true, lr = 0, beta1 = 0, beta2 = 0.999, eps = 1e-8, t = 1 } = values(r);
+    const { live = true, members = {}, lr = 0, beta1 = 0, beta2 = 0.999, eps = 1e-8, t = 1 } = values(r);
     writeRun(table, r, place, segment, {
       live,
       lr,
@@ -32,6 +34,11 @@ export function runTable(
       clip: 0,
       options: new Array(8).fill(0),
     });
+    const view = new DataView(table, r * RUN.size, RUN.size);
+    for (const { name, type, offset } of RUN.members) {
+      const value = members[name as keyof typeof members];
+      if (value !== undefined) type === 'f32' ? view.setFloat32(offset, value, true) : view.setUint32(offset, value, true);
+    }
   });
   return table;
 }
