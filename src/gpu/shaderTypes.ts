@@ -67,8 +67,8 @@ export interface Shaders {
   'sae/select/batch_pick': 'batch' | 'round';
   'sae/select/batch_ties': 'latents' | 'row_groups';
   'sae/select/dead': 'batch' | 'latents' | 'row_groups';
-  'sae/select/floors': 'rows' | 'quads' | 'row_groups' | 'runs';
-  'sae/select/note': 'batch' | 'row_groups' | 'runs' | 'd';
+  'sae/select/floors': 'rows' | 'quads' | 'row_groups' | 'runs' | 'lanes';
+  'sae/select/note': 'batch' | 'row_groups' | 'runs' | 'd' | 'lanes';
   'sae/select/rows': 'latents' | 'row_groups' | 'runs';
   'sae/select/state': never;
   'sae/select/ties': never;

@@ -38,7 +38,7 @@ export const ofBatch = (scores: Scores, k: number): Set<number> =>
   new Set(
     largest(
       scores,
-      scores.values.reduce<number[]>((all, _, place) => [...all, place], []),
+      Array.from(scores.values, (_, place) => place),
       k * scores.rows,
     ),
   );

@@ -11,6 +11,7 @@ struct Params {
   quads : u32,      // Q
   row_groups : u32, // ceil(rows of the buffer/4)
   runs : u32,       // R
+  lanes : u32,      // INVOCATIONS, as a number no compiler knows (see sae/latent_update)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -36,7 +37,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   partial[t] = own;
   workgroupBarrier();
   var squares = vec4(0.0);
-  for (var other = 0u; other < INVOCATIONS; other++) {
+  for (var other = 0u; other < params.lanes; other++) {
     squares += partial[other];
   }
   let norms = sqrt(squares);

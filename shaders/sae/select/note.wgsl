@@ -17,6 +17,7 @@ struct Params {
   row_groups : u32, // ceil(B/4)
   runs : u32,       // R
   d : u32,          // D
+  lanes : u32,      // INVOCATIONS, as a number no compiler knows (see sae/latent_update)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -54,7 +55,7 @@ fn moments(plane : u32, by_norm : bool, t : u32) -> Moments {
   partial[t] = own;
   workgroupBarrier();
   var all = Moments();
-  for (var other = 0u; other < INVOCATIONS; other++) {
+  for (var other = 0u; other < params.lanes; other++) {
     all.rows += partial[other].rows;
     all.least += partial[other].least;
     all.ratio += partial[other].ratio;

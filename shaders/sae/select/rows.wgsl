@@ -4,7 +4,8 @@
 // The candidates are the bits that the encoder set, those above the row's floor; k of them or more contain the k largest whatever the floor
 // is. A row that has fewer gets a bit for every positive score first. The k-th largest is found by its bits, DIGIT at a time from the highest:
 // candidates that share the bits found so far are counted by the next ones; few are left after two or three rounds, and a round that
-// leaves no choice is the last. Nothing is sorted, nothing depends on the order of the counts.
+// leaves no choice is the last. Nothing is sorted, nothing depends on the order of the counts. All walks but the first are over the words
+// that have candidates, unless those are more than the list holds.
 //
 // One workgroup of INVOCATIONS (8 at least) a (group of 4 rows, run); grid (ceil(rows/4), R). Runs that are not live, select otherwise or not
 // at all, or lie in another segment are skipped.
@@ -15,6 +16,7 @@ override DEAD : bool = false;
 const DIGIT = 6u;
 const BINS = 64u; // 2^DIGIT
 const ALL = 0xffffffffu;
+const CAPACITY = 2048u;
 
 struct Params {
   latents : u32,    // of the segment
@@ -34,6 +36,9 @@ struct Params {
 
 var<workgroup> bins : array<atomic<u32>, 4u * BINS>;
 var<workgroup> counts : array<atomic<u32>, 4>;
+var<workgroup> listed : array<u32, CAPACITY>; // words with candidates, in any order
+var<workgroup> list_length : atomic<u32>;
+var<workgroup> steps : u32;
 var<workgroup> smallest : array<atomic<u32>, 4>;
 // Of each row: bits of the threshold so far (in the end all of it), how many are to be taken among those that begin with them.
 var<workgroup> prefix : array<u32, 4>;
@@ -52,12 +57,26 @@ fn mask_of(run : Run, k : u32) -> u32 {
   return 0xffffu;
 }
 
-// Adds up the candidates of each row.
+// The n-th word to look at.
+fn word_number(n : u32, is_listed : bool) -> u32 {
+  if (is_listed) {
+    return listed[n];
+  }
+  return n;
+}
+
+// Adds up the candidates of each row, and lists the words that have some.
 fn count_candidates(run : Run, words : u32, at : u32, t : u32) {
   var own = vec4(0u);
   for (var k = t; k < words; k += INVOCATIONS) {
     let word = active_set.words[at + k] & mask_of(run, k);
-    own += countOneBits((vec4(word) >> vec4(0u, 1u, 2u, 3u)) & vec4(0x1111u));
+    if (word != 0u) {
+      own += countOneBits((vec4(word) >> vec4(0u, 1u, 2u, 3u)) & vec4(0x1111u));
+      let n = atomicAdd(&list_length, 1u);
+      if (n < CAPACITY) {
+        listed[n] = k;
+      }
+    }
   }
   for (var row = 0u; row < 4u; row++) {
     atomicAdd(&counts[row], own[row]);
@@ -120,11 +139,15 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     if (t < 4u) {
       atomicStore(&counts[t], 0u);
     }
+    if (t == 0u) {
+      atomicStore(&list_length, 0u);
+    }
     workgroupBarrier();
     count_candidates(run, words, at, t);
     workgroupBarrier();
   }
   if (t == 0u) {
+    steps = atomicLoad(&list_length);
     open = 0u;
     tied = 0u;
     for (var row = 0u; row < 4u; row++) {
@@ -133,6 +156,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
       }
     }
   }
+  let have = workgroupUniformLoad(&steps);
+  let is_listed = have <= CAPACITY;
+  let many = select(words, have, is_listed);
   var shift = 31u;
   var rows = workgroupUniformLoad(&open);
   while (rows != 0u) {
@@ -143,7 +169,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     }
     workgroupBarrier();
     let begins = vec4(prefix[0], prefix[1], prefix[2], prefix[3]);
-    for (var k = t; k < words; k += INVOCATIONS) {
+    for (var n = t; n < many; n += INVOCATIONS) {
+      let k = word_number(n, is_listed);
       var bits = active_set.words[at + k] & bits_of_rows(rows) & mask_of(run, k);
       for (; bits != 0u; bits &= bits - 1u) {
         let bit = firstTrailingBit(bits);
@@ -184,7 +211,8 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   }
   let threshold = vec4(prefix[0], prefix[1], prefix[2], prefix[3]);
   var own = vec4(ALL);
-  for (var k = t; k < words; k += INVOCATIONS) {
+  for (var n = t; n < many; n += INVOCATIONS) {
+    let k = word_number(n, is_listed);
     let mine = active_set.words[at + k] & mask_of(run, k);
     if (mine != 0u) {
       var word = active_set.words[at + k];

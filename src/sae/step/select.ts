@@ -28,7 +28,7 @@ const invocations = (c: StepContext): number => (c.layout.sumLanes === 1 ? 8 : 6
 
 /** Before the encoder, once x is there: above which score each row's candidates lie. */
 export const floors = (c: StepContext, rows: number): Dispatch[] => [
-  c.dispatch('sae/select/floors', [up(rows, 4)], { rows, INVOCATIONS: invocations(c) }),
+  c.dispatch('sae/select/floors', [up(rows, 4)], { rows, lanes: invocations(c), INVOCATIONS: invocations(c) }),
 ];
 
 /** After the encoder: of each row the k largest, for training and for evaluation. */
@@ -44,8 +44,8 @@ export function select(c: StepContext, { row, batch, dead }: Selections = select
   return [
     ...(row ? selectRows(c, B) : []),
     ...(batch ? selectBatch(c) : []),
-    ...c.segments.map((segment) => c.dispatch('sae/select/dead', fold(segment.count / 4), { INVOCATIONS }, { segment })),
-    c.dispatch('sae/select/note', [runs.length], { INVOCATIONS }),
+    ...c.segments.map((segment) => c.dispatch('sae/select/dead', fold(up(segment.count / 4, INVOCATIONS)), { INVOCATIONS }, { segment })),
+    c.dispatch('sae/select/note', [runs.length], { lanes: INVOCATIONS, INVOCATIONS }),
     ...(dead ? selectRows(c, B, 1) : []),
   ];
 }

@@ -6,7 +6,7 @@ import { DEFAULT_MATMUL, MATMUL_VARIANTS, type MatmulVariant, matmulGrid } from 
 import { FLAG, MAX_RUNS } from '../../../src/sae/kernels';
 import { layoutOf } from '../../../src/sae/layout';
 import { DENSE_SHARE } from '../../../src/sae/step/train';
-import { matmulTolerance } from '../../gpu';
+import { matmulTolerance, poison } from '../../gpu';
 import * as twin from '../../reference/saeKernels';
 import { deviceFor } from '../matmul/product';
 import { each, groups, isLive, table } from './checks';
@@ -39,14 +39,14 @@ async function encoded(s: Scene, options: Encoded = {}) {
     runs: table(s),
     grid: matmulGrid(variant, rows, to - from),
   };
-  const inputs = { w_enc: s.wEnc, latent_params: latentParams(s) };
+  const inputs = { w_enc: s.wEnc, latent_params: latentParams(s), scores: new Float32Array(4), floors: new Float32Array(4) };
   const { active_set } = half
     ? await dispatch('sae/encode_x16', { ...call, inputs: { ...inputs, x_half: half } }, gpu)
     : await dispatch('sae/encode_x32', { ...call, inputs: { ...inputs, x: s.x } }, gpu);
   return words(active_set);
 }
 
-/** The twin's active set of the first rows and some latents, with poison where nothing is to be written: the flags, ended runs, all else. */
+/** The twin's active set of the first rows and some latents, with poison where nothing is to be written: the flags, ended runs, words of padding alone, all else. */
 function expected(s: Scene, rows = s.rows, from = 0, to = s.layout.latents): Uint32Array {
   const { latents, rowGroups } = s.layout;
   const columns = latents / 4;
@@ -54,7 +54,8 @@ function expected(s: Scene, rows = s.rows, from = 0, to = s.layout.latents): Uin
   const out = new Uint32Array(MAX_RUNS + clean.length).fill(POISON);
   for (let row = 0; row < groups(rows, 4); row++) {
     for (let column = from / 4; column < to / 4; column++) {
-      if (!isLive(s, s.latents[16 * column + 3] as number)) continue;
+      const run = s.runs[s.latents[16 * column + 3] as number] as twin.TwinRun;
+      if (!isLive(s, s.runs.indexOf(run)) || 4 * column >= run.first + run.width) continue;
       for (const at of [row * columns + column, rowGroups * columns + column * rowGroups + row]) out[MAX_RUNS + at] = clean[at] as number;
     }
   }
@@ -71,7 +72,7 @@ const MIXED: SceneSpec = {
   ],
 };
 
-describe('encode: the active set by rows and by latents, 0 in padding and behind the last row, ended runs and all else left alone', () => {
+describe('encode: the active set by rows and by latents, 0 in padding beside latents and behind the last row, all else left alone', () => {
   each(async (s) => expect(await encoded(s)).toEqual(expected(s)), [...SHAPES, ...PATTERNS.slice(0, 4), MIXED]);
 
   it('of fewer rows than the batch, of a slice of the latents', async () => {
@@ -83,6 +84,54 @@ describe('encode: the active set by rows and by latents, 0 in padding and behind
       [128, s.layout.latents],
     ] as const)
       expect(await encoded(s, { from, to })).toEqual(expected(s, s.rows, from, to));
+  });
+
+  it('and keeps the scores of runs that select, with a bit where they are above the floor of the row', async () => {
+    const s = scene(MIXED);
+    const { latents, quads, rowGroups } = s.layout;
+    // The first run and the third, which lie one behind the other in `scores`.
+    const tiles = (r: number) => rowGroups * Math.ceil((s.runs[r]?.width ?? 0) / 4);
+    const floors = poison(3 * 4 * rowGroups);
+    for (const r of [0, 2]) for (let b = 0; b < 4 * rowGroups; b++) floors[r * 4 * rowGroups + b] = 0.25 * (b % 5);
+    for (const rows of [s.rows, 6]) {
+      for (const KEEP_FIRST of [0, 1]) {
+        const out = await dispatch('sae/encode_x32', {
+          params: { rows, quads, latents, row_groups: rowGroups, from_latent: 0, to_latent: latents },
+          constants: { KEEP_FIRST, SCORES: 1 },
+          core: DEFAULT_MATMUL,
+          runs: runTable(s.layout, s.runs, (r) => ({ members: r === 1 ? {} : { flags: FLAG.selectsRow, scores: r === 2 ? tiles(0) : 0 } })),
+          inputs: { w_enc: s.wEnc, latent_params: latentParams(s), x: s.x, floors },
+          outputs: {
+            active_set: new Uint32Array(KEEP_FIRST ? withKept(s).length : s.active.length).fill(POISON),
+            scores: poison(16 * (tiles(0) + tiles(2))),
+          },
+          grid: matmulGrid(DEFAULT_MATMUL, rows, latents),
+        });
+        const active = words(out.active_set).subarray(MAX_RUNS);
+        // The second run's bits are what they are without scores.
+        const plain = await encoded(s, { rows });
+        const bound = matmulTolerance(s.layout.d, s.x, s.wEnc);
+        s.runs.forEach(({ first, width }, r) => {
+          for (let b = 0; b < 4 * groups(rows, 4); b++) {
+            for (let i = 0; i < 4 * groups(width, 4); i++) {
+              const [g, column, bit] = [Math.floor(b / 4), Math.floor((first + i) / 4), 4 * (i % 4) + (b % 4)];
+              const [byRow, byLatent] = [g * (latents / 4) + column, (rowGroups * latents) / 4 + column * rowGroups + g];
+              const on = [byRow, byLatent].map((at) => ((active[at] as number) >> bit) & 1);
+              const what = `run ${r}, row ${b}, latent ${i}`;
+              expect(on[0], what).toBe(on[1]);
+              if (r === 1) {
+                if (isLive(s, 1)) expect(on[0], what).toBe(((plain[MAX_RUNS + byRow] as number) >> bit) & 1);
+                continue;
+              }
+              const score = out.scores[16 * ((r === 2 ? tiles(0) : 0) + g * Math.ceil(width / 4) + Math.floor(i / 4)) + bit] as number;
+              const a = b < rows && i < width ? (s.u[b * latents + first + i] as number) + (s.latents[4 * (first + i)] as number) : 0;
+              expect(Math.abs(score - Math.max(0, a)), what).toBeLessThanOrEqual(bound);
+              expect(on[0], what).toBe(score > (floors[r * 4 * rowGroups + b] as number) ? 1 : 0);
+            }
+          }
+        });
+      }
+    }
   });
 
   describe('and keeps u of the first bit of each word where that is asked for', () =>
@@ -133,7 +182,7 @@ describe('encode: the active set by rows and by latents, 0 in padding and behind
     s.u.set(values.flatMap((value) => [value, ...new Array<number>(7).fill(0)]));
     const active = await encoded(s);
     expect(active).toEqual(expected(s));
-    expect([...active.subarray(MAX_RUNS)]).toEqual([0b100, 0, 0b100, 0]);
+    expect([...active.subarray(MAX_RUNS)]).toEqual([0b100, POISON, 0b100, POISON]);
   });
 
   it('x as packed f16 gives the bits that its values give as f32', async () => {

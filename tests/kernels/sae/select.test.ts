@@ -51,9 +51,9 @@ const random = (seed: number): ScoreOf => {
   return (row, latent, r) => Math.max(0, 4 * (values[(row * 977 + latent * 31 + r * 7919) % values.length] as number));
 };
 
-function caseOf(rows: number, specs: RunSpec[], scoreOf: ScoreOf, registers = false): Case {
+function caseOf(rows: number, specs: RunSpec[], scoreOf: ScoreOf, { registers = false, lanes = 8 } = {}): Case {
   const packed = specs.map(({ width, by }) => ({ arch: by ? 'baseline' : 'gated', width }));
-  const layout = layoutOf(D, rows, packed, { maxStorageBufferBindingSize: 2 ** 27, flopsPerMs: 1e9, lanes: 8, registers });
+  const layout = layoutOf(D, rows, packed, { maxStorageBufferBindingSize: 2 ** 27, flopsPerMs: 1e9, lanes, registers });
   return {
     layout,
     specs,
@@ -101,10 +101,8 @@ interface Left {
 
 interface Options {
   states?: State[];
-  selections?: Selections;
   /** Evaluation: only rows are selected. */
   evaluates?: boolean;
-  /** Takes bits as the floors say, which are computed first. */
   decay?: number;
   start?: number;
 }
@@ -138,7 +136,7 @@ async function selected(c: Case, options: Options = {}): Promise<Left> {
   });
   const scores = new Float32Array(16 * Math.max(1, tiles));
   const norms = Array.from({ length: rows }, (_, b) => Math.hypot(...c.x.subarray(4 * b * layout.quads, 4 * (b + 1) * layout.quads)));
-  const words = new Uint32Array(columns * rowGroups * (layout.registers ? 3 : 2));
+  const words = new Uint32Array(columns * rowGroups * (layout.registers ? 3 : 2)).fill(0xffffffff, 2 * columns * rowGroups);
   words.set(c.foreign);
   c.specs.forEach((spec, r) => {
     if (!isOn(spec)) return;
@@ -147,10 +145,10 @@ async function selected(c: Case, options: Options = {}): Promise<Left> {
     for (let g = 0; g < rowGroups; g++) for (let k = 0; k < Math.ceil(width / 4); k++) words[g * columns + first / 4 + k] = 0;
     values.forEach((value, j) => {
       const [row, latent] = [Math.floor(j / width), j % width];
-      const { byRow, bit } = placeOf(c, r, row, latent);
+      const { byRow, byLatent, bit } = placeOf(c, r, row, latent);
       scores[16 * ((table[r]?.scores as number) + Math.floor(row / 4) * Math.ceil(width / 4) + Math.floor(latent / 4)) + bit] = value;
       const floor = Math.fround((states[r]?.floors?.[0] ?? 0) * (spec.by === 'row' ? (norms[row] as number) : 1));
-      if (value > floor) words[byRow] = (words[byRow] as number) | (1 << bit);
+      if (value > floor) for (const at of [byRow, byLatent]) words[at] = (words[at] as number) | (1 << bit);
     });
   });
   const latentParams = new Float32Array(4 * latents);
@@ -198,10 +196,7 @@ async function selected(c: Case, options: Options = {}): Promise<Left> {
     DEFAULT_MATMUL,
   );
   const all: Selections = { row: true, batch: true, dead: true };
-  const dispatches: Dispatch[] = [
-    ...floors(context, rows),
-    ...(evaluates ? selectRows(context, rows) : select(context, options.selections ?? all)),
-  ];
+  const dispatches: Dispatch[] = [...floors(context, rows), ...(evaluates ? selectRows(context, rows) : select(context, all))];
   await context.compile(dispatches);
   const plan = context.plan('select', dispatches);
   await arena.ready();
@@ -299,31 +294,34 @@ const MIXED: RunSpec[] = [
 ];
 const steps = (step: number, threshold = -1): State[] => MIXED.map(() => ({ step, threshold }));
 
-describe.each([false, true])('selections, u of first bits kept: %s', (registers) => {
+describe.each([
+  ['on a processor, u of first bits kept', { registers: true, lanes: 8 }],
+  ['as on a GPU', { registers: false, lanes: 32 }],
+] as const)('selections %s', (_, device) => {
   it('of several runs of each kind, beside others', async () => {
-    await check(caseOf(37, MIXED, random(1), registers), { states: steps(3) });
-    await check(caseOf(1, MIXED, random(2), registers), { states: steps(2, 0.25) });
-    await check(caseOf(8, MIXED, random(3), registers), { states: steps(3, 0.25) });
+    await check(caseOf(37, MIXED, random(1), device), { states: steps(3) });
+    await check(caseOf(1, MIXED, random(2), device), { states: steps(2, 0.25) });
+    await check(caseOf(8, MIXED, random(3), device), { states: steps(3, 0.25) });
   });
 
   it('of equal scores the first: few values, all equal, rows that share one', async () => {
     const few: ScoreOf = (row, latent, r) => ((row * 7 + latent * 13 + r) % 5) / 4;
-    await check(caseOf(37, MIXED, few, registers), { states: steps(3) });
+    await check(caseOf(37, MIXED, few, device), { states: steps(3) });
     await check(
-      caseOf(37, MIXED, () => 0.7, registers),
+      caseOf(37, MIXED, () => 0.7, device),
       { states: steps(3) },
     );
     await check(
-      caseOf(37, MIXED, (row) => (row % 3) / 2, registers),
+      caseOf(37, MIXED, (row) => (row % 3) / 2, device),
       { states: steps(3) },
     );
   });
 
   it('fewer positive scores than wanted: all of them; none: none', async () => {
     const rare: ScoreOf = (row, latent, r) => ((row * 7 + latent * 11 + r) % 29 === 0 ? 1 + latent / 64 : 0);
-    await check(caseOf(37, MIXED, rare, registers), { states: steps(3, 0.5) });
+    await check(caseOf(37, MIXED, rare, device), { states: steps(3, 0.5) });
     await check(
-      caseOf(37, MIXED, () => 0, registers),
+      caseOf(37, MIXED, () => 0, device),
       { states: steps(3, 0.5) },
     );
   });
@@ -331,7 +329,79 @@ describe.each([false, true])('selections, u of first bits kept: %s', (registers)
   it('candidates above a floor: low enough, too high for some rows, for all', async () => {
     for (const floor of [0.1, 0.5, 0.9, 1.5]) {
       const states: State[] = MIXED.map(({ by }) => ({ step: 3, floors: by === 'row' ? [floor, floor] : [2 * floor, floor] }));
-      await check(caseOf(37, MIXED, random(4), registers), { states });
+      await check(caseOf(37, MIXED, random(4), device), { states });
+    }
+  });
+
+  it('of many latents, of all of them, of more rows than latents', async () => {
+    const specs: RunSpec[] = [
+      { width: 1030, by: 'row', k: 100, deadAfter: 1037, kAux: 200 },
+      { width: 1030, by: 'batch', k: 100, deadAfter: 1037, kAux: 7 },
+      { width: 530, by: 'row', k: 530 },
+      { width: 530, by: 'batch', k: 530 },
+    ];
+    await check(caseOf(10, specs, random(5), device), { states: specs.map(() => ({ step: 9, threshold: 0.5, floors: [0.2, 0.3] })) });
+    const few: RunSpec[] = [
+      { width: 3, by: 'batch', k: 1, deadAfter: 1 },
+      { width: 5, by: 'row', k: 2, deadAfter: 1 },
+    ];
+    await check(caseOf(301, few, random(6), device), { states: few.map(() => ({ step: 9 })) });
+  });
+
+  it('of scores of every size, infinite ones too', async () => {
+    const sizes: ScoreOf = (row, latent, r) => {
+      const n = (row * 17 + latent * 5 + r) % 11;
+      return n === 0 ? Number.POSITIVE_INFINITY : n === 1 ? 0 : 2 ** (n * 25 - 170) * (1 + latent / 128);
+    };
+    await check(caseOf(37, MIXED, sizes, device));
+  });
+
+  it('in evaluation rows alone, with no trace in what training keeps', async () => {
+    const c = caseOf(37, MIXED, random(7), device);
+    const states = steps(3, 0.25);
+    const left = await selected(c, { states, evaluates: true });
+    for (const r of [0, 3]) {
+      const { k } = MIXED[r] as { k: number };
+      expect(keptOf(c, left, r), `run ${r}`).toEqual(twin.ofRows(c.scores[r] as twin.Scores, k));
+    }
+    expect(left.since).toEqual(c.since);
+    MIXED.forEach((_, r) => {
+      expect(left.runState[r * STATE + STATE_AT.threshold]).toBe(0.25);
+    });
+  });
+
+  it('gives the same bits twice, whatever the floors', async () => {
+    const c = caseOf(37, MIXED, random(8), device);
+    const all = await Promise.all(
+      [0, 0, 0.3, 0.6].map((floor) => selected(c, { states: MIXED.map(() => ({ step: 3, floors: [floor, floor / 2] })) })),
+    );
+    for (const left of all.slice(1)) {
+      expect(left.words).toEqual(all[0]?.words);
+      expect(left.since).toEqual(all[0]?.since);
+      expect(left.runState).toEqual(all[0]?.runState);
+    }
+  });
+
+  it('the floors of the next step lie below nearly all of what a row keeps, and above most scores', async () => {
+    const c = caseOf(37, MIXED.slice(0, 3), random(9), device);
+    const left = await selected(c, { states: steps(3) });
+    const floors = new Float32Array(left.selection.buffer);
+    for (const [r, by] of [
+      [0, 'row'],
+      [2, 'batch'],
+    ] as const) {
+      const scores = c.scores[r] as twin.Scores;
+      const kept = keptOf(c, left, r);
+      const floor = floors[r * SELECTION + FLOOR] as number;
+      if (by === 'batch') expect(floor / twin.leastKept(scores, twin.ofBatch(scores, 4), by)).toBeCloseTo(0.95, 5);
+      else {
+        const norms = Array.from({ length: 37 }, (_, b) => Math.hypot(...c.x.subarray(20 * b, 20 * (b + 1))));
+        const ratios = twin.leastOfRows(scores, twin.ofRows(scores, 4)).map((least, b) => least / (norms[b] as number));
+        const mean = ratios.reduce((sum, v) => sum + v, 0) / 37;
+        const spread = Math.sqrt(ratios.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 37);
+        expect(floor / (0.95 * (mean - 2.5 * spread))).toBeCloseTo(1, 4);
+      }
+      expect(kept.size).toBeGreaterThan(0);
     }
   });
 });
