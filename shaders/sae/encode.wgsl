@@ -5,9 +5,8 @@
 // With SCORES runs that select keep u + b_enc where it is positive, 0 elsewhere, in `scores`, and a bit where it is above the row's
 // floor (select/floors.wgsl); u of the first bits is then the selection's to keep.
 //
-// Padding latents and rows beyond the batch come out as 0, whatever the architecture (words of padding alone are left as they were). Blocks of a run that is not
-// live are left as they were. `x_at` and the kernel's name come from encode_x32.wgsl or
-// encode_x16.wgsl.
+// Padding latents and rows beyond the batch come out as 0, whatever the architecture; words of padding alone, and blocks of a run that is not
+// live, are left as they were. `x_at` and the kernel's name come from encode_x32.wgsl or encode_x16.wgsl.
 // needs: sae/common, architectures
 
 override KEEP_FIRST : bool = false;
