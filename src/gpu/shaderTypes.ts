@@ -26,6 +26,11 @@ export interface Shaders {
   'sae/adam_b_dec': 'quads';
   'sae/architectures/baseline': never;
   'sae/architectures/gated': never;
+  'sae/architectures/jumprelu': never;
+  'sae/architectures/no_heaviside': never;
+  'sae/architectures/penalty': never;
+  'sae/architectures/rescale_shift': never;
+  'sae/architectures/topk_family': never;
   'sae/center': 'rows' | 'quads' | 'd' | 'first_row' | 'scale';
   'sae/choose': 'runs' | 'batch' | 'dispatches' | 'share';
   'sae/clip': 'runs' | 'quads';

@@ -123,10 +123,8 @@ export function parseCfg(path: string, cfg: unknown): SaelensCfg {
 function optionsOf(path: string, arch: ArchitectureId, lab: unknown): { options?: OptionValues; notes: string[] } {
   const entry = architecture(arch);
   const options = isFields(lab) ? lab.options : undefined;
-  if (options === undefined)
-    return {
-      notes: entry.options.map((option) => `cfg.json does not say the option ${option.key}: taken for ${option.default}.`),
-    };
+  // They are of the loss: what a SAE computes does not depend on them.
+  if (options === undefined) return { notes: [] };
   try {
     if (!isFields(options)) throw new Error('options is no object');
     optionValues(entry, options as OptionValues);

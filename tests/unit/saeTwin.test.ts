@@ -1,16 +1,43 @@
 /** The float64 twin against finite differences, and the facts of the paper that trip implementers. */
 import { describe, expect, it } from 'vitest';
-import { adamStep, forward, gradients, loss, type TwinParams, tensorsOf, zeroMoments } from '../../src/reference/sae';
-import { type ArchitectureId, architecture, architectureIds, traitsOfRun } from '../../src/sae/architectures';
+import {
+  adamStep,
+  forward,
+  gradients,
+  loss,
+  momentOf,
+  sparsity,
+  type TwinGiven,
+  type TwinParams,
+  tensorsOf,
+  zeroMoments,
+} from '../../src/reference/sae';
+import {
+  type ArchitectureId,
+  allOptions,
+  architecture,
+  isArchitecture,
+  type OptionValues,
+  register,
+  traitsOf,
+} from '../../src/sae/architectures';
+import { batchtopk } from '../../src/sae/architectures/batchtopk';
+import { jumprelu } from '../../src/sae/architectures/jumprelu';
+import { matryoshka } from '../../src/sae/architectures/matryoshka';
+import { noHeaviside } from '../../src/sae/architectures/no_heaviside';
+import { rescaleShift } from '../../src/sae/architectures/rescale_shift';
+import { topk } from '../../src/sae/architectures/topk';
 import { randoms } from '../gpu';
 import { jumpReluThreshold } from '../reference/gated';
 
-const D = 5;
-const F = 7;
-const B = 6;
+for (const entry of [jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) if (!isArchitecture(entry.id)) register(entry);
+
+const D = 3;
+const F = 5;
+const B = 4;
 
 /** Non-unit decoder rows, nonzero b_dec and r_mag: nothing may hide behind a special value. */
-function params(arch: ArchitectureId): TwinParams {
+function params(arch: ArchitectureId, options: OptionValues = {}): TwinParams {
   const r = (n: number, seed: number, scale = 1) => Float64Array.from(randoms(n, seed), (v) => v * scale);
   return {
     arch,
@@ -19,26 +46,37 @@ function params(arch: ArchitectureId): TwinParams {
     wEnc: r(F * D, 1, 2),
     wDec: r(F * D, 2, 2),
     bDec: r(D, 3),
-    options: [],
+    options,
     vectors: architecture(arch).vectors.map((_, k) => r(F, 4 + k)),
+    ...(traitsOf(architecture(arch), options).encoders === 2 && { wSecond: r(F * D, 12, 2) }),
   };
 }
 const x = Float64Array.from(randoms(B * D, 9), (v) => v * 3);
 
-/** The loss that a stop-gradient sees: the auxiliary decoder uses `frozen`, everything else `p`. */
-function frozenLoss(p: TwinParams, frozen: TwinParams, lambda: number): number {
-  const total = loss(p, x, lambda);
-  if (traitsOfRun({ arch: p.arch }).aux === 'none') return total.loss;
-  const { gate } = forward(p, x);
-  let aux = 0;
-  for (let b = 0; b < B; b++) {
-    for (let k = 0; k < D; k++) {
-      let value = frozen.bDec[k] as number;
-      for (let i = 0; i < F; i++) value += (gate[b * F + i] as number) * (frozen.wDec[i * D + k] as number);
-      aux += ((x[b * D + k] as number) - value) ** 2;
-    }
-  }
-  return total.loss - total.aux_loss + aux / B;
+/** x̂ of some latents: values [B, F] times the rows, plus a bias. */
+const decoded = (values: Float64Array, wDec: Float64Array, bias?: Float64Array): Float64Array =>
+  Float64Array.from({ length: B * D }, (_, at) => {
+    const [b, k] = [Math.floor(at / D), at % D];
+    let sum = bias?.[k] ?? 0;
+    for (let i = 0; i < F; i++) sum += (values[b * F + i] as number) * (wDec[i * D + k] as number);
+    return sum;
+  });
+
+const squares = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, j) => sum + (v - (b[j] as number)) ** 2, 0) / B;
+
+/** The loss that a stop-gradient sees: what is stopped uses `frozen`, everything else `p`. */
+function frozenLoss(p: TwinParams, frozen: TwinParams, given: TwinGiven): number {
+  const { aux, extra } = traitsOf(architecture(p.arch), p.options);
+  const fw = forward(p, x, given);
+  const terms = loss(p, x, given, fw);
+  const penalised = p.options.weighted === 'frozen' ? forward({ ...p, wDec: frozen.wDec }, x, given) : fw;
+  const main = terms.mse_loss + momentOf(p, given).lambda * sparsity(p, penalised).value + (extra ? extra.weight * terms.extra_loss : 0);
+  if (aux === 'none') return main;
+  if (aux === 'trained') return main + squares(decoded(fw.gate, p.wDec, p.bDec), x);
+  if (aux === 'frozen') return main + squares(decoded(fw.gate, frozen.wDec, frozen.bDec), x);
+  const before = forward(frozen, x, given);
+  const error = x.map((value, j) => value - (before.xHat[j] as number));
+  return main + before.auxWeight * squares(decoded(fw.gate, p.wDec), error);
 }
 
 /** dL/d of every tensor by central differences. */
@@ -47,38 +85,96 @@ function numeric(p: TwinParams, of: (q: TwinParams) => number): Record<string, F
   return Object.fromEntries(
     Object.entries(tensorsOf(p.arch, p)).map(([name, values]) => [
       name,
-      Float64Array.from(values, (_, j) => {
+      Float64Array.from(values.slice(), (_, j) => {
+        const held = values[j] as number;
         const at = (delta: number) => {
-          const q = structuredClone(p);
-          const moved = tensorsOf(q.arch, q)[name] as Float64Array;
-          moved[j] = (moved[j] as number) + delta;
-          return of(q);
+          values[j] = held + delta;
+          return of(p);
         };
-        return (at(h) - at(-h)) / (2 * h);
+        const slope = (at(h) - at(-h)) / (2 * h);
+        values[j] = held;
+        return slope;
       }),
     ]),
   );
 }
 
+/** Every combination of these values of options. */
+const combinations = (values: Record<string, readonly (string | number)[]>): OptionValues[] =>
+  Object.entries(values).reduce<OptionValues[]>(
+    (all, [key, choices]) => all.flatMap((one) => choices.map((choice) => ({ ...one, [key]: choice }))),
+    [{}],
+  );
+
+const penalties = { penalty: ['l1', 'tanh', 'sqrt', 'log', 'p'], weighted: ['no', 'frozen', 'trained'], decoder: ['free'] };
+/** A window that nothing falls into leaves what straight-through estimates add; that is held by figures of others (train2.test.ts). */
+const jump = { window: [1e-9], theta: ['direct', 'log'], 'pre-act': [0, 0.7], 'pre-bias': ['no', 'yes'] };
+const family = { 'dead-after': [11], auxk: [0, 0.4], 'k-aux': [0, 1] };
+const COMBINATIONS: [ArchitectureId, OptionValues][] = (
+  [
+    ['baseline', penalties],
+    ['gated', { ...penalties, aux: ['frozen', 'unfrozen', 'none'], r_mag: ['learnt', 'none'], encoders: ['tied', 'untied'] }],
+    ['jumprelu', { ...jump, loss: ['l0', 'target', 'frequency', 'tanh'], 'window-of': ['z', 'f'], through: ['theta', 'z'] }],
+    ['topk', family],
+    ['batchtopk', family],
+    ['matryoshka', { ...family, groups: ['1, 2, 2', '1/2, 1/2', '1'], 'group-weights': ['equal', '3, 1', '1, 0, 2'] }],
+    ['no_heaviside', {}],
+    ['rescale_shift', {}],
+  ] as [ArchitectureId, Record<string, readonly (string | number)[]>][]
+).flatMap(([arch, values]) =>
+  combinations(values)
+    .filter((o) => (architecture(arch).problems?.(allOptions(architecture(arch), o), { width: F, knob: 1, d: D }) ?? []).length === 0)
+    .map((o): [ArchitectureId, OptionValues] => [arch, o]),
+);
+
+const said = (o: OptionValues) =>
+  Object.entries(o)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+
 describe('gradients', () => {
-  it.each(architectureIds())('%s: agree with central differences, stop-gradients included', (arch) => {
-    const p = params(arch);
-    const frozen = structuredClone(p);
-    const expected = numeric(p, (q) => frozenLoss(q, frozen, 0.3));
-    for (const [name, actual] of Object.entries(tensorsOf(arch, gradients(p, x, 0.3)))) {
-      actual.forEach((value, j) => expect(value, `${name}[${j}]`).toBeCloseTo(expected[name]?.[j] as number, 6));
+  const architectures = [...new Set(COMBINATIONS.map(([arch]) => arch))];
+  it.each(architectures)('%s: agree with central differences in every combination of options, stop-gradients included', (arch) => {
+    for (const [, options] of COMBINATIONS.filter(([id]) => id === arch)) {
+      const p = params(arch, options);
+      const given: TwinGiven = { lambda: 0.3, power: 0.6, nextPower: 0.5, k: 1, since: Float64Array.of(20, 3, 20, 20, 20) };
+      const frozen = structuredClone(p);
+      const expected = numeric(p, (q) => frozenLoss(q, frozen, given));
+      const { fixed } = traitsOf(architecture(arch), options);
+      for (const [name, actual] of Object.entries(tensorsOf(arch, gradients(p, x, given)))) {
+        if (fixed.includes(name)) continue;
+        const most = Math.max(1, ...(expected[name] as Float64Array).map(Math.abs));
+        actual.forEach((value, j) => {
+          const off = Math.abs(value - (expected[name]?.[j] as number)) / most;
+          if (!(off < 1e-6)) expect.fail(`${arch} ${said(options)}: ${name}[${j}] is ${value} for ${expected[name]?.[j]}`);
+        });
+      }
     }
+  });
+
+  it('the scenes reach what they are about: dead latents that AuxK trains, silent latents, several prefixes', () => {
+    const given: TwinGiven = { k: 1, since: Float64Array.of(20, 3, 20, 20, 20) };
+    for (const arch of ['topk', 'batchtopk', 'matryoshka']) {
+      const fw = forward(params(arch, { 'dead-after': 11 }), x, given);
+      expect(
+        fw.gate.some((v) => v > 0),
+        arch,
+      ).toBe(true);
+      expect(fw.acts.filter((v) => v > 0)).toHaveLength(B);
+    }
+    expect(forward(params('jumprelu', { 'pre-act': 1 }), x).extra.some((v) => v > 0)).toBe(true);
   });
 
   it('gated: the auxiliary term gives W_dec exactly zero and b_dec something; reconstruction gives b_gate exactly zero', () => {
     const p = params('gated');
     const fw = forward(p, x);
+    const none = new Float64Array(x.length);
     // Make the main reconstruction perfect, so that only the auxiliary term speaks.
-    const auxOnly = gradients(p, x, 0, { ...fw, xHat: Float64Array.from(x) });
+    const auxOnly = gradients(p, x, 0, { ...fw, errors: [none] });
     expect(auxOnly.wDec.every((v) => v === 0)).toBe(true);
     expect(Math.max(...auxOnly.bDec.map(Math.abs))).toBeGreaterThan(1e-3);
     // And the other way round.
-    const mainOnly = gradients(p, x, 0, { ...fw, xAux: Float64Array.from(x) });
+    const mainOnly = gradients(p, x, 0, { ...fw, auxError: none });
     const [bGate, rMag] = mainOnly.vectors as [Float64Array, Float64Array];
     expect(bGate.every((v) => v === 0)).toBe(true);
     expect(Math.max(...rMag.map(Math.abs))).toBeGreaterThan(1e-3);
@@ -94,7 +190,7 @@ describe('paper facts', () => {
       wEnc: new Float64Array(6).fill(1),
       wDec: new Float64Array(6).fill(1),
       bDec: new Float64Array(2),
-      options: [],
+      options: {},
       vectors: [Float64Array.of(-2, 0, 1), Float64Array.of(1, 2, 3), new Float64Array(3).fill(1)],
     };
     const { acts, xHat } = forward(p, Float64Array.of(0.3, 0.3));
@@ -115,7 +211,7 @@ describe('paper facts', () => {
         wEnc: Float64Array.of(1),
         wDec: Float64Array.of(1),
         bDec: Float64Array.of(0),
-        options: [],
+        options: {},
         vectors: architecture(arch).vectors.map(() => Float64Array.of(0)),
       };
       const moments = zeroMoments(p);

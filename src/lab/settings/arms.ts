@@ -55,8 +55,10 @@ export interface ArmField {
 
 const MAX_WIDTH = 1 << 20;
 
-const optionSpec = (option: ArchitectureOption): Spec =>
-  option.kind === 'choice' ? { kind: 'choice', choices: option.choices } : { kind: 'number', min: option.min, max: option.max };
+function optionSpec(option: ArchitectureOption): Spec {
+  if (option.kind === 'text') return { kind: 'text' };
+  return option.kind === 'choice' ? { kind: 'choice', choices: option.choices } : { kind: 'number', min: option.min, max: option.max };
+}
 
 /** Widths, knob, settings that an arm may have of its own, options, runs struck out. @throws Error when two of them have one name. */
 export function armFields(arch: string): ArmField[] {

@@ -17,6 +17,8 @@ export type Spec =
   | { kind: 'strikes' }
   /** `meanings`: what each choice does, as what then holds and a sentence. */
   | { kind: 'choice'; choices: readonly string[]; meanings?: Readonly<Record<string, { holds: string; help: string }>> }
+  /** As it is typed; blanks around commas go. */
+  | { kind: 'text' }
   /** Several of them, separated likewise. */
   | { kind: 'choices'; choices: readonly string[] };
 

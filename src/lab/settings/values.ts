@@ -22,6 +22,8 @@ export function parseValue(spec: Spec, text: string, { d, steps }: Relative): Va
       return chosen(spec, typed);
     case 'choices':
       return [...new Set(list(typed).map((part) => chosen(spec, part)))];
+    case 'text':
+      return typed.replace(/\s*,\s*/g, ',');
     case 'times':
       return times(typed, steps);
     case 'strikes':
@@ -82,7 +84,7 @@ function entries(spec: ListSpec, part: string, d: number): number[] {
   return [checked(spec, parseNumber(part), part)];
 }
 
-function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' | 'times' }>, value: number, shown: string): number {
+function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' | 'text' | 'times' }>, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
   const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number' && spec.kind !== 'numbers';
   if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);

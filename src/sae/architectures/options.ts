@@ -5,6 +5,7 @@ import type { Architecture, OptionValues, Traits } from './types';
 const KERNEL_OPTIONS = 8;
 
 const numberOf = (id: string, option: Architecture['options'][number], value: number | string): number => {
+  if (option.kind === 'text') return 0;
   const number = option.kind === 'choice' ? option.choices.indexOf(String(value)) : Number(value);
   const [least, most] = option.kind === 'choice' ? [0, option.choices.length - 1] : [option.min, option.max];
   if (!(number >= least && number <= most)) {

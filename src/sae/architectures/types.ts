@@ -43,6 +43,8 @@ export type ArchitectureOption = {
   | { kind: 'number'; default: number; min: number; max: number }
   /** The kernels see the place in the list. */
   | { kind: 'choice'; default: string; choices: readonly string[] }
+  /** Always `host`; what may stand there is said by `problems`. */
+  | { kind: 'text'; default: string }
 );
 
 /** By key of the table: a number, or one of the choices. */
@@ -107,9 +109,10 @@ export interface LatentVector {
   /** Value of every latent at the start; where options decide, given all of them. */
   start: number | ((o: OptionValues) => number);
   /**
-   * `bias`: adds to a pre-activation, so it scales with the activations. `log-gain`: exponent of a factor on the pre-activation, which does not.
+   * `bias`: adds to a pre-activation, so it scales with the activations. `threshold`: is compared with one, and scales likewise. `gain`: a factor, which
+   * does not. `log-gain`: exponent of a factor on the pre-activation, which does not.
    */
-  role: 'bias' | 'log-gain';
+  role: 'bias' | 'threshold' | 'gain' | 'log-gain';
   /** Of a bias: the `log-gain` vector whose factor multiplies W_enc on its path, when there is one. */
   gain?: string;
 }

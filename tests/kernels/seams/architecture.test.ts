@@ -16,7 +16,7 @@ import {
   settingsFromParams,
   settingsToParams,
 } from '../../../src/lab/settings';
-import { adamStep, forward, gradients, tensorsOf, twinOf, zeroMoments } from '../../../src/reference/sae';
+import { adamStep, forward, gradients, kernelOptions, tensorsOf, twinOf, zeroMoments } from '../../../src/reference/sae';
 import { architecture, register } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
 import { withScale } from '../../../src/ui/scaleForm';
@@ -144,7 +144,7 @@ describe('an architecture', () => {
         const { touched } = architecture(sae.arch).twin;
         u.forEach((value, j) => {
           const v = twin.vectors.map((values) => values[j % sae.dSae] as number);
-          if (acts[j] === 0 && touched(value, v, twin.options, STEP)) windowed++;
+          if (acts[j] === 0 && touched(value, v, kernelOptions(twin), STEP)) windowed++;
         });
         adamStep(twin, gradients(twin, x, run.lambda as number), moments, t + 1, { lr: LR, beta1: 0, beta2: 0.999, eps: 1e-8 });
       }

@@ -17,6 +17,7 @@ import {
   settingsToParams,
   writeArm,
 } from '../../../src/lab/settings';
+import { allOptions, architecture } from '../../../src/sae/architectures';
 
 const withValues = (values: Partial<SettingValues>, d = 512) => parseSettings({ ...defaultForm(), ...values }, d);
 const arms = (...texts: string[]): { arms: ArmForm[] } => ({ arms: texts.map(readArm) });
@@ -28,8 +29,8 @@ describe('settings', () => {
     expect(errors).toEqual({});
     expect(runs).toBe(8);
     expect(config?.arms).toEqual([
-      { arch: 'baseline', options: {}, widths: [1536], knob: [0.05, 0.1, 0.2, 0.4] },
-      { arch: 'gated', options: {}, widths: [1024], knob: [0.1, 0.2, 0.4, 0.8] },
+      { arch: 'baseline', options: allOptions(architecture('baseline')), widths: [1536], knob: [0.05, 0.1, 0.2, 0.4] },
+      { arch: 'gated', options: allOptions(architecture('gated')), widths: [1024], knob: [0.1, 0.2, 0.4, 0.8] },
     ]);
     expect(config?.seeds).toEqual([1]);
   });

@@ -1,0 +1,19 @@
+/** BatchTopK SAE: a batch of B rows keeps its B·k largest activations; inference takes what is above a threshold. */
+import { recipeOf } from './recipes';
+import { DICTIONARY_LEARNING, familyOf, familyOptions, familyProblems, familyTraits } from './topkFamily';
+import type { Architecture } from './types';
+
+export const batchtopk: Architecture = {
+  ...familyOf('batchtopk', { holds: () => true, wgsl: 'true' }),
+  id: 'batchtopk',
+  title: 'BatchTopK',
+  line: 'Keeps the B·k largest activations of a batch of B rows, so that rows may differ in L0; a threshold takes its place at evaluation.',
+  source: 'Bussmann et al. 2024, arXiv 2412.06410',
+  code: 4,
+  saelens: 'batchtopk',
+  options: familyOptions,
+  traits: (o) => familyTraits(o, 'batch'),
+  problems: familyProblems,
+  recipe: (o) => recipeOf(batchtopk, o, [['dictionary_learning BatchTopKTrainer', DICTIONARY_LEARNING]]),
+  look: { colour: { light: '#CC79A7', dark: '#e39cc4' }, symbol: 'circle', dash: 'dot' },
+};
