@@ -17,11 +17,15 @@ import {
 import { architecture } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
+import { armFromInit, type Init } from './init';
 
-/** @throws UsageError naming the option and what is wrong with it. */
-export function sweepConfig(options: Options, d: number): SweepConfig {
+/**
+ * @param init weights that the one arm starts from.
+ * @throws UsageError naming the option and what is wrong with it.
+ */
+export function sweepConfig(options: Options, d: number, init?: Init): SweepConfig {
   const { arms, named } = armsOf(options);
-  const values = { ...defaultForm('cli'), arms };
+  const values = { ...defaultForm('cli'), arms: arms.map(({ arch, texts }) => ({ arch, texts: armFromInit(arch, texts, init) })) };
   for (const setting of settings()) {
     const option = optionOf(setting);
     const given = option === undefined ? undefined : options.text(option);

@@ -5,7 +5,7 @@ import type { Recipe } from './settings';
 
 /** @returns what makes the run again; what nobody knows of its data is absent (`inputs`). */
 export function recipeOf(
-  { spec, batchesBefore }: Pick<Run, 'spec' | 'batchesBefore'>,
+  { spec, batchesBefore, from }: Pick<Run, 'spec' | 'batchesBefore' | 'from'>,
   { dataSeed, shuffle, inputs, init }: Origin,
 ): Recipe {
   return {
@@ -13,6 +13,7 @@ export function recipeOf(
     inputs: inputs ?? { data: [], filter: {} },
     shuffle,
     batchesBefore,
-    ...(init !== undefined && { init }),
+    // Called as the line that makes it calls its folder.
+    ...(from ? { init: from.id } : init !== undefined && { init }),
   };
 }
