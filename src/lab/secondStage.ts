@@ -1,7 +1,15 @@
 /** Runs that start from trained ones: what they take of them, and what becomes of them where those do not get there. */
 import { type ArchitectureId, architecture, traitsOfRun } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
-import type { Run } from './experiment';
+import type { RunState } from './protocol';
+
+/** What of a run is asked here. */
+interface Staged {
+  id: string;
+  state: RunState;
+  step: number;
+  from?: Staged;
+}
 
 /**
  * The weights that a run of this architecture starts from, made of those that it is given: its own kind as they are, for a second stage those of the
@@ -33,12 +41,13 @@ export function withGiven(weights: SaeWeights, given: SaeWeights): SaeWeights {
 }
 
 /** Runs whose turn has come: the run that they start from is done. */
-export const readyToStart = (runs: readonly Run[]): Run[] => runs.filter(({ state, from }) => state === 'queued' && from?.state === 'done');
+export const readyToStart = <R extends Staged>(runs: readonly R[]): R[] =>
+  runs.filter(({ state, from }) => state === 'queued' && from?.state === 'done');
 
-const ENDED: Partial<Record<Run['state'], string>> = { failed: 'failed', stopped: 'was stopped', interrupted: 'was interrupted' };
+const ENDED: Partial<Record<RunState, string>> = { failed: 'failed', stopped: 'was stopped', interrupted: 'was interrupted' };
 
 /** Runs that wait for one that ended before it was done, and what is said of them. */
-export const neverToStart = (runs: readonly Run[], first: Run): { run: Run; message: string }[] =>
+export const neverToStart = <R extends Staged>(runs: readonly R[], first: R): { run: R; message: string }[] =>
   runs
     .filter(({ state, from }) => state === 'queued' && from === first && first.state !== 'done')
     .map((run) => ({ run, message: `it was to start from ${first.id}, which ${ENDED[first.state] ?? 'ended'} at step ${first.step}` }));

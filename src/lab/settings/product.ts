@@ -51,9 +51,12 @@ export interface Arms extends SharedSettings {
   arms?: readonly Arm[];
 }
 
-/** The runs that an arm comes to: of a second stage only those whose first one is there. */
-export function combinations(config: Arms, arm: Arm): Combination[] {
-  const own = product(axes(config, arm)).filter((one) => !isStruck(one, arm));
+/** The runs that an arm comes to. */
+export const combinations = (config: Arms, arm: Arm): Combination[] => possible(config, arm).filter((one) => !isStruck(one, arm));
+
+/** All runs that an arm may have, struck out or not: of a second stage only those whose first one is there. */
+export function possible(config: Arms, arm: Arm): Combination[] {
+  const own = product(axes(config, arm));
   const first = firstStage(config, arm);
   if (!first) return own;
   const there = new Set(combinations(config, first).map((one) => stageKey(config, first, one)));
@@ -70,7 +73,8 @@ const FOLLOWED: readonly string[] = ['widths', 'knob', 'seeds'];
 export function stageKey(shared: SharedSettings, arm: Arm, one: Combination): string {
   const of = axes(shared, arm);
   const followed = FOLLOWED.map((key) => one[of.find((axis) => axis.key === key)?.word ?? '']);
-  return JSON.stringify([...followed, one.of ?? toldBesides(of, one)]);
+  const besides = architecture(arm.arch).startsFrom ? (one.of ?? '') : toldBesides(of, one);
+  return JSON.stringify([...followed, besides]);
 }
 
 /** Values on the axes that have several, but for those that a second stage follows. */
@@ -97,6 +101,7 @@ export function follow(config: Arms, arm: Arm, fail: (word: string, error: unkno
       : `there is no arm ${place}`;
     const none = `${title} starts from trained runs: add an arm of ${wanted}, or train one alone with --init and its folder.`;
     fail('from', new Error(typeof arm.from === 'number' ? `${title} starts from runs of ${wanted}; ${found}.` : none));
+    arm.from = 'first'; // it must not be followed to itself
     return;
   }
   const of = axes(config, first);
