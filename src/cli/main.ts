@@ -8,6 +8,7 @@ import { harvest, harvestUsage } from './commands/harvest';
 import { inspect, inspectUsage } from './commands/inspect';
 import { lm, lmUsage } from './commands/lm';
 import { parity, parityUsage } from './commands/parity';
+import { recipes, recipesUsage } from './commands/recipes';
 import { reproduce, reproduceUsage } from './commands/reproduce';
 import { sweep, sweepUsage } from './commands/sweep';
 import { train, trainUsage } from './commands/train';
@@ -21,6 +22,7 @@ const COMMANDS: Record<string, { run: (args: string[]) => Promise<number>; usage
   harvest: { run: harvest, usage: harvestUsage },
   inspect: { run: inspect, usage: inspectUsage },
   parity: { run: parity, usage: parityUsage },
+  recipes: { run: recipes, usage: recipesUsage },
   reproduce: { run: reproduce, usage: reproduceUsage },
 };
 

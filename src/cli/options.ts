@@ -62,9 +62,9 @@ export const knobIds = (): string[] => [...new Set(architectures().map(({ knob }
 
 /** Words of an arm, for people: of each architecture, and those that settings give to all of them. */
 function armWords(): string {
-  const words = (arch: string, isSetting: boolean) =>
+  const words = (arch: string, areCommon: boolean) =>
     armFields(arch)
-      .filter(({ place }) => (place === 'setting') === isSetting)
+      .filter(({ place }) => (place === 'setting' || place === 'without') === areCommon)
       .map(({ word }) => `\`${word}\``)
       .join(', ');
   const ids = architectureIds();

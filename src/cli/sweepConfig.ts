@@ -14,18 +14,19 @@ import {
   type SweepConfig,
   settings,
 } from '../lab/settings';
+import { SHORT_GRID, tuned } from '../lab/tuning';
 import { architecture } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
-import { armFromInit, type Init } from './init';
 
-/**
- * @param init weights that the one arm starts from.
- * @throws UsageError naming the option and what is wrong with it.
- */
-export function sweepConfig(options: Options, d: number, init?: Init): SweepConfig {
+/** @throws UsageError naming the option and what is wrong with it. */
+export function sweepConfig(options: Options, d: number): SweepConfig {
   const { arms, named } = armsOf(options);
-  const values = { ...defaultForm('cli'), arms: arms.map(({ arch, texts }) => ({ arch, texts: armFromInit(arch, texts, init) })) };
+  const values = { ...defaultForm('cli'), arms: options.flag('tune') ? tuned(arms) : arms };
+  if (options.flag('tune'))
+    for (const word of Object.keys(SHORT_GRID))
+      if (options.text(word) !== undefined || arms.some(({ texts }) => texts[word] !== undefined))
+        throw new UsageError(`--tune tries values of ${word} of its own: leave out --tune, or ${word}`);
   for (const setting of settings()) {
     const option = optionOf(setting);
     const given = option === undefined ? undefined : options.text(option);

@@ -48,7 +48,6 @@ export function demoPlan(d: number, isSoftware: boolean): DemoPlan {
     ...defaultConfig(d, { arms: arms((arch) => ({ width: String(width * arch.width.equalCompute), [arch.knob.id]: arch.knob.few })) }),
     steps: 600,
     batch: 64,
-    lr: [2e-3],
     lrWarmup: 10,
     lambdaWarmup: 30,
     holdout: 4 / 68, // 4 windows of 128 beside 64 for training

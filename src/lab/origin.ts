@@ -29,7 +29,7 @@ export interface Origin {
   /** Seed of data order and held-out split, and whether rows are shuffled. */
   dataSeed: number;
   shuffle: Shuffle;
-  /** Weights that runs start from, when not random ones: their path. */
+  /** Path of the weights that runs with `hasInit` started from. */
   init?: string;
   /** What the metrics rest on. */
   provenance?: Provenance;

@@ -5,7 +5,7 @@ import type { Recipe } from './settings';
 
 /** @returns what makes the run again; what nobody knows of its data is absent (`inputs`). */
 export function recipeOf(
-  { spec, batchesBefore, from }: Pick<Run, 'spec' | 'batchesBefore' | 'from'>,
+  { spec, batchesBefore, hasInit }: Pick<Run, 'spec' | 'batchesBefore' | 'hasInit'>,
   { dataSeed, shuffle, inputs, init }: Origin,
 ): Recipe {
   return {
@@ -13,7 +13,6 @@ export function recipeOf(
     inputs: inputs ?? { data: [], filter: {} },
     shuffle,
     batchesBefore,
-    // Called as the line that makes it calls its folder.
-    ...(from ? { init: from.id } : init !== undefined && { init }),
+    ...(hasInit && init !== undefined && { init }),
   };
 }

@@ -18,7 +18,7 @@ export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {
 
 /** @param weights for raw activations, after `step` steps. */
 export function savedRun(
-  run: Pick<Run, 'id' | 'spec' | 'metrics' | 'batchesBefore' | 'from'>,
+  run: Pick<Run, 'id' | 'spec' | 'metrics' | 'batchesBefore' | 'hasInit'>,
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
 ): NamedBytes[] {

@@ -2,10 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { countRuns } from '../../lab/settings';
-import { architecture, isArchitecture } from '../../sae/architectures';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
-import { readInit } from '../init';
 import { type CommandUsage, knobIds } from '../options';
 import { putAside } from '../outFolder';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
@@ -21,12 +19,8 @@ export async function train(args: string[]): Promise<number> {
   const rows = trainRows();
   const { options } = readOptions(args, rows);
   const isArm = options.list('arm').length > 0;
-  const arch = options.text('arch') ?? '';
-  const isSecond = isArchitecture(arch) && architecture(arch).startsFrom !== undefined;
-  for (const name of ['arch', ...(isSecond ? ['init'] : ['d-sae', ...knobIds()]), 'out'])
-    if (!isArm || name === 'out') options.required(name);
-  const init = await readInit(options);
-  if (countRuns(sweepConfig(options, 1024, init)) !== 1) {
+  for (const name of ['arch', 'd-sae', ...knobIds(), 'out']) if (!isArm || name === 'out') options.required(name);
+  if (countRuns(sweepConfig(options, 1024)) !== 1) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }
   const logEvery = options.count('log-every', 10, 1);
@@ -37,7 +31,6 @@ export async function train(args: string[]): Promise<number> {
     openEngine,
     (_, values) => log?.write(values),
     (_, event) => log?.resampled(event),
-    init,
   );
   await putAside(out);
   log = await LogFile.create(out); // only now: a refused input leaves no folder behind

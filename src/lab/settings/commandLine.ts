@@ -1,7 +1,8 @@
 /** A run as what makes it again: its settings as facts for files, and as the line that trains it on the command line. */
 import type { FilterRequest } from '../../data/rows/filter';
-import { armFields, armValues, concerns } from './arms';
+import { armFields, armValues } from './arms';
 import { defaultText, type SweepConfig } from './parse';
+import { found } from './starts';
 import { type Setting, type SettingKey, settings } from './table';
 import { isList, parseValue, textOf, type Value } from './values';
 
@@ -47,8 +48,11 @@ const ownValue = ({ arms: [arm], ...shared }: SweepConfig, { key }: Setting): Va
 };
 
 /** A setting of a run: its arm's own, else the shared one. Of seeds it is that of data order and split: the arm's stands apart, as `seed`. */
-export const valueIn = (config: SweepConfig, { key }: Pick<Setting, 'key'>): Value | undefined =>
-  (key === 'seeds' ? undefined : config.arms[0]?.[key]) ?? config[key];
+export function valueIn(config: SweepConfig, { key }: Pick<Setting, 'key'>): Value | undefined {
+  const [arm] = config.arms;
+  const value: Value | undefined = (key === 'seeds' ? undefined : arm?.[key]) ?? config[key];
+  return arm && Array.isArray(value) ? found(arm.arch, config.steps, key, value) : value;
+}
 
 const sameValue = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -64,7 +68,7 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
   const facts: Record<string, number | string> = {};
   for (const setting of settings()) {
     const value = valueIn(config, setting);
-    if (value === undefined || setting.key === 'evalEvery' || (arm && !concerns(setting, arm.arch))) continue;
+    if (value === undefined || setting.key === 'evalEvery') continue;
     facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = factOf(setting, value);
   }
   if (!arm) return facts;
@@ -114,9 +118,7 @@ function settingWords(config: SweepConfig): string[] {
   return settings().flatMap((setting) => {
     const option = optionOf(setting);
     const value: Value | undefined = config[setting.key];
-    const [arm] = config.arms;
-    if (option === undefined || value === undefined || ownValue(config, setting) !== undefined || (arm && !concerns(setting, arm.arch)))
-      return [];
+    if (option === undefined || value === undefined || ownValue(config, setting) !== undefined) return [];
     const isDefault = sameValue(parseValue(setting, defaultText(setting, 'cli'), { d: 1, steps: config.steps }), value);
     return isDefault ? [] : [`--${option}`, textOf(value).replaceAll(', ', ',')];
   });

@@ -60,13 +60,15 @@ describe('an architecture', () => {
   });
 
   it('has an arm in the form, with widths, its knob and its options', () => {
-    expect(defaultForm().arms.map(({ arch }) => arch)).toEqual(['baseline', 'gated', 'jump']);
+    // A sweep begins with the two arms that the lab is about, whatever else there is.
+    expect(defaultForm().arms.map(({ arch }) => arch)).toEqual(['baseline', 'gated']);
     expect(armFields('jump').map(({ word, place }) => [word, place])).toEqual([
       ['width', 'widths'],
       ['lambda', 'knob'],
       ...settings().flatMap(({ flag, scope }) => (scope === 'arm' ? [[flag, 'setting']] : [])),
       ['bandwidth', 'option'],
       ['penalty', 'option'],
+      ['without', 'without'],
     ]);
     expect(armFields('jump').some(({ word }) => word === 'toy')).toBe(true);
     const { config, errors } = parseSettings({ ...defaultForm(), arms: [{ arch: 'jump', texts: { penalty: 'l1' } }] }, 64);
@@ -78,7 +80,10 @@ describe('an architecture', () => {
   });
 
   it('has its knob scaled as its penalty asks for where the rows are', () => {
-    const { arms } = withScale(defaultForm(), { factor: 2, present: 1, lambdaFactor: 2 });
+    const { arms } = withScale(
+      { ...defaultForm(), arms: [...defaultForm().arms, { arch: 'jump', texts: {} }] },
+      { factor: 2, present: 1, lambdaFactor: 2 },
+    );
     expect(arms.map(({ texts }) => texts.lambda)).toEqual(['0.1:0.8:4', '0.2:1.6:4', '0.04:0.4:2']);
   });
 
@@ -112,7 +117,20 @@ describe('an architecture', () => {
       'jump width=13 lambda=0.02 bandwidth=0.7 seeds=5',
     ];
     const { code, json } = await lab(
-      ...['sweep', '--data', data, ...arms.flatMap((arm) => ['--arm', arm]), '--steps', STEPS, '--batch', BATCH, '--lr', LR],
+      ...[
+        'sweep',
+        '--data',
+        data,
+        ...arms.flatMap((arm) => ['--arm', arm]),
+        '--steps',
+        STEPS,
+        '--batch',
+        BATCH,
+        '--lr',
+        LR,
+        '--enc-length',
+        1,
+      ],
       ...['--shuffle', 'none', '--holdout', 0, '--b-dec-init', 'zero', '--out', out, '--json'],
     );
     expect(code).toBe(0);

@@ -17,7 +17,7 @@ describe('the arms of a command line', () => {
       seeds: [0],
       steps: 10_000,
       batch: 4096,
-      lr: [3e-4],
+      lr: ['auto'],
       normalize: 'none',
       holdout: 0.02,
       evalEvery: 2,

@@ -5,7 +5,7 @@ import { runInputs } from '../../../src/lab/inputs';
 import { commandLine, defaultConfig, type Recipe, runSettings, shellWord, trainArguments } from '../../../src/lab/settings';
 
 const config = (change = {}) => ({
-  ...defaultConfig(8, change),
+  ...defaultConfig(8, { lr: '1e-3', encLength: '1', ...change }),
   arms: [{ arch: 'gated' as const, options: {}, widths: [64], knob: [0.1], seeds: [1] }],
 });
 const recipe = (over: Partial<Recipe> = {}): Recipe => ({
@@ -19,10 +19,19 @@ const recipe = (over: Partial<Recipe> = {}): Recipe => ({
 describe('a run as a command line', () => {
   it('names what differs from the command line’s own defaults, and only that', () => {
     expect(commandLine(recipe(), 'r1')).toBe(
-      "npm run lab -- train --data acts --arm 'gated width=64 lambda=0.1' --seed 1 --steps 2500 --batch 1024 --lr 0.001 --lr-warmup 100" +
+      "npm run lab -- train --data acts --arm 'gated width=64 lambda=0.1' --seed 1 --steps 2500 --batch 1024 --lr 0.001 --enc-length 1 --lr-warmup 100" +
         ' --lr-decay 0.2 --lambda-warmup 250 --normalize mean-square --holdout 0.05 --out r1',
     );
-    const plain = config({ steps: '10000', batch: '4096', lr: '3e-4', seeds: '0', lrWarmup: '0', lrDecay: '0', lambdaWarmup: '0' });
+    const plain = config({
+      steps: '10000',
+      batch: '4096',
+      lr: 'auto',
+      encLength: 'auto',
+      seeds: '0',
+      lrWarmup: '0',
+      lrDecay: '0',
+      lambdaWarmup: '0',
+    });
     const words = trainArguments(recipe({ config: { ...plain, normalize: 'none', holdout: 0.02 } }), 'r1');
     expect(words).toEqual(['train', '--data', 'acts', '--arm', 'gated width=64 lambda=0.1 seeds=1', '--out', 'r1']);
   });
@@ -82,7 +91,16 @@ describe('a run as a command line', () => {
         recipe({
           config: config({
             ...{ resample: '20%,1000', resampleWindow: '20', resampleInputs: '100', resampleRewarm: '7' },
-            ...{ beta1: '0.5', beta2: '0.9', eps: '1e-6', xDtype: 'f16', bDecInit: 'zero', encLength: '0.1', lrDecayShape: 'cosine' },
+            ...{
+              beta1: '0.5',
+              beta2: '0.9',
+              eps: '1e-6',
+              clip: '1',
+              xDtype: 'f16',
+              bDecInit: 'zero',
+              encLength: '0.1',
+              lrDecayShape: 'cosine',
+            },
           }),
           inputs: {
             ...{ data: ['a'], tensor: 't', wordsAreBf16: true, allowDuplicates: true, filter, model: 'm', hook: 'h', trustHook: true },
@@ -146,6 +164,7 @@ describe('a run as a command line', () => {
         lambda_warmup: 250,
         beta1: 0,
         beta2: 0.999,
+        clip: 0,
         eps: 1e-8,
         normalize: 'mean-square',
         x_dtype: 'f32',

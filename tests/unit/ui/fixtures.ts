@@ -2,7 +2,7 @@ import type { RunSummary } from '../../../src/lab/protocol';
 import { defaultConfig } from '../../../src/lab/settings';
 import type { Metrics } from '../../../src/metrics/types';
 
-const CONFIG = defaultConfig(8);
+const CONFIG = defaultConfig(8, { lr: '1e-3', encLength: '1' });
 
 export function metrics(over: Partial<Metrics> = {}): Metrics {
   return {

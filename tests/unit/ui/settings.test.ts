@@ -15,6 +15,7 @@ import {
   settingsFromConfig,
   settingsFromParams,
   settingsToParams,
+  startOf,
   writeArm,
 } from '../../../src/lab/settings';
 import { allOptions, architecture } from '../../../src/sae/architectures';
@@ -52,7 +53,7 @@ describe('settings', () => {
   });
   it('each value of an arm’s lists is a run, in the order width, knob, settings; the arm’s own before the sweep’s', () => {
     const { config, runs } = withValues({
-      ...arms('gated width=8,16 lambda=0.1 lr=1e-3,3e-3 b-dec-init=zero', 'baseline width=8 lambda=1 beta2=0.99 lr-warmup=50%'),
+      ...arms('gated width=8,16 lambda=0.1 lr=1e-3,3e-3 b-dec-init=zero', 'baseline width=8 lambda=1 lr=1e-3 beta2=0.99 lr-warmup=50%'),
       encLength: '0.1,1',
       steps: '40',
     });
@@ -67,6 +68,26 @@ describe('settings', () => {
     // A run's own configuration is that run.
     // … and an arm of its own, which has none of the other runs.
     for (const spec of specs) expect(expand(spec.config)).toEqual([{ ...spec, arm: armFacts(spec.config, spec.config.arms[0] as Arm) }]);
+  });
+  it('auto stands for what was found for the architecture, and a typed value wins', () => {
+    const { config } = withValues({
+      ...arms('gated lambda=0.1', 'gated lambda=0.1 lr=0.5', 'baseline lambda=0.1'),
+      encLength: 'auto, 0.7',
+    });
+    expect(config).toMatchObject({ lr: ['auto'], encLength: ['auto', 0.7] });
+    const specs = expand(config as SweepConfig);
+    const at = (arch: string) => startOf(arch, 2500);
+    expect(specs.map(({ schedule, start }) => [schedule.lr, start.encLength])).toEqual([
+      [at('gated').lr, at('gated').encLength],
+      [at('gated').lr, 0.7],
+      [0.5, at('gated').encLength],
+      [0.5, 0.7],
+      [at('baseline').lr, at('baseline').encLength],
+      [at('baseline').lr, 0.7],
+    ]);
+    // A run's own settings hold the numbers, whatever is found later.
+    expect(JSON.stringify(specs.map((spec) => spec.config.arms))).not.toContain('auto');
+    expect(withValues({ beta1: 'auto' }).errors.beta1).toMatch(/not a number/);
   });
   it('an architecture stands in as many arms as one likes, with seeds of their own', () => {
     const { config, runs } = withValues({

@@ -1,0 +1,33 @@
+/**
+ * Where an architecture does best at the start of training, as `npm run recipes` found it (docs/recipes.md): what `auto` stands for in the settings of an
+ * arm. What a person types wins.
+ */
+import FOUND from './starts.json';
+
+/** Stands for the value that was found. */
+export const AUTO = 'auto';
+
+/** By the keys of the settings that have `auto`. */
+export interface FoundStart {
+  encLength: number;
+  lr: number;
+}
+
+/** Of an architecture that was not run: rows as long as the decoder's, and the lr of dictionary_learning's examples. */
+const UNMEASURED: FoundStart = { encLength: 1, lr: 1e-3 };
+
+const TABLE: Readonly<Record<string, Readonly<Record<string, FoundStart>>>> = FOUND;
+
+/** The start found for the number of steps that is nearest by its ratio. @param table by steps, then architecture. */
+export function startOf(arch: string, steps: number, table = TABLE): FoundStart {
+  const off = (budget: string) => Math.abs(Math.log(Number(budget) / steps));
+  const [nearest] = Object.entries(table)
+    .filter(([, starts]) => starts[arch] !== undefined)
+    .sort(([a], [b]) => off(a) - off(b));
+  return nearest?.[1][arch] ?? UNMEASURED;
+}
+
+/** Values of a setting, with what was found in the place of `auto`. */
+export const found = (arch: string, steps: number, key: string, values: readonly (number | string)[]): (number | string)[] => [
+  ...new Set(values.map((value) => (value === AUTO ? startOf(arch, steps)[key as keyof FoundStart] : value))),
+];

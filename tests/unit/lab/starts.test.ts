@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { startOf } from '../../../src/lab/settings';
+
+const TABLE = { 600: { a: { encLength: 0.1, lr: 3e-3 } }, 3000: { a: { encLength: 0.3, lr: 1e-3 }, b: { encLength: 1, lr: 1e-2 } } };
+
+it('a start is that of the nearest number of steps, by its ratio, at which the architecture was run', () => {
+  expect(startOf('a', 600, TABLE).lr).toBe(3e-3);
+  expect(startOf('a', 1, TABLE).lr).toBe(3e-3);
+  // The middle of 600 and 3000 is 1342.
+  expect(startOf('a', 1341, TABLE).encLength).toBe(0.1);
+  expect(startOf('a', 1343, TABLE).encLength).toBe(0.3);
+  expect(startOf('b', 10, TABLE).lr).toBe(1e-2);
+});
+
+it('an architecture that nobody ran starts as long as its decoder', () => {
+  expect(startOf('c', 600, TABLE)).toEqual({ encLength: 1, lr: 1e-3 });
+});
