@@ -187,7 +187,7 @@ export function layoutOf(
     const mate = traits.encoders === 2 ? roundUp(run.width, LATENT_GROUP) : 0;
     const placed = { ...run, traits, first, mate, prefixes, scores, mainSlot, auxSlot };
     first += rowsOf(traits, run.width);
-    if (traits.selects !== 'none') scores += rowGroups * Math.ceil(run.width / 4);
+    scores += tilesOf(traits, run.width, rowGroups);
     return placed;
   });
   const uses = usesOf(runs, clips);
@@ -203,12 +203,12 @@ export function layoutOf(
     throw new Error(`${latents} latents are more than this device can count: it binds at most ${binding} bytes at once`);
   if (scores * SCORE_TILE_BYTES > binding)
     throw new Error(
-      `the scores that ${packed.length === 1 ? 'a run' : 'runs'} of ${batch} rows select from take ${scores * SCORE_TILE_BYTES} bytes; this device binds at most ${binding}: take a smaller batch, or fewer or narrower runs`,
+      `the scores of ${batch} rows that ${packed.length === 1 ? 'a run selects' : 'runs select'} from take ${scores * SCORE_TILE_BYTES} bytes; this device binds at most ${binding}: take a smaller batch, or fewer or narrower runs`,
     );
   const registers = keepsRows(quads, limits);
   const segments = segmentsOf(latents, latentBytes(quads, rowGroups, momentum, registers), binding);
   if (segments.length > 1) {
-    const whole = runs.find(({ traits, prefixes }) => traits.encoders === 2 || traits.selects !== 'none' || prefixes.length > 0);
+    const whole = runs.find(({ traits }) => staysWhole(traits));
     if (whole)
       throw new Error(
         `a ${whole.arch} run needs the ${latents} latents that are trained with it in one piece of memory; this device binds at most ${binding} bytes: take fewer or smaller runs`,
@@ -243,6 +243,13 @@ export function layoutOf(
   if (form === 'dense' && !dense) throw new Error('the dense form needs matrices that fit one binding and rows of at most 4096 values');
   return dense ? { ...layout, dense } : layout;
 }
+
+/** Whether a run's latents, and all that are packed with it, must lie in one segment. */
+const staysWhole = ({ encoders, selects, prefixes }: Traits): boolean => encoders === 2 || selects !== 'none' || prefixes !== undefined;
+
+/** Tiles of `scores` that a run takes. */
+const tilesOf = ({ selects }: Traits, width: number, rowGroups: number): number =>
+  selects === 'none' ? 0 : rowGroups * Math.ceil(width / 4);
 
 /** Packed rows of a run: its latents, and again as many with a second encoder matrix. */
 export const rowsOf = ({ encoders }: Traits, width: number): number => encoders * roundUp(width, LATENT_GROUP);
@@ -372,29 +379,42 @@ function mayBeDense(d: number, batch: number, latents: number, limits: LayoutLim
  * depends on the run alone, so that its bits do: those that may are packed for as long as all of them still may, and never with the others.
  */
 export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: readonly T[], limits: LayoutLimits): RunGroup<T>[] {
-  const most = Math.floor(limits.maxStorageBufferBindingSize / (batch * Math.ceil(d / 4) * 16));
+  const { maxStorageBufferBindingSize: binding } = limits;
+  const [quads, rowGroups] = [Math.ceil(d / 4), Math.ceil(batch / 4)];
+  const most = {
+    slots: Math.floor(binding / (batch * quads * 16)),
+    tiles: Math.floor(binding / SCORE_TILE_BYTES),
+    /** Of a segment. */
+    latents: mostLatents(latentBytes(quads, rowGroups, true, keepsRows(quads, limits)), binding),
+  };
   const groups: RunGroup<T>[] = [];
-  const open = new Map<RunGroup<T>['form'], { group: RunGroup<T>; slots: number; latents: number }>();
+  const open = new Map<RunGroup<T>['form'], { group: RunGroup<T>; slots: number; latents: number; tiles: number; whole: boolean }>();
   for (const run of runs) {
     const traits = traitsOfRun(run);
     const slots = slotsOf(traits, run.width);
     const latents = rowsOf(traits, run.width);
-    const isSmall = gradientBytes(Math.ceil(d / 4), run.width) <= DENSE_GRADIENT_BYTES;
+    const tiles = tilesOf(traits, run.width, rowGroups);
+    const whole = staysWhole(traits);
+    const isSmall = gradientBytes(quads, run.width) <= DENSE_GRADIENT_BYTES;
     const form = fitsDense(traits) && isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
     const last = open.get(form);
     if (
       last &&
       last.group.runs.length < MAX_RUNS &&
-      last.slots + slots <= most &&
+      last.slots + slots <= most.slots &&
+      last.tiles + tiles <= most.tiles &&
+      (!(last.whole || whole) || last.latents + latents <= most.latents) &&
       (form === 'sparse' || mayBeDense(d, batch, last.latents + latents, limits))
     ) {
       last.group.runs.push(run);
       last.slots += slots;
       last.latents += latents;
+      last.tiles += tiles;
+      last.whole ||= whole;
     } else {
       const group: RunGroup<T> = { runs: [run], form };
       groups.push(group);
-      open.set(form, { group, slots, latents });
+      open.set(form, { group, slots, latents, tiles, whole });
     }
   }
   return groups;

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { DISPATCH_MS } from '../../../src/gpu/plan';
+import { isArchitecture, register } from '../../../src/sae/architectures';
+import { topk } from '../../../src/sae/architectures/topk';
 import { MAX_BATCH, MAX_RUNS } from '../../../src/sae/bounds';
 import {
   clip,
@@ -15,6 +17,8 @@ import {
 } from '../../../src/sae/layout';
 import { sharedBytes } from '../../../src/sae/memory';
 import { slices } from '../../../src/sae/slices';
+
+if (!isArchitecture(topk.id)) register(topk);
 
 const limits = { ...DEFAULT_LIMITS, flopsPerMs: 1e10 };
 const BINDING = DEFAULT_LIMITS.maxStorageBufferBindingSize;
@@ -265,6 +269,21 @@ describe('groups and work', () => {
       ['auto', 8],
       ['auto', 9],
     ]);
+  });
+
+  it('keeps what must lie in one piece in a segment, and the scores that runs select from in a binding', () => {
+    const of = (width: number): PackedRun => ({ arch: topk.id, width });
+    const widths = (...args: Parameters<typeof groupRuns>) => groupRuns(...args).map(({ runs }) => runs.map(({ width }) => width));
+    // 134 217 728 bytes hold 21 824 latents of D 512 with both moments.
+    expect(widths(512, 16, [of(10_000), of(11_824), of(8), gated(40_000)], limits)).toEqual([[10_000, 11_824], [8], [40_000]]);
+    // … and the scores of 33 554 432 (row, latent) pairs: 16 384 rows of 2048.
+    expect(widths(4, 16_384, [of(2000), of(48), of(4)], limits)).toEqual([[2000, 48], [4]]);
+    expect(() => layoutOf(4, 16_384, [of(2052)], limits)).toThrow(
+      'the scores of 16384 rows that a run selects from take 134479872 bytes; this device binds at most 134217728: take a smaller batch, or fewer or narrower runs',
+    );
+    const two = layoutOf(4, 37, [of(70), gated(9), of(5)], limits);
+    expect(two.runs.map(({ scores }) => scores)).toEqual([0, 180, 180]);
+    expect(two.scoreTiles).toBe(10 * (18 + 2));
   });
 
   it('lets a run choose the dense form or not, whatever is packed with it', () => {
