@@ -4,6 +4,7 @@ import type { Experiment, Run } from './experiment';
 import { type Identified, identityOf, type Origin } from './origin';
 import type { RunSummary } from './protocol';
 import { recipeOf } from './recipe';
+import { tellingWords } from './runSpecs';
 
 /** What a run's summary takes from its experiment. */
 export interface SharedFacts extends Identified, Origin {
@@ -25,7 +26,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
   const { knob } = entry;
   const summary: RunSummary = {
     id,
-    name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options)].join(' '),
+    name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options), ...tellingWords(spec)].join(' '),
     arch: spec.arch,
     arm: spec.arm,
     ...(Object.keys(spec.options).length > 0 && { options: spec.options }),

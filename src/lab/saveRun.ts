@@ -6,13 +6,13 @@ import type { SaeWeights } from '../sae/weights';
 import type { Run } from './experiment';
 import type { Origin } from './origin';
 import { recipeOf } from './recipe';
-import type { RunSpec } from './runSpecs';
+import { type RunSpec, tellingWords } from './runSpecs';
 import { commandLine, runSettings } from './settings';
 
 /** Folder of a run's files: `r1_gated_256_lambda0.1_seed0`, with options that differ from their defaults. */
 export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {
   const entry = architecture(spec.arch);
-  const words = optionWords(entry, spec.options).map((word) => word.replace(/[^\w.-]+/g, '-'));
+  const words = [...optionWords(entry, spec.options), ...tellingWords(spec)].map((word) => word.replace(/[^\w.-]+/g, '-'));
   return [id, spec.arch, spec.width, `${entry.knob.id}${spec.schedule.lambda}`, ...words, `seed${spec.seed}`].join('_');
 }
 

@@ -31,8 +31,8 @@ export function tunedAlike(arms: readonly ArmFacts[]): Tuning | undefined {
     return { state: 'unlike', words: `The arms were not tuned alike: ${each}.` };
   }
   if (startsOf(first) > 1)
-    return { state: 'tuned', words: `All arms were tuned alike, each at ${startsOf(first)} starts: ${described(first)}.` };
+    return { state: 'tuned', words: `The arms were tuned alike, each at ${startsOf(first)} starts: ${described(first)}.` };
   if (Object.keys(WORDS).every((word) => first.words[word] === 'auto'))
     return { state: 'found', words: 'Each arm began at the start that was found best for its architecture (auto).' };
-  return { state: 'same', words: `All arms began at one start, ${described(first)}, which need not suit them equally.` };
+  return { state: 'same', words: `The arms began at one start, ${described(first)}, which need not suit them equally.` };
 }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../../lab/experiment';
 import type { RunSummary } from '../../lab/protocol';
+import { tellingWords } from '../../lab/runSpecs';
 import { summaryOf } from '../../lab/runSummary';
 import { runFolder } from '../../lab/saveRun';
 import { type Comparison, compare } from '../../metrics/comparison';
@@ -65,7 +66,7 @@ export async function sweep(args: string[]): Promise<number> {
         ['run', 'arch', 'width', 'lambda', 'seed', 'state', ...METRIC_HEADINGS],
         setup.runs.map((run) => [
           run.id,
-          run.spec.arch,
+          [run.spec.arch, ...tellingWords(run.spec)].join(' '),
           String(run.spec.width),
           String(run.spec.schedule.lambda),
           String(run.spec.seed),

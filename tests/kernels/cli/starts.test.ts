@@ -54,6 +54,12 @@ it('--tune tries every arm at the same starts', async () => {
     const own = (json.runs as (Json & { settings: Json })[]).filter((run) => run.arch === arch);
     expect(own.map(({ settings }) => [settings.lr, settings.enc_length])).toEqual(starts);
   }
+  // Its runs are told apart by their starts, and the sentence says that both kinds had the same ones.
+  const runs = json.runs as Json[];
+  expect(runs.map(({ folder }) => folder)).toContain(at('tuned', 'r2_baseline_8_lambda0.1_lr-0.001_enc-length-0.3_seed0'));
+  const { out } = await lab('sweep', '--tune', '--d-sae', 8, '--lambda', '0.1', ...SHARED.slice(0, -1), '--out', at('tuned'));
+  expect(out).toMatch(/gated lr 0\.003 enc-length 0\.1/);
+  expect(out).toMatch(/The arms were tuned alike, each at 6 starts: length 0\.1, 0\.3, 1 and lr 0\.001, 0\.003\./);
   const refused = await lab('sweep', '--tune', '--lr', '1e-3', ...SHARED, '--out', at('never'));
   expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/--tune tries values of lr of its own: leave out --tune, or lr/)]);
 });

@@ -12,7 +12,7 @@ const arm = (arch: string, length: string, lr: string): ArmFacts => ({
 it('tells arms tried on one grid from arms that were not', () => {
   expect(tunedAlike([arm('gated', '0.1, 1', '0.001, 0.003'), arm('baseline', '1, 0.1', '0.001, 0.003')])).toEqual({
     state: 'tuned',
-    words: 'All arms were tuned alike, each at 4 starts: length 0.1, 1 and lr 0.001, 0.003.',
+    words: 'The arms were tuned alike, each at 4 starts: length 0.1, 1 and lr 0.001, 0.003.',
   });
   expect(tunedAlike([arm('gated', '0.1, 1', '0.001'), arm('baseline', '1', '0.001')])).toEqual({
     state: 'unlike',
