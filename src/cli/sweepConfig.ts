@@ -3,9 +3,11 @@
 import {
   type ArmForm,
   armFields,
+  armKey,
   armsOfPreset,
   defaultArchitectures,
   defaultForm,
+  OPTIONS,
   optionOf,
   parseSettings,
   preset,
@@ -51,8 +53,9 @@ function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string>
   const { arms, said } = chosen(options);
   const filled = arms.map((arm, i): ArmForm => {
     const texts: Record<string, string> = { ...arm.texts };
+    named.set(armKey(i, OPTIONS), said(i));
     for (const { word, place } of armFields(arm.arch)) {
-      const key = `arms.${i}.${word}`;
+      const key = armKey(i, word);
       if (texts[word] !== undefined) named.set(key, `${said(i)}: ${word}`);
       else if (place === 'widths' || place === 'knob') {
         const general = place === 'widths' ? 'd-sae' : architecture(arm.arch).knob.id;

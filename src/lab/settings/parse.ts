@@ -1,5 +1,5 @@
 /** A form, which is texts, to a sweep or to what is wrong with it; and back. */
-import { isArchitecture } from '../../sae/architectures';
+import { architecture, isArchitecture } from '../../sae/architectures';
 import { MAX_RUNS } from '../../sae/bounds';
 import { messageOf } from '../../util/errors';
 import { type Arm, type ArmForm, armFields, armTitles, armValues, defaultArms, parseArm } from './arms';
@@ -39,6 +39,18 @@ export interface ParsedSettings {
 /** Key of what is wrong with a word of the i-th arm. */
 export const armKey = (i: number, word: string): string => `arms.${i}.${word}`;
 
+/** Stands for all options of an arm together, in `armKey`. */
+export const OPTIONS = 'options';
+
+/** Options, widths and values of the knob that contradict each other in some run of the arm, by the architecture's own rules. */
+function contradictions(shared: SharedSettings, arm: Arm, d: number): string[] {
+  const entry = architecture(arm.arch);
+  const found = combinations(shared, arm).flatMap(
+    (one) => entry.problems?.(arm.options, { width: one.width as number, knob: one[entry.knob.id] as number, d }) ?? [],
+  );
+  return [...new Set(found)];
+}
+
 /** @param d width of the data, which `2x` multiplies. */
 export function parseSettings(values: Partial<SettingValues>, d: number): ParsedSettings {
   const errors: Record<string, string> = {};
@@ -59,6 +71,9 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   arms.forEach((arm, i) => {
     const [idle] = errors[armKey(i, 'without')] || !isArchitecture(arm.arch) ? [] : idleStrikes(config, arm);
     if (idle !== undefined) fail(armKey(i, 'without'), new Error(`${idle} is none of this arm's runs: take it off.`));
+    if (Object.keys(errors).some((key) => key.startsWith(armKey(i, '')))) return;
+    const found = contradictions(config, arm, relative.d);
+    if (found.length > 0) fail(armKey(i, OPTIONS), new Error(found.join(' ')));
   });
   const runs = countRuns(config);
   if (arms.length > 0 && runs === 0 && Object.keys(errors).length === 0) fail('arms', 'Every run is struck out.');

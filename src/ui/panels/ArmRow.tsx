@@ -1,6 +1,6 @@
 /** An arm: mark, architecture, widths, values of its knob, chips of what differs from its defaults, and in a drawer the rest. */
 import { type KeyboardEvent, useEffect, useId } from 'react';
-import { type ArmField, type ArmForm, armFields, armKey, type ParsedSettings, parts, type SettingKey } from '../../lab/settings';
+import { type ArmField, type ArmForm, armFields, armKey, OPTIONS, type ParsedSettings, parts, type SettingKey } from '../../lab/settings';
 import { isArchitecture } from '../../sae/architectures';
 import { byFamily } from '../../sae/architectures/families';
 import { useLooks } from '../looks';
@@ -55,7 +55,7 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
       />
     ));
   const own = [...drawer, ...fields.filter(({ place }) => place === 'without')];
-  const wrong = [errors[armKey(i, 'arch')], errors[armKey(i, 'without')]].filter((error) => error !== undefined);
+  const wrong = ['arch', OPTIONS, 'without'].map((word) => errors[armKey(i, word)]).filter((error) => error !== undefined);
   return (
     <li className="arm" onKeyDown={(event) => moveByKey(event, i, isLast, deeds)}>
       <div className="arm-head">

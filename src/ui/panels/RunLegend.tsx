@@ -1,5 +1,5 @@
 /** Legend and keyboard cursor in one: a chip per run, by L0; arrow keys move, Enter or a click selects. */
-import type { KeyboardEvent } from 'react';
+import type { CSSProperties, KeyboardEvent } from 'react';
 import type { RunSummary } from '../../lab/protocol';
 import { armNames, listedArms } from '../../metrics/arms';
 import { architecture } from '../../sae/architectures';
@@ -18,8 +18,9 @@ export function RunLegend({ runs }: { runs: readonly RunSummary[] }) {
   const names = armNames(arms);
   const toggle = (key: string) =>
     useLab.setState({ hiddenArms: hidden.includes(key) ? hidden.filter((one) => one !== key) : [...hidden, key] });
+  const longest = Math.max(0, ...[...names.values()].map((name) => name.length));
   return (
-    <div className="legend">
+    <div className="legend" style={{ '--name': `${longest}ch` } as CSSProperties}>
       {arms.map(({ key }) => {
         const look = looks.get(key);
         const name = names.get(key) as string;
