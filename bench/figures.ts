@@ -9,7 +9,17 @@ export type Figure =
   | 'gated_over_encoder'
   | 'tfjs_over_gated'
   | 'jaxjs_over_gated'
-  | 'sweep8_over_sequential';
+  | 'sweep8_over_sequential'
+  | 'baseline_over_gated'
+  | 'variants_over_gated'
+  | 'untied_over_gated'
+  | 'jumprelu_over_gated'
+  | 'topk_over_gated'
+  | 'batchtopk_over_gated'
+  | 'matryoshka_over_gated'
+  | 'topk_selection_share'
+  | 'batchtopk_selection_share'
+  | 'field_sweep_over_sequential';
 
 export interface Target {
   is: 'at least' | 'at most';
@@ -34,6 +44,19 @@ export const MEANING: Record<Figure, Meaning> = {
   tfjs_over_gated: { words: 'gated step: time dense in TF.js over ours', target: { is: 'at least', value: 5 } },
   jaxjs_over_gated: { words: 'gated step: time dense in jax-js over ours', target: { is: 'at least', value: 5 } },
   sweep8_over_sequential: { words: '8 runs: time in one sweep over one after another', target: { is: 'at most', value: 0.9 } },
+  baseline_over_gated: { words: 'baseline step: time over the gated one', target: { is: 'at most', value: 1.05 } },
+  variants_over_gated: { words: 'penalties and ablations: time over the gated step, the slowest', target: { is: 'at most', value: 1.1 } },
+  untied_over_gated: { words: 'step with two encoders: time over the gated one', target: { is: 'at most', value: 1.4 } },
+  jumprelu_over_gated: { words: 'JumpReLU steps: time over the gated one, the slowest', target: { is: 'at most', value: 1.2 } },
+  topk_over_gated: { words: 'TopK step: time over the gated one', target: { is: 'at most', value: 1.25 } },
+  batchtopk_over_gated: { words: 'BatchTopK step: time over the gated one', target: { is: 'at most', value: 1.3 } },
+  matryoshka_over_gated: { words: 'Matryoshka step, 5 groups: time over the gated one', target: { is: 'at most', value: 1.6 } },
+  topk_selection_share: { words: 'TopK: share of the step that its selection takes' },
+  batchtopk_selection_share: { words: 'BatchTopK: share of the step that its selection takes' },
+  field_sweep_over_sequential: {
+    words: 'the field preset: time in one sweep over one after another',
+    target: { is: 'at most', value: 0.8 },
+  },
 };
 
 /** "≥ 5", "≤ 0.3". */

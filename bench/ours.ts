@@ -5,6 +5,7 @@ import { matmulGrid, matmulSource } from '../src/gpu/matmul';
 import { Plan } from '../src/gpu/plan';
 import { paramsOf, shaderFile } from '../src/gpu/shaders';
 import { chooseMatmul } from '../src/gpu/tuner';
+import { architecture, traitsOf } from '../src/sae/architectures';
 import { layoutLimits, layoutOf } from '../src/sae/layout';
 import { SweepTrainer, type TrainerOptions } from '../src/sae/trainer';
 import type { SaeWeights } from '../src/sae/weights';
@@ -26,13 +27,16 @@ export interface OurStep extends Contender {
 
 export type Form = NonNullable<TrainerOptions['form']>;
 
-/** A packed sweep on a fixed batch `[batch, d]` of rows. */
+/** An annealed penalty is measured at p 0.6. */
+const ANNEAL = { at: [0], powers: [0.6], queue: 10 };
+
+/** A packed sweep on a fixed batch `[batch, d]` of rows. @param k, ks latents that a selection keeps a row, of all runs or of each. */
 export async function ourStep(
   context: Pick<Context, 'gpu' | 'flopsPerMs'>,
   name: string,
   x: Float32Array,
   runs: SaeWeights[],
-  { lr = STILL, form }: { lr?: number; form?: Form } = {},
+  { lr = STILL, form, k, ks }: { lr?: number; form?: Form; k?: number; ks?: number[] } = {},
 ): Promise<OurStep> {
   const { gpu, flopsPerMs } = context;
   const d = (runs[0] as SaeWeights).dIn;
@@ -45,14 +49,23 @@ export async function ourStep(
     layout: layoutOf(
       d,
       batch,
-      runs.map(({ arch, dSae }) => ({ arch, width: dSae })),
+      runs.map(({ arch, dSae, options }) => ({ arch, width: dSae, ...(options && { options }) })),
       layoutLimits(gpu, flopsPerMs),
+      { form: form ?? 'auto' },
     ),
-    runs: runs.map((weights) => ({
-      weights,
-      schedule: { steps: 1e6, lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 },
-      optimiser: { beta1: 0, beta2: BETA2, eps: EPS },
-    })),
+    runs: runs.map((weights, r) => {
+      const { settles, selects } = traitsOf(architecture(weights.arch), weights.options);
+      const kept = ks?.[r] ?? k;
+      return {
+        weights,
+        schedule: {
+          ...{ steps: 1e6, lr, lrWarmup: 0, lrDecay: 0, lambda: LAMBDA, lambdaWarmup: 0 },
+          ...(settles === 'anneal' && { anneal: ANNEAL }),
+        },
+        optimiser: { beta1: 0, beta2: BETA2, eps: EPS },
+        ...(selects !== 'none' && kept !== undefined && { k: kept }),
+      };
+    }),
     pool,
     scale: 1,
     mean: new Float32Array(d),

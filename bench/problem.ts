@@ -1,6 +1,6 @@
 /** Inputs of a training step with a known sparsity, the same for every contender. */
 
-import { type ArchitectureId, architecture } from '../src/sae/architectures';
+import { type ArchitectureId, allOptions, architecture, type OptionValues, traitsOf } from '../src/sae/architectures';
 import { initialWeights } from '../src/sae/init';
 import type { SaeWeights } from '../src/sae/weights';
 import { Rng } from '../src/util/rng';
@@ -24,8 +24,8 @@ export function normalRows(n: number, d: number, seed: number): Float32Array {
   return Float32Array.from({ length: n * d }, () => rng.normal());
 }
 
-/** What must be added to u = <x, w> so that it is positive for a share `density` of the (row, latent) pairs: measured on a sample. */
-function threshold(x: Float32Array, w: Float32Array, d: number, density: number): number {
+/** Pre-activations u = <x, w> of a sample, falling. */
+function sampled(x: Float32Array, w: Float32Array, d: number): number[] {
   const rows = Math.min(64, x.length / d);
   const latents = Math.min(512, w.length / d);
   const u: number[] = [];
@@ -36,21 +36,45 @@ function threshold(x: Float32Array, w: Float32Array, d: number, density: number)
       u.push(sum);
     }
   }
-  u.sort((a, b) => b - a);
-  return -(u[Math.min(u.length - 1, Math.round(density * u.length))] as number);
+  return u.sort((a, b) => b - a);
 }
 
-/** Weights whose mean L0 on `x` is about `l0`: random unit rows, the biases lowered; a gated one has magnitudes that differ from its gates. */
-export function sparseWeights(arch: ArchitectureId, d: number, f: number, l0: number, x: Float32Array, seed: number): SaeWeights {
+/** The value that a share of the falling ones exceeds. */
+const above = (falling: readonly number[], share: number): number =>
+  falling[Math.min(falling.length - 1, Math.max(0, Math.round(share * falling.length)))] as number;
+
+/**
+ * Weights whose mean L0 on `x` is about `l0`: random unit rows, the biases lowered; a gated one has magnitudes that differ from its gates. Where latents have
+ * thresholds, those are raised instead, and so many latents a row (`inWindow`) lie in the windows about them; what selects the largest is left as it is.
+ */
+export function sparseWeights(
+  arch: ArchitectureId,
+  d: number,
+  f: number,
+  l0: number,
+  x: Float32Array,
+  seed: number,
+  given: OptionValues = {},
+  inWindow = 3,
+): SaeWeights {
   const rng = new Rng(seed).fork('bias');
+  const entry = architecture(arch);
   const bias = Float32Array.from({ length: d }, () => 0.1 * rng.normal());
-  const weights = initialWeights(arch, d, f, seed, bias);
+  const weights = initialWeights(arch, d, f, seed, bias, 1, given);
   // b_dec is subtracted before the encoder; it is small beside x, so the sample leaves it out.
-  const shift = threshold(x, weights.wEnc, d, Math.min(1, l0 / f));
-  architecture(arch).vectors.forEach(({ name, role }, i) => {
-    weights.vectors[name]?.fill(role === 'log-gain' ? 0.1 : i === 0 ? shift : shift * 0.9);
+  const u = sampled(x, weights.wEnc, d);
+  const theta = above(u, Math.min(1, l0 / f));
+  const hasThresholds = entry.vectors.some(({ role }) => role === 'threshold');
+  const lowers = !hasThresholds && traitsOf(entry, given).selects === 'none';
+  const window = above(u, Math.max(0, l0 - inWindow / 2) / f) - above(u, (l0 + inWindow / 2) / f);
+  const options = { ...given, ...(entry.options.some(({ key }) => key === 'window') && { window }) };
+  entry.vectors.forEach(({ name, role, isLog }, i) => {
+    const values = weights.vectors[name];
+    if (role === 'threshold') values?.fill(isLog?.(allOptions(entry, options)) ? Math.log(theta) : theta);
+    else if (role === 'log-gain' || role === 'gain') values?.fill(role === 'gain' ? 1.1 : 0.1);
+    else if (lowers) values?.fill(i === 0 ? -theta : -0.9 * theta);
   });
-  return weights;
+  return Object.keys(options).length > 0 ? { ...weights, options } : weights;
 }
 
 export function makeProblem(arch: ArchitectureId, d: number, f: number, batch: number, l0: number): Problem {

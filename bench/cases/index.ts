@@ -1,5 +1,6 @@
 /** The cases, by letter. */
 import type { Case } from '../context';
+import { architectureSteps } from './architectures';
 import { disk } from './disk';
 import { matmul } from './matmul';
 import { overhead } from './overhead';
@@ -7,7 +8,7 @@ import { scaling } from './scaling';
 import { step } from './step';
 import { sweep } from './sweep';
 
-export const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
+export const LETTERS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as const;
 export type Letter = (typeof LETTERS)[number];
 
 export interface CaseInfo {
@@ -32,4 +33,11 @@ export const CASES: Record<Letter, CaseInfo & { run: Case }> = {
   d: { letter: 'd', words: '8 runs in a sweep against one after another', withPeers: false, share: { compared: 3, alone: 3 }, run: sweep },
   e: { letter: 'e', words: 'Cost against F, B and L0', withPeers: false, share: { compared: 5, alone: 5 }, run: scaling },
   f: { letter: 'f', words: 'Bytes from disk to rows trained', withPeers: false, share: { compared: 4, alone: 4 }, run: disk },
+  g: {
+    letter: 'g',
+    words: 'Every architecture and option over the gated step; the field in one sweep',
+    withPeers: false,
+    share: { compared: 6, alone: 6 },
+    run: architectureSteps,
+  },
 };
