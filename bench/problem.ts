@@ -1,6 +1,6 @@
 /** Inputs of a training step with a known sparsity, the same for every contender. */
 
-import { type ArchitectureId, allOptions, architecture, type OptionValues, traitsOf } from '../src/sae/architectures';
+import { type ArchitectureId, architecture, type OptionValues, traitsOf } from '../src/sae/architectures';
 import { initialWeights } from '../src/sae/init';
 import type { SaeWeights } from '../src/sae/weights';
 import { Rng } from '../src/util/rng';
@@ -67,10 +67,10 @@ export function sparseWeights(
   const hasThresholds = entry.vectors.some(({ role }) => role === 'threshold');
   const lowers = !hasThresholds && traitsOf(entry, given).selects === 'none';
   const window = above(u, Math.max(0, l0 - inWindow / 2) / f) - above(u, (l0 + inWindow / 2) / f);
-  const options = { ...given, ...(entry.options.some(({ key }) => key === 'window') && { window }) };
-  entry.vectors.forEach(({ name, role, isLog }, i) => {
+  const options: OptionValues = { ...given, ...(entry.options.some(({ key }) => key === 'window') && { window }) };
+  entry.vectors.forEach(({ name, role }, i) => {
     const values = weights.vectors[name];
-    if (role === 'threshold') values?.fill(isLog?.(allOptions(entry, options)) ? Math.log(theta) : theta);
+    if (role === 'threshold') values?.fill(options.theta === 'log' ? Math.log(theta) : theta);
     else if (role === 'log-gain' || role === 'gain') values?.fill(role === 'gain' ? 1.1 : 0.1);
     else if (lowers) values?.fill(i === 0 ? -theta : -0.9 * theta);
   });

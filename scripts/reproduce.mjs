@@ -1,6 +1,6 @@
 /**
  * npm run reproduce [-- OPTIONS]: checks what was published on the demo model and keeps the figures in docs/: reproduction.md for the paper's claim
- * (reproduction-SITE.md for another site, -widerN.md with --wider N), demo-rows.md with --rows. Minutes on a software GPU. Options: npm run lab -- help.
+ * (reproduction-SITE.md for another site, -widerN.md with --wider N), demo-rows.md with --rows, reproduction-figure-8.md with --figure 8. Minutes on a software GPU. Options: npm run lab -- help.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ const optionOf = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] :
 
 function reportName() {
   if (args.includes('--rows')) return 'demo-rows';
+  if (args.includes('--figure')) return `reproduction-figure-${optionOf('--figure')}`;
   const site = optionOf('--site');
   const wider = optionOf('--wider');
   return `reproduction${site === undefined || site === 'mlp_out' ? '' : `-${site}`}${wider === undefined ? '' : `-wider${wider}`}`;

@@ -3,10 +3,12 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readOptions, UsageError } from '../args';
+import { type Options, readOptions, UsageError } from '../args';
 import type { CommandUsage } from '../options';
 import { finish, say } from '../output';
 import { reproduceClaim, siteNames } from '../reproduce/claim';
+import type { Reproduction } from '../reproduce/demo';
+import { figureNames, reproduceFigure } from '../reproduce/figures';
 import { reproduceRows } from '../reproduce/rows';
 
 export const reproduceUsage = (): CommandUsage => ({
@@ -24,13 +26,23 @@ export const reproduceUsage = (): CommandUsage => ({
       default: '1',
       help: 'Dictionaries N times as wide; no reference figures then (`npm run reproduce -- --wider 4` keeps them in `docs/reproduction-wider4.md`).',
     },
+    figure: {
+      kind: 'text',
+      value: figureNames().join('|'),
+      help: "Instead: the arms of a preset with the checks of the paper's figures 8 (ablations) and 9 (rescale & shift), of the field, of high-frequency latents (`docs/reproduction-figure-8.md` and its like).",
+    },
     rows: {
       kind: 'flag',
       help: "The paper's ablations and the successors instead: every row of the last table of `public/demo/README.md` (`docs/demo-rows.md`).",
     },
     only: { kind: 'text', value: 'TEXT', help: 'Of `--rows`, those with this in their name or arm.' },
     steps: { kind: 'text', value: 'N', default: '1500, 2500', help: 'Steps of each run.' },
-    seed: { kind: 'text', value: 'N', default: '1; with `--rows` 1,2', help: 'Initial weights, data order and held-out split.' },
+    seed: {
+      kind: 'text',
+      value: 'N',
+      default: '1; with `--rows` and `--figure` 1,2',
+      help: 'Initial weights, data order and held-out split.',
+    },
     report: { kind: 'text', value: 'FILE', help: 'Markdown with figures, reference figures and verdicts.' },
     json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
   },
@@ -38,11 +50,7 @@ export const reproduceUsage = (): CommandUsage => ({
 
 export async function reproduce(args: string[]): Promise<number> {
   const { options } = readOptions(args, reproduceUsage().options);
-  const asked = ['site', 'wider'].filter((name) => options.text(name) !== undefined);
-  if (options.flag('rows') && asked.length > 0)
-    throw new UsageError(`--rows is of one site at one width: leave out --${asked.join(', --')}`);
-  if (!options.flag('rows') && options.text('only') !== undefined) throw new UsageError('--only chooses among --rows');
-  const { checks, runs, report, drawings } = await (options.flag('rows') ? reproduceRows(options) : reproduceClaim(options));
+  const { checks, runs, report, drawings } = await chosen(options);
   const path = options.text('report');
   if (path !== undefined) {
     await writeFile(path, report);
@@ -60,4 +68,14 @@ export async function reproduce(args: string[]): Promise<number> {
     () => `${report}\n${holds ? 'All checks hold.' : 'A check FAILED.'}`,
   );
   return holds ? 0 : 1;
+}
+
+/** @throws UsageError for options that do not go together. */
+function chosen(options: Options): Promise<Reproduction> {
+  const [rows, figure] = [options.flag('rows'), options.text('figure') !== undefined];
+  if (rows && figure) throw new UsageError('give --rows or --figure, not both');
+  const idle = ['site', 'wider'].filter((name) => options.text(name) !== undefined).map((name) => `--${name}`);
+  if ((rows || figure) && idle.length > 0) throw new UsageError(`${idle.join(', ')}: --rows and --figure are of one site at one width`);
+  if (!rows && options.text('only') !== undefined) throw new UsageError('--only chooses among --rows');
+  return rows ? reproduceRows(options) : figure ? reproduceFigure(options) : reproduceClaim(options);
 }

@@ -6,7 +6,7 @@ import { exact, type Outcome, type Tensors } from '../../lab/parity/findings';
 import { checkModel, type ExpectedModel } from '../../lab/parity/model';
 import { checkResampling, type ExpectedResampling } from '../../lab/parity/resample';
 import { checkSae } from '../../lab/parity/sae';
-import { checkTraining } from '../../lab/parity/training';
+import { checkTraining, machineOf } from '../../lab/parity/training';
 import type { StepForm } from '../../sae/layout';
 import { messageOf } from '../../util/errors';
 import { baseName } from '../../util/paths';
@@ -20,7 +20,7 @@ export async function runCase(engine: Engine, { folder, kind }: FoundCase, forms
   switch (kind) {
     case 'training': {
       const expected = await readCaseJson<ExpectedTraining>(folder, 'expected.json');
-      return checkTraining(gpu, flopsPerMs, { expected, ...(await trainingFiles(folder)) }, forms);
+      return checkTraining(machineOf(gpu, flopsPerMs), { expected, ...(await trainingFiles(folder)) }, forms);
     }
     case 'resample': {
       const files = await trainingFiles(folder);

@@ -5,7 +5,7 @@
 import type { Gpu } from '../../gpu/device';
 import { architecture, architectures } from '../../sae/architectures';
 import { initialWeights } from '../../sae/init';
-import { type Layout, layoutLimits, layoutOf, type StepForm } from '../../sae/layout';
+import { type Layout, type LayoutLimits, layoutLimits, layoutOf, type StepForm } from '../../sae/layout';
 import { padRows } from '../../sae/packing';
 import { type StepLog, SweepTrainer, type TrainerRun } from '../../sae/trainer';
 import type { SaeWeights } from '../../sae/weights';
@@ -26,6 +26,17 @@ export interface TrainingCase {
 
 /** Relative, of losses and terms in every step; and of the change of each tensor, in Frobenius norm. */
 export const TOLERANCE = { step: 1e-4, change: 1e-2 };
+
+/** What trains. */
+export interface Machine {
+  gpu: Gpu;
+  /** Calibrated speed. */
+  flopsPerMs: number;
+  limits: LayoutLimits;
+}
+
+/** As a session has it. */
+export const machineOf = (gpu: Gpu, flopsPerMs: number): Machine => ({ gpu, flopsPerMs, limits: layoutLimits(gpu, flopsPerMs) });
 
 /** Where a run of the case trains. */
 export interface Setting {
@@ -55,17 +66,17 @@ const ownRun = ({ expected: e, init }: TrainingCase): TrainerRun => {
 };
 
 /** @throws Error when the product has no such form for these runs. */
-function layoutFor(gpu: Gpu, flopsPerMs: number, e: ExpectedTraining, runs: readonly TrainerRun[], form: StepForm): Layout {
+function layoutFor({ limits }: Machine, e: ExpectedTraining, runs: readonly TrainerRun[], form: StepForm): Layout {
   const packed = runs.map(({ weights: { arch, dSae, options } }) => ({ arch, width: dSae, ...(options && { options }) }));
   const momentum = runs.some(({ optimiser }) => optimiser.beta1 > 0);
   const clips = runs.some(({ optimiser }) => (optimiser.clip ?? 0) > 0);
-  return layoutOf(e.d_in, e.batch, packed, layoutLimits(gpu, flopsPerMs), { form, momentum, clips });
+  return layoutOf(e.d_in, e.batch, packed, limits, { form, momentum, clips });
 }
 
 /** Why a run cannot be trained in a form; undefined when it can. */
-function obstacle(gpu: Gpu, flopsPerMs: number, e: ExpectedTraining, run: TrainerRun, form: StepForm): string | undefined {
+function obstacle(machine: Machine, e: ExpectedTraining, run: TrainerRun, form: StepForm): string | undefined {
   try {
-    layoutFor(gpu, flopsPerMs, e, [run], form);
+    layoutFor(machine, e, [run], form);
     return undefined;
   } catch (cause) {
     return messageOf(cause);
@@ -73,17 +84,12 @@ function obstacle(gpu: Gpu, flopsPerMs: number, e: ExpectedTraining, run: Traine
 }
 
 /** @throws Error when the product cannot train the case, in its own words. */
-export async function train(
-  gpu: Gpu,
-  flopsPerMs: number,
-  files: TrainingCase,
-  { form, mixed }: Setting,
-  follow = false,
-): Promise<TrainedRun> {
+export async function train(machine: Machine, files: TrainingCase, { form, mixed }: Setting, follow = false): Promise<TrainedRun> {
+  const { gpu, flopsPerMs } = machine;
   const { expected: e, data } = files;
   const own = ownRun(files);
   // What has no such form is never packed with what has.
-  const others = mixed ? neighbours(e, own).filter((run) => obstacle(gpu, flopsPerMs, e, run, form) === undefined) : [];
+  const others = mixed ? neighbours(e, own).filter((run) => obstacle(machine, e, run, form) === undefined) : [];
   const at = Math.floor(others.length / 2);
   const runs = [...others.slice(0, at), own, ...others.slice(at)];
   const rows = data.get('activations')?.data as Float32Array;
@@ -92,7 +98,7 @@ export async function train(
   gpu.queue.writeBuffer(pool, 0, padded as Float32Array<ArrayBuffer>);
   let trainer: SweepTrainer | undefined;
   try {
-    const layout = layoutFor(gpu, flopsPerMs, e, runs, form);
+    const layout = layoutFor(machine, e, runs, form);
     trainer = await SweepTrainer.create(gpu, { layout, runs, pool, scale: 1, mean: new Float32Array(e.d_in), flopsPerMs, form });
     const logs: StepLog[] = [];
     const before: SaeWeights[] = [];
@@ -174,7 +180,8 @@ function tensorFindings({ expected, init, final }: TrainingCase, actual: Tensors
 /** Tensors that follow from a trained one. */
 const DERIVED = new Set(['threshold']);
 
-const sameWeights = (a: SaeWeights, b: SaeWeights): boolean => {
+/** Whether two runs came to the same bits. */
+export const sameWeights = (a: SaeWeights, b: SaeWeights): boolean => {
   const names = new Set([...Object.keys(a.vectors), ...Object.keys(b.vectors)]);
   const pairs: (readonly [ArrayLike<number>, ArrayLike<number>])[] = [
     [a.wEnc, b.wEnc],
@@ -188,21 +195,21 @@ const sameWeights = (a: SaeWeights, b: SaeWeights): boolean => {
 };
 
 /** The case in the given forms, in each alone and packed with others. What the first run computed is given back. @throws Error as `train`. */
-export async function checkTraining(gpu: Gpu, flopsPerMs: number, files: TrainingCase, forms: readonly StepForm[]): Promise<Outcome> {
+export async function checkTraining(machine: Machine, files: TrainingCase, forms: readonly StepForm[]): Promise<Outcome> {
   const { expected, final } = files;
   const arm = armOf(expected);
   const findings: Finding[] = [];
   let first: { steps: unknown; tensors: Tensors } | undefined;
   const left: string[] = [];
   for (const form of forms) {
-    const why = obstacle(gpu, flopsPerMs, expected, ownRun(files), form);
+    const why = obstacle(machine, expected, ownRun(files), form);
     if (why !== undefined) {
       left.push(`${form}: ${why}`);
       continue;
     }
     let alone: SaeWeights | undefined;
     for (const mixed of [false, true]) {
-      const run = await train(gpu, flopsPerMs, files, { form, mixed }, final.has('threshold'));
+      const run = await train(machine, files, { form, mixed }, final.has('threshold'));
       const where = words({ form, mixed });
       const steps = stepsOf(files, arm, run);
       const tensors = tensorsOf(run.final, [...final.keys()]);
@@ -218,6 +225,3 @@ export async function checkTraining(gpu: Gpu, flopsPerMs: number, files: Trainin
     computed: { 'final.safetensors': { tensors: first?.tensors ?? new Map() }, 'steps.json': { json: first?.steps } },
   };
 }
-
-/** Whether the table knows what the case is. @throws Error in the table's words when not. */
-export const known = (e: ExpectedTraining): void => void architecture(armOf(e).arch);

@@ -10,6 +10,7 @@ const ROOT = new URL('../../../', import.meta.url).pathname;
 const RECORDED = [
   'src/cli/reproduce/claim.ts',
   'src/cli/reproduce/rows.ts',
+  'src/cli/reproduce/figures.ts',
   'src/lab/parity/arms.ts',
   'src/ui/exampleResults.ts',
   'src/lab/presets.ts',
