@@ -1,6 +1,7 @@
 /** A sweep's settings: the table, and what form, link, command line and worker make of it. */
 export { scaleWords } from '../normalizations';
 export { armsOfPreset, type Preset, preset, presetOf, presets } from '../presets';
+export { isTuned, SHORT_GRID, tuned } from '../tuning';
 export * from './arms';
 export * from './commandLine';
 export * from './link';

@@ -1,5 +1,15 @@
 import type { Estimate, SweepConfig, SweepTime } from '../../lab/protocol';
-import { defaultForm, type ParsedSettings, parseSettings, type Setting, settings, settingsToParams } from '../../lab/settings';
+import {
+  defaultForm,
+  isTuned,
+  type ParsedSettings,
+  parseSettings,
+  type Setting,
+  SHORT_GRID,
+  settings,
+  settingsToParams,
+  tuned,
+} from '../../lab/settings';
 import { useServices } from '../context';
 import { bytes, durationRange, short } from '../format';
 import { useDisclosure } from '../hooks';
@@ -114,10 +124,36 @@ function StartLine({ parsed }: { parsed: ParsedSettings }) {
           ))}
         </ul>
       )}
-      <button type="button" className="primary" disabled={!ready} onClick={() => parsed.config && void lab.start(parsed.config)}>
-        {busy === 'start' ? 'Starting…' : live ? `Add ${runs}` : `Start ${runs}`}
-      </button>
+      <div className="start-buttons">
+        <button type="button" className="primary" disabled={!ready} onClick={() => parsed.config && void lab.start(parsed.config)}>
+          {busy === 'start' ? 'Starting…' : live ? `Add ${runs}` : `Start ${runs}`}
+        </button>
+        <TuneButton ready={ready} />
+      </div>
     </div>
+  );
+}
+
+/** Trains every arm at each start of the short grid, so that each is seen at its best; the form shows what was started. */
+function TuneButton({ ready }: { ready: boolean }) {
+  const { lab } = useServices();
+  const form = useLab((s) => s.form);
+  const d = useLab(widthOfRows);
+  if (form.arms.length === 0 || isTuned(form.arms)) return null;
+  const arms = tuned(form.arms);
+  const { config, runs, errors } = parseSettings({ ...form, arms }, d);
+  const grid = Object.entries(SHORT_GRID).map(([word, text]) => `${word} ${text}`);
+  const why =
+    errors.arms ?? `${runs} runs: each arm at all starts of a short grid (${grid.join(' × ')}). Its frontier is then the best of them.`;
+  const start = () => {
+    if (!config) return;
+    useLab.setState({ form: { ...form, arms } });
+    void lab.start(config);
+  };
+  return (
+    <button type="button" disabled={!ready || !config} title={why} onClick={start}>
+      Tune {form.arms.length === 2 ? 'both' : form.arms.length === 1 ? 'it' : 'all'}
+    </button>
   );
 }
 
