@@ -12,18 +12,7 @@ import type { SaeWeights } from '../sae/weights';
 import { messageOf } from '../util/errors';
 import type { ArmFacts, Estimate } from './protocol';
 import { resamplingProblems } from './resampling';
-import {
-  type Arm,
-  armFacts,
-  axes,
-  combinations,
-  isList,
-  problems,
-  type SharedSettings,
-  type SweepConfig,
-  settings,
-  valueIn,
-} from './settings';
+import { type Arm, armFacts, axes, combinations, problems, type SharedSettings, type SweepConfig } from './settings';
 
 export interface RunSpec {
   /** The sweep that is this run alone, with all settings that it had. */
@@ -54,13 +43,6 @@ export const expand = (config: SweepConfig): RunSpec[] =>
     return combinations(config, arm).map((one) =>
       specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }, facts),
     );
-  });
-
-/** What tells a run from the others of its arm beside width, knob and seed: its value of each setting of which the arm has several. */
-export const tellingWords = ({ config, arm }: Pick<RunSpec, 'config' | 'arm'>): string[] =>
-  settings().flatMap((row) => {
-    const isTelling = row.key !== 'seeds' && isList(row) && arm.words[row.flag]?.includes(', ');
-    return isTelling ? [`${row.flag} ${valueIn(config, row)}`] : [];
   });
 
 /** @param arm has one value in every list, a number where the sweep says `auto`. @param from the arm that it came from. */

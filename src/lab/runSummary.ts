@@ -4,7 +4,7 @@ import type { Experiment, Run } from './experiment';
 import { type Identified, identityOf, type Origin } from './origin';
 import type { RunSummary } from './protocol';
 import { recipeOf } from './recipe';
-import { tellingWords } from './runSpecs';
+import { tellingWords } from './settings';
 
 /** What a run's summary takes from its experiment. */
 export interface SharedFacts extends Identified, Origin {

@@ -6,8 +6,8 @@ import type { SaeWeights } from '../sae/weights';
 import type { Run } from './experiment';
 import type { Origin } from './origin';
 import { recipeOf } from './recipe';
-import { type RunSpec, tellingWords } from './runSpecs';
-import { commandLine, runSettings } from './settings';
+import type { RunSpec } from './runSpecs';
+import { commandLine, runSettings, tellingWords } from './settings';
 
 /** Folder of a run's files: `r1_gated_256_lambda0.1_seed0`, with options that differ from their defaults. */
 export function runFolder({ id, spec }: { id: string; spec: RunSpec }): string {

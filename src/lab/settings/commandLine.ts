@@ -1,5 +1,6 @@
 /** A run as what makes it again: its settings as facts for files, and as the line that trains it on the command line. */
 import type { FilterRequest } from '../../data/rows/filter';
+import type { ArmFacts } from '../../metrics/arms';
 import { armFields, armValues } from './arms';
 import { defaultText, type SweepConfig } from './parse';
 import { found } from './starts';
@@ -53,6 +54,13 @@ export function valueIn(config: SweepConfig, { key }: Pick<Setting, 'key'>): Val
   const value: Value | undefined = (key === 'seeds' ? undefined : arm?.[key]) ?? config[key];
   return arm && Array.isArray(value) ? found(arm.arch, config.steps, key, value) : value;
 }
+
+/** What tells a run from the others of its arm beside width, knob and seed: its value of each setting of which the arm has several. */
+export const tellingWords = ({ config, arm }: { config: SweepConfig; arm: ArmFacts }): string[] =>
+  settings().flatMap((row) => {
+    const isTelling = row.key !== 'seeds' && isList(row) && arm.words[row.flag]?.includes(', ');
+    return isTelling ? [`${row.flag} ${valueIn(config, row)}`] : [];
+  });
 
 const sameValue = (a: Value, b: Value): boolean => JSON.stringify(a) === JSON.stringify(b);
 

@@ -1,6 +1,7 @@
 /** Legend and keyboard cursor in one: a chip per run, by L0; arrow keys move, Enter or a click selects. */
 import type { CSSProperties, KeyboardEvent } from 'react';
 import type { RunSummary } from '../../lab/protocol';
+import { tellingWords } from '../../lab/settings';
 import { armNames, listedArms } from '../../metrics/arms';
 import { architecture } from '../../sae/architectures';
 import { dashes, line } from '../../util/svg';
@@ -72,11 +73,12 @@ function StateKeys({ runs }: { runs: readonly RunSummary[] }) {
   );
 }
 
-/** λ, and width or seed where they differ too. */
+/** The knob, and what differs too: width, seed, what its arm tries several of. */
 function legendLabel(run: RunSummary, among: readonly RunSummary[]): string {
   const width = among.some((r) => r.dSae !== run.dSae) ? `${count(run.dSae)} ` : '';
   const seed = among.some((r) => r.seed !== run.seed) ? ` s${run.seed}` : '';
-  return `${width}${architecture(run.arch).knob.symbol} ${general(run.lambda)}${seed}`;
+  const tried = tellingWords({ config: run.recipe.config, arm: run.arm }).map((words) => ` ${words}`);
+  return `${width}${architecture(run.arch).knob.symbol} ${general(run.lambda)}${seed}${tried.join('')}`;
 }
 
 function LegendRun({ run, arm, label: short, first }: { run: RunSummary; arm: string; label: string; first: boolean }) {
