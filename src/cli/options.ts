@@ -1,7 +1,7 @@
 /** Rows of command-line options: what they are called, take and do. Parsing, `--help` and the tables of docs/cli.md are made of them. */
 
 import { armFields, defaultArchitectures, defaultText, isList, optionOf, presets, type Setting, settings } from '../lab/settings';
-import { architectureIds, architectures } from '../sae/architectures';
+import { type Architecture, architectureIds, architectures } from '../sae/architectures';
 
 /** `list`: `--data a b c`, or repeated. `flag`: takes no value. */
 export type OptionKind = 'text' | 'list' | 'flag';
@@ -60,6 +60,13 @@ export const settingRows = (lists: boolean): OptionRows =>
 /** Knobs of the table by the names they have on the command line. */
 export const knobIds = (): string[] => [...new Set(architectures().map(({ knob }) => knob.id))];
 
+/** Of the option that gives a knob its one value. */
+function knobHelp(id: string): string {
+  const those = architectures().filter(({ knob }) => knob.id === id);
+  const { symbol, help } = (those[0] as Architecture).knob;
+  return `${symbol} of ${those.map((entry) => entry.id).join(', ')}, which need it. ${help}`;
+}
+
 /** Words of an arm, for people: of each architecture, and those that settings give to all of them. */
 function armWords(): string {
   const words = (arch: string, areCommon: boolean) =>
@@ -78,9 +85,7 @@ const ARM_HELP =
 export const singleArmRows = (): OptionRows => ({
   arch: { kind: 'text', value: architectureIds().join('|'), required: true, help: 'Architecture.' },
   'd-sae': { kind: 'text', value: 'N', required: true, help: 'Dictionary width, as a number or a multiple of d: `2x`.' },
-  ...Object.fromEntries(
-    knobIds().map((id) => [id, { kind: 'text', value: 'X', required: true, help: 'Sparsity coefficient, above 0.' } satisfies OptionRow]),
-  ),
+  ...Object.fromEntries(knobIds().map((id) => [id, { kind: 'text', value: 'X', help: knobHelp(id) } satisfies OptionRow])),
   arm: {
     kind: 'text',
     value: '"ARCH WORD=VALUE..."',

@@ -20,6 +20,7 @@ import { SHORT_GRID, tuned } from '../lab/tuning';
 import { architecture } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
+import { knobIds } from './options';
 
 /** @throws UsageError naming the option and what is wrong with it. */
 export function sweepConfig(options: Options, d: number): SweepConfig {
@@ -51,6 +52,7 @@ export function sweepConfig(options: Options, d: number): SweepConfig {
 function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string> } {
   const named = new Map<string, string>();
   const { arms, said } = chosen(options);
+  refuseOtherKnobs(options, arms);
   const filled = arms.map((arm, i): ArmForm => {
     const texts: Record<string, string> = { ...arm.texts };
     named.set(armKey(i, OPTIONS), said(i));
@@ -69,6 +71,16 @@ function armsOf(options: Options): { arms: ArmForm[]; named: Map<string, string>
     return { arch: arm.arch, texts };
   });
   return { arms: filled, named };
+}
+
+/** @throws UsageError naming a knob's option that none of the arms reads. */
+function refuseOtherKnobs(options: Options, arms: readonly ArmForm[]): void {
+  const read = new Set(arms.map(({ arch }) => architecture(arch).knob.id));
+  for (const id of knobIds())
+    if (!read.has(id) && options.text(id) !== undefined)
+      throw new UsageError(
+        `--${id}: none of the arms has it; ${arms.map(({ arch }) => `${arch} has ${architecture(arch).knob.id}`).join(', ')}`,
+      );
 }
 
 /** The arms that were asked for, in one of three ways, and how one of them is called. */

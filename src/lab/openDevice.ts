@@ -2,34 +2,32 @@
 
 import { type Gpu, openGpu } from '../gpu/device';
 import { calibrate } from '../sae/calibrate';
-import { messageOf } from '../util/errors';
 import type { DeviceInfo } from './protocol';
 import type { Emit } from './reporter';
-import { selfTest } from './selfTest';
+import { SelfTests } from './selfTest';
 import { Workspace, type WorkspaceOptions } from './workspace';
 
 export interface OpenedDevice {
   gpu: Gpu;
   device: DeviceInfo;
   flopsPerMs: number;
+  tests: SelfTests;
 }
 
 /** @throws GpuError saying why there is none. A failed self-test is told, and changes nothing else. */
 export async function openDevice(entry: GPU | undefined, emit: Emit): Promise<OpenedDevice> {
   const gpu = await openGpu(entry, 'largest');
   const flopsPerMs = await calibrate(gpu);
-  try {
-    await selfTest(gpu, flopsPerMs);
-  } catch (error) {
-    emit({ type: 'notice', level: 'error', message: `Self-test failed: ${messageOf(error)}` });
-  }
+  const tests = new SelfTests(gpu, flopsPerMs);
+  const message = await tests.problem();
+  if (message !== undefined) emit({ type: 'notice', level: 'error', message });
   const device: DeviceInfo = {
     adapter: gpu.adapter,
     gflops: flopsPerMs / 1e6,
     maxBufferBytes: gpu.limits.maxBufferSize,
     maxBindingBytes: gpu.limits.maxStorageBufferBindingSize,
   };
-  return { gpu, device, flopsPerMs };
+  return { gpu, device, flopsPerMs, tests };
 }
 
 /** What files are dropped into, sized for the device. */

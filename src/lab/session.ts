@@ -29,6 +29,7 @@ import { type Emit, Reporter } from './reporter';
 import { RunBook } from './runBook';
 import { costLimits, estimate, expand } from './runSpecs';
 import { SavingActivations } from './saveActivations';
+import type { SelfTests } from './selfTest';
 import { changedShared, experimentOptions, refuseToJoin, sessionState } from './sessionState';
 import { defaultConfig } from './settings';
 import { SweepTiming } from './sweepTiming';
@@ -46,6 +47,7 @@ export class Session {
   private gpu: Gpu | undefined;
   private device: DeviceInfo | undefined;
   private flopsPerMs = 0;
+  private tests: SelfTests | undefined;
   private workspace: Workspace | undefined;
   private training: Training | undefined;
   private config: SweepConfig | undefined;
@@ -133,7 +135,8 @@ export class Session {
 
   private async open(): Promise<DeviceInfo> {
     if (this.device) return this.device;
-    const { gpu, device, flopsPerMs } = await openDevice(this.entry, this.emit);
+    const { gpu, device, flopsPerMs, tests } = await openDevice(this.entry, this.emit);
+    this.tests = tests;
     this.flopsPerMs = flopsPerMs;
     this.gpu = gpu;
     this.device = device;
@@ -256,6 +259,8 @@ export class Session {
       const { experiment } = this.training;
       this.config = config;
       this.training.evalEvery = config.evalEvery;
+      const message = await this.tests?.problem(expand(config));
+      if (message !== undefined) this.emit({ type: 'notice', level: 'error', message });
       const added = await experiment.add(expand(config));
       if (!this.training.paused) this.fileWait.end();
       this.training.joined(added);

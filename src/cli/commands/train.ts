@@ -2,16 +2,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { countRuns } from '../../lab/settings';
+import { architecture, isArchitecture } from '../../sae/architectures';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
-import { type CommandUsage, knobIds } from '../options';
+import type { CommandUsage } from '../options';
 import { putAside } from '../outFolder';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
 import { sweepConfig } from '../sweepConfig';
 import { LogFile, prepareTraining, runFacts, trainRows, trainToTheEnd, writeRun } from '../training';
 
 export const trainUsage = (): CommandUsage => ({
-  summary: 'One SAE. Needs the SAE (--arch, --d-sae and --lambda, or --arm) and activations: --data, or --model with --text (or --tokens).',
+  summary:
+    'One SAE. needs the SAE (--arch, --d-sae and its knob, --lambda or --k; or --arm) and activations: --data, or --model with --text (or --tokens).',
   options: trainRows(),
 });
 
@@ -19,7 +21,9 @@ export async function train(args: string[]): Promise<number> {
   const rows = trainRows();
   const { options } = readOptions(args, rows);
   const isArm = options.list('arm').length > 0;
-  for (const name of ['arch', 'd-sae', ...knobIds(), 'out']) if (!isArm || name === 'out') options.required(name);
+  const arch = options.text('arch');
+  const knob = arch !== undefined && isArchitecture(arch) ? [architecture(arch).knob.id] : [];
+  for (const name of ['arch', 'd-sae', ...knob, 'out']) if (!isArm || name === 'out') options.required(name);
   if (countRuns(sweepConfig(options, 1024)) !== 1) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }

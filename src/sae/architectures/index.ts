@@ -1,7 +1,13 @@
 /** The architecture table. */
 import { baseline } from './baseline';
+import { batchtopk } from './batchtopk';
 import { gated } from './gated';
+import { jumprelu } from './jumprelu';
+import { matryoshka } from './matryoshka';
+import { noHeaviside } from './no_heaviside';
 import { fitsKernels, traitsOf } from './options';
+import { rescaleShift } from './rescale_shift';
+import { topk } from './topk';
 import type { Architecture, ArchitectureId, OptionValues, Traits } from './types';
 
 export { allOptions, optionValues, optionWords, traitsOf, vectorStarts } from './options';
@@ -39,7 +45,7 @@ export function register(entry: Architecture): void {
   TABLE.set(entry.id, entry);
 }
 
-for (const entry of [baseline, gated]) register(entry);
+for (const entry of [baseline, gated, jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) register(entry);
 
 /** What comparisons are made against. */
 export const REFERENCE: ArchitectureId = 'baseline';

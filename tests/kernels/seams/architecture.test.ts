@@ -101,10 +101,10 @@ describe('an architecture', () => {
     expect(optionTable(sweep)).toMatch(/jump takes `width`, `lambda`, `bandwidth`, `penalty`; each of them `seeds`, .*`toy`/);
   });
 
-  it('is self-tested at the start', async () => {
-    expect(await selfTest(await testGpu(), 1e9)).toBeLessThan(2e-2);
+  it('is self-tested when a sweep asks for it', async () => {
+    expect(await selfTest(await testGpu(), 1e9, [{ arch: 'jump' }])).toBeLessThan(2e-2);
     const other = vi.spyOn(jump.twin, 'backward').mockReturnValue({ u: 1, second: 0, norm: 0, vectors: [1, 1] });
-    await expect(selfTest(await testGpu(), 1e9)).rejects.toThrow(/the jump training step is wrong on this GPU/);
+    await expect(selfTest(await testGpu(), 1e9, [{ arch: 'jump' }])).rejects.toThrow(/the jump training step is wrong on this GPU/);
     other.mockRestore();
   });
 

@@ -39,7 +39,7 @@ describe('the arms of a command line', () => {
     expect(config(given).seeds).toEqual([7]);
   });
   it.each<[string[], RegExp]>([
-    [['--arm', 'topk'], /^--arm: "topk" is not one of baseline, gated/],
+    [['--arm', 'kan'], /^--arm: "kan" is not one of baseline, gated/],
     [['--arm', 'gated wide=2x'], /^--arm: "wide=2x" is not understood in an arm: gated takes width=…, lambda=…, seeds=…/],
     [['--arm', 'gated lambda=0'], /^--arm "gated lambda=0": lambda: λ must be above 0; 0 is not/],
     [['--arm', 'gated', '--arch', 'gated'], /give --arm or --arch, not both/],

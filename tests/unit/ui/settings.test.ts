@@ -118,7 +118,7 @@ describe('settings', () => {
     [{ lrWarmup: '101%' }, 'lrWarmup', /not a share of the steps from 0% to 100%/],
     [gated('enc-length', '0'), 'arms.0.enc-length', /below the smallest/],
     [{ arms: [] }, 'arms', /at least one/],
-    [{ arms: [{ arch: 'topk', texts: {} }] }, 'arms.0.arch', /"topk" is not one of baseline, gated/],
+    [{ arms: [{ arch: 'kan', texts: {} }] }, 'arms.0.arch', /"kan" is not one of baseline, gated/],
     [{ seeds: '0:5' }, 'seeds', /not a number/],
     [{ seeds: Array.from({ length: 20 }, (_, i) => i).join() }, 'arms', /160 runs are more/],
   ])('refuses %j', (values, key, message) => {
@@ -152,7 +152,7 @@ describe('an arm in words', () => {
     expect(writeArm({ arch: 'baseline', texts: { width: '100, 200' } })).toBe('baseline width=100,200');
   });
   it.each([
-    ['topk width=2x', /"topk" is not one of baseline, gated/],
+    ['kan width=2x', /"kan" is not one of baseline, gated/],
     ['', /at least one architecture/],
     ['gated wide=2x', /"wide=2x" is not understood in an arm: gated takes width=…, lambda=…, seeds=…/],
     ['gated 2x', /"2x" is not understood/],
@@ -207,7 +207,7 @@ describe('the link', () => {
     expect(parseSettings(form, 16).errors).toEqual({});
   });
   it('keeps what it does not understand in sight', () => {
-    for (const text of ['arch=topk', 'arm=topk', 'arm=gated+wide%3D3']) {
+    for (const text of ['arch=kan', 'arm=kan', 'arm=gated+wide%3D3']) {
       const { errors } = parseSettings(settingsFromParams(new URLSearchParams(text)), 16);
       expect(errors['arms.0.arch']).toMatch(/is not one of baseline, gated/);
     }
