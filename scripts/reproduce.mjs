@@ -1,6 +1,7 @@
 /**
  * npm run reproduce [-- OPTIONS]: checks what was published on the demo model and keeps the figures in docs/: reproduction.md for the paper's claim
- * (reproduction-SITE.md for another site, -widerN.md with --wider N), demo-rows.md with --rows, reproduction-figure-8.md with --figure 8. Minutes on a software GPU. Options: npm run lab -- help.
+ * (reproduction-SITE.md for another site, -widerN.md with --wider N, -tuned.md with --tuned), demo-rows.md with --rows,
+ * reproduction-figure-8.md with --figure 8. Minutes on a software GPU. Options: npm run lab -- help.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ function reportName() {
   if (args.includes('--figure')) return `reproduction-figure-${optionOf('--figure')}`;
   const site = optionOf('--site');
   const wider = optionOf('--wider');
-  return `reproduction${site === undefined || site === 'mlp_out' ? '' : `-${site}`}${wider === undefined ? '' : `-wider${wider}`}`;
+  return `reproduction${site === undefined || site === 'mlp_out' ? '' : `-${site}`}${wider === undefined ? '' : `-wider${wider}`}${args.includes('--tuned') ? '-tuned' : ''}`;
 }
 
 const lab = fileURLToPath(new URL('lab.mjs', import.meta.url));

@@ -26,6 +26,10 @@ export const reproduceUsage = (): CommandUsage => ({
       default: '1',
       help: 'Dictionaries N times as wide; no reference figures then (`npm run reproduce -- --wider 4` keeps them in `docs/reproduction-wider4.md`).',
     },
+    tuned: {
+      kind: 'flag',
+      help: 'Each arm begins where it was found to do best (`auto`), not all at length 1 and lr 1e-3 as the reference (`docs/reproduction-tuned.md`).',
+    },
     figure: {
       kind: 'text',
       value: figureNames().join('|'),
@@ -74,7 +78,9 @@ export async function reproduce(args: string[]): Promise<number> {
 function chosen(options: Options): Promise<Reproduction> {
   const [rows, figure] = [options.flag('rows'), options.text('figure') !== undefined];
   if (rows && figure) throw new UsageError('give --rows or --figure, not both');
-  const idle = ['site', 'wider'].filter((name) => options.text(name) !== undefined).map((name) => `--${name}`);
+  const idle = ['site', 'wider', 'tuned']
+    .filter((name) => options.text(name) !== undefined || options.flag(name))
+    .map((name) => `--${name}`);
   if ((rows || figure) && idle.length > 0) throw new UsageError(`${idle.join(', ')}: --rows and --figure are of one site at one width`);
   if (!rows && options.text('only') !== undefined) throw new UsageError('--only chooses among --rows');
   return rows ? reproduceRows(options) : figure ? reproduceFigure(options) : reproduceClaim(options);

@@ -68,14 +68,17 @@ export const siteNames = (): string[] => Object.keys(SITES);
 export async function reproduceClaim(options: Options): Promise<Reproduction> {
   const name = options.text('site') ?? 'mlp_out';
   const known = SITES[name];
+  const isTuned = options.flag('tuned');
   if (!known) throw new UsageError(`--site must be ${siteNames().join(' or ')}, not "${name}"`);
-  const site = widened(known, options.count('wider', 1, 1));
+  const wider = widened(known, options.count('wider', 1, 1));
+  const site = isTuned ? { ...wider, reference: [] } : wider;
   const seed = options.text('seed') ?? '1';
   const steps = options.count('steps', site.steps, 1);
-  const arms = site.arms.map(({ arch, width, lambdas }) => `${arch} width=${width} lambda=${lambdas}`);
+  const start = isTuned ? ' lr=auto enc-length=auto' : '';
+  const arms = site.arms.map(({ arch, width, lambdas }) => `${arch} width=${width} lambda=${lambdas}${start}`);
   const { setup, minutes } = await onDemo({ hook: site.hook, arms, steps, batch: site.batch, seeds: seed });
   const checks = verify(setup);
-  return { checks, runs: setup.runs, report: markdown(name, site, setup, checks, minutes, steps, seed), drawings: {} };
+  return { checks, runs: setup.runs, report: markdown({ name, site, setup, checks, minutes, steps, seed, isTuned }), drawings: {} };
 }
 
 /** The same sweep with dictionaries so many times as wide; the reference was not run at those. */
@@ -143,14 +146,34 @@ export function verify(setup: TrainingSetup): Check[] {
 }
 
 /** How the command was called. */
-function flagsOf(name: string, site: Site): string {
+function flagsOf({ name, site, isTuned }: Pick<Reported, 'name' | 'site' | 'isTuned'>): string {
   const [own, known] = [site, SITES[name] as Site].map(({ arms }) => arms[0]?.width ?? 1) as [number, number];
   const times = own / known;
-  const flags = [...(name === 'mlp_out' ? [] : [`--site ${name}`]), ...(times === 1 ? [] : [`--wider ${times}`])];
+  const flags = [
+    ...(name === 'mlp_out' ? [] : [`--site ${name}`]),
+    ...(times === 1 ? [] : [`--wider ${times}`]),
+    ...(isTuned ? ['--tuned'] : []),
+  ];
   return flags.length > 0 ? ` -- ${flags.join(' ')}` : '';
 }
 
-function markdown(name: string, site: Site, setup: TrainingSetup, checks: Check[], minutes: number, steps: number, seed: string): string {
+interface Reported {
+  name: string;
+  site: Site;
+  setup: TrainingSetup;
+  checks: Check[];
+  minutes: number;
+  steps: number;
+  seed: string;
+  isTuned: boolean;
+}
+
+/** Where each arm began. */
+const starts = ({ runs }: TrainingSetup): string =>
+  [...new Set(runs.map(({ spec }) => `${spec.arch} at length ${spec.start.encLength} and lr ${spec.schedule.lr}`))].join(', ');
+
+function markdown(report: Reported): string {
+  const { site, setup, checks, minutes, steps, seed, isTuned } = report;
   const rows = setup.runs.map((run) => {
     const m = run.metrics;
     const ref = site.reference.find(({ arch, lambda }) => arch === run.spec.arch && lambda === run.spec.schedule.lambda);
@@ -160,14 +183,16 @@ function markdown(name: string, site: Site, setup: TrainingSetup, checks: Check[
   const first = setup.runs[0]?.metrics;
   return `# Reproduction: ${site.hook} of the demo model
 
-Made by \`npm run reproduce${flagsOf(name, site)}\` on ${adapterName(setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
-${steps} steps of ${site.batch}, seed ${seed}, lr 1e-3 (100 steps warm-up, linear to 0 over the last 20 %), lambda warm-up over the first 10 %, activations scaled
+Made by \`npm run reproduce${flagsOf(report)}\` on ${adapterName(setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
+${steps} steps of ${site.batch}, seed ${seed}, ${isTuned ? 'lr' : 'encoder rows of length 1, lr 1e-3'} (100 steps warm-up, linear to 0 over the last 20 %), lambda warm-up over the first 10 %, activations scaled
 to mean square norm 1, Adam beta1 0. Baseline SAEs are 1.5x wider (equal compute, as in the paper). Evaluated on the first 300 windows
 of 128 tokens of \`public/demo/stories.txt\`, which were not trained on: CE clean ${first?.ce_clean?.toFixed(4)}, zero-ablated ${first?.ce_zero?.toFixed(4)}, mean-ablated ${first?.ce_mean?.toFixed(4)} nats.
 ${
   site.reference.length > 0
     ? 'Columns marked (ref) are what a PyTorch reference found with one seed ([public/demo/README.md](../public/demo/README.md)).'
-    : 'No reference was run at these widths.'
+    : isTuned
+      ? `Each arm began where it was found to do best at the nearest number of steps ([recipes.md](recipes.md)): ${starts(setup)}.\nThe reference began all at length 1 and lr 1e-3 ([reproduction.md](reproduction.md)).`
+      : 'No reference was run at these widths.'
 }
 
 | kind | F | lambda | L0 | (ref) | loss recovered | (ref) | (mean abl.) | CE | gamma | (ref) | R² | alive |
