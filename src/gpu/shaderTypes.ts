@@ -63,6 +63,8 @@ export interface Shaders {
   'sae/processor/decode': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_row' | 'first' | 'last';
   'sae/processor/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_group' | 'to_group' | 'per_row';
   'sae/processor/registers': never;
+  'sae/pursuit/round': 'quads' | 'latents' | 'width' | 'round' | 'capacity';
+  'sae/pursuit/scores': 'rows' | 'quads' | 'latents';
   'sae/recall': 'runs';
   'sae/reduce_stats': 'rows' | 'batch' | 'runs' | 'chunks';
   'sae/restore': 'rows' | 'quads' | 'd' | 'batch' | 'slot' | 'first_row' | 'runs' | 'unscale';

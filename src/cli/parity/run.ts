@@ -4,6 +4,7 @@ import { loadSae } from '../../interop/saelens';
 import type { ExpectedTraining } from '../../lab/parity/expected';
 import { exact, type Outcome, type Tensors } from '../../lab/parity/findings';
 import { checkModel, type ExpectedModel } from '../../lab/parity/model';
+import { checkPursuit, type ExpectedPursuit } from '../../lab/parity/pursuit';
 import { checkResampling, type ExpectedResampling } from '../../lab/parity/resample';
 import { checkSae } from '../../lab/parity/sae';
 import { checkTraining, machineOf } from '../../lab/parity/training';
@@ -42,7 +43,7 @@ export async function runCase(engine: Engine, { folder, kind }: FoundCase, forms
     case 'refusal':
       return checkRefusal(folder);
     case 'pursuit':
-      throw new Error('gradient pursuit (inference-time optimisation) is not in the lab yet');
+      return checkPursuit(gpu, await readCaseJson<ExpectedPursuit>(folder, 'expected.json'), await trainingFiles(folder));
     case 'unknown':
       throw new Error('its expected.json is of no format that is known here');
   }
