@@ -8,7 +8,7 @@ import { misfit } from '../lab/initial';
 import type { TimeShares } from '../lab/rate';
 import { costLimits, estimate, expand, type RunSpec } from '../lab/runSpecs';
 import { summaryOf } from '../lab/runSummary';
-import { savedRun } from '../lab/saveRun';
+import { formsOfRun, savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
 import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
@@ -20,6 +20,7 @@ import type { Resampled } from '../sae/resample';
 import type { StepLog } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import { durationRange } from '../util/duration';
+import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
 import { sayAdjusted, trainingAdjusted } from './asked';
 import { assumedNotes } from './assumed';
@@ -96,6 +97,12 @@ const LIMIT_ROWS: OptionRows = {
     default: '0',
     help: 'Begins after the first N batches, where a run began that joined a sweep later.',
   },
+  'save-as': {
+    kind: 'text',
+    value: 'NAME',
+    default: "each run's own",
+    help: 'Architecture in `cfg.json` of the runs that have that form too, as JumpReLU of a Gated one (docs/formats.md); others keep their own.',
+  },
   out: { kind: 'text', value: 'DIR', required: true, help: 'Where results go.' },
   json: { kind: 'flag', help: 'Prints one JSON object as the last line of stdout.' },
 };
@@ -134,6 +141,8 @@ export interface TrainingSetup {
   config: SweepConfig;
   experiment: Experiment;
   runs: Run[];
+  /** Architecture in cfg.json of the runs that can be saved so (`--save-as`). */
+  saveAs?: string | undefined;
   /** Sizes that were asked for and could not be had. */
   adjusted: ReturnType<typeof sayAdjusted>;
   /** GPU memory while training, bytes: allocated, by the formula, and of that parameters and Adam's moments. */
@@ -152,7 +161,7 @@ export async function prepareTraining(
   onLog: (run: Run, log: StepLog) => void,
   onResampled: (run: Run, event: Resampled) => void = () => undefined,
 ): Promise<TrainingSetup> {
-  sweepConfig(options, 1024); // wrong options are refused before anything is opened
+  const saveAs = saveAsOf(options, sweepConfig(options, 1024)); // wrong options are refused before anything is opened
   const [data, model, text, tokens, hook] = [
     options.list('data'),
     options.text('model'),
@@ -210,7 +219,15 @@ export async function prepareTraining(
   const specs = expand(config);
   const runs = await experiment.add(specs, init === undefined ? undefined : await initialFrom(init, specs, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
-  return { engine, workspace, config, experiment, runs, adjusted };
+  return { engine, workspace, config, experiment, runs, saveAs, adjusted };
+}
+
+/** @throws UsageError for an architecture that no arm can be saved as. */
+function saveAsOf(options: Options, { arms }: SweepConfig): string | undefined {
+  const wanted = options.text('save-as');
+  if (wanted === undefined || arms.some((arm) => formsOfRun(arm).includes(wanted))) return wanted;
+  const forms = arms.map((arm) => `${arm.arch} as ${formsOfRun(arm).join(' or ')}`);
+  throw new UsageError(`--save-as ${wanted}: no run can be saved so. ${[...new Set(forms)].join(', ')}.`);
 }
 
 /** Sizes that mean nothing to rows from files. */
@@ -353,10 +370,22 @@ export function runFacts(
   };
 }
 
-/** Writes a run's SAELens folder. */
-export async function writeRun(folder: string, run: Run, { experiment }: TrainingSetup): Promise<void> {
+/** Writes a run's SAELens folder: as `--save-as` wants where the run can be saved so, else as its own architecture. */
+export async function writeRun(folder: string, run: Run, { experiment, saveAs }: TrainingSetup): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const { name, bytes } of savedRun(run, await experiment.weights(run), experiment.origin)) await writeFile(join(folder, name), bytes);
+  const kept = await experiment.weights(run);
+  for (const { name, bytes } of filesOf()) await writeFile(join(folder, name), bytes);
+
+  function filesOf() {
+    const as = saveAs !== undefined && formsOfRun(run.spec).includes(saveAs) ? saveAs : undefined;
+    try {
+      return savedRun(run, kept, experiment.origin, as);
+    } catch (error) {
+      if (as === undefined) throw error;
+      say(`run ${run.id} is saved as its own architecture: ${messageOf(error)}`);
+      return savedRun(run, kept, experiment.origin);
+    }
+  }
 }
 
 /** metrics.jsonl: one line a logged step. */

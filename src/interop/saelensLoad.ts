@@ -2,13 +2,14 @@
 
 import { parsedJson, readJson, readText } from '../data/bytes/byteSource';
 import { type ByteSource, DataError } from '../data/bytes/types';
-import { readTensorF32, type SafetensorsFile, tensor } from '../data/formats/safetensors/header';
-import { type ArchitectureId, architecture, architectures } from '../sae/architectures';
+import type { SafetensorsFile } from '../data/formats/safetensors/header';
+import { traitsOfRun } from '../sae/architectures';
 import type { SaeWeights } from '../sae/weights';
 import { repeatedKey } from '../util/json';
-import { foldFeatureFactors, foldInputBias, foldScale, transpose } from './fold';
-import { parseCfg, readNames, type SaelensCfg } from './saelensCfg';
+import { foldDecoderNorms, foldFeatureFactors, foldInputBias, foldScale } from './fold';
+import { parseCfg, type SaelensCfg } from './saelensCfg';
 import { saelensFiles } from './saelensFiles';
+import { checkTensors, inferArchitecture, readVector, readWeights } from './saelensTensors';
 
 export interface LoadedSae extends SaeWeights {
   /** Where the SAE reads, TransformerLens name, when the file says so. */
@@ -28,11 +29,13 @@ export async function loadSae(sources: readonly ByteSource[]): Promise<LoadedSae
   const read = cfgSource && (await readCfg(cfgSource));
   const cfg = read ? parseCfg(cfgSource.path, read.raw) : assumedCfg(file);
   notes.push(...(read?.notes ?? []), ...cfg.notes);
-  let weights: SaeWeights = { ...(await readWeights(file, cfg)), ...(cfg.options && { options: cfg.options }) };
-  refuseStrangers(file, cfg);
+  checkTensors(file, cfg);
+  const { notes: said, ...stored } = await readWeights(file, cfg);
+  notes.push(...said);
+  let weights: SaeWeights = stored;
 
   const factors = file.tensors.get('scaling_factor') ?? file.tensors.get('finetuning_scaling_factor');
-  const values = factors && (await vector(file, factors.name, weights.dSae));
+  const values = factors && (await readVector(file, factors.name, weights.dSae));
   if (!values && cfg.scalesFeatures)
     throw new DataError(file.source.path, 'cfg.json says finetuning_scaling_factor and there is no tensor scaling_factor with it.');
   if (values?.some((v) => v !== 1)) {
@@ -54,7 +57,16 @@ export async function loadSae(sources: readonly ByteSource[]): Promise<LoadedSae
       'normalize_activations is "expected_average_only_in" and there is no activation_scaler.json with the scale. In SAELens call fold_activation_norm_scaling_factor and save again.',
     );
   }
-  if (!cfg.applyBDecToInput) {
+  if (cfg.rescalesByDecoderNorm) {
+    const { dIn, wDec } = weights;
+    const isUnit = (i: number) => Math.abs(Math.hypot(...wDec.subarray(i * dIn, (i + 1) * dIn)) - 1) < UNIT;
+    // SAELens folds the norms itself on saving, and leaves the key: then there is nothing to say.
+    if (!Array.from({ length: weights.dSae }, (_, i) => isUnit(i)).every(Boolean)) {
+      weights = foldDecoderNorms(weights);
+      notes.push('Decoder norms were folded into the encoder (rescale_acts_by_decoder_norm), which is the same function.');
+    }
+  }
+  if (!cfg.applyBDecToInput && traitsOfRun(weights).preBias) {
     weights = foldInputBias(weights);
     notes.push('The encoder did not subtract b_dec from its input; W_enc·b_dec was added to its biases, which is the same function.');
   }
@@ -76,92 +88,19 @@ async function readCfg(source: ByteSource): Promise<{ raw: unknown; notes: strin
 
 /** What a weights file without cfg.json is taken for: the architecture whose vectors it holds, SAELens' defaults for the rest. */
 function assumedCfg(file: SafetensorsFile): SaelensCfg {
-  const arch = inferArchitecture(file);
-  const name = architecture(arch).saelens;
+  const identity = inferArchitecture(file);
   return {
-    arch,
-    name,
+    ...identity,
+    rescalesByDecoderNorm: false,
     applyBDecToInput: true,
+    isOwn: false,
     needsScale: false,
-    notes: [`No cfg.json: taken for a ${name} SAE that subtracts b_dec from its input, of activations as they are.`],
+    notes: [`No cfg.json: taken for a ${identity.name} SAE that subtracts b_dec from its input, of activations as they are.`],
   };
 }
 
-/** Tensors of other architectures that tell which one it is. */
-const FOREIGN = new Map([
-  ['threshold', 'jumprelu'],
-  ['log_threshold', 'jumprelu'],
-  ['topk_threshold', 'batchtopk'],
-  ['W_skip', 'skip_transcoder'],
-]);
-/** Folded away on loading. */
-const FOLDED = ['scaling_factor', 'finetuning_scaling_factor'];
-const MATRICES = ['W_enc', 'W_dec', 'b_dec'];
-
-/** The architecture whose vectors the file holds. @throws DataError for those the lab does not read. */
-function inferArchitecture(file: SafetensorsFile): ArchitectureId {
-  const { path } = file.source;
-  for (const [name, other] of FOREIGN) {
-    if (file.tensors.has(name))
-      throw new DataError(path, `holds ${name}: a ${other} SAE, which the lab does not read (it reads ${readNames()}).`);
-  }
-  const found = architectures().filter(({ vectors }) => vectors.every(({ name }) => file.tensors.has(name)));
-  const [one] = found.sort((a, b) => b.vectors.length - a.vectors.length);
-  if (one) return one.id;
-  const vectors = architectures().map(({ saelens, vectors }) => `${vectors.map(({ name }) => name).join(', ')} (${saelens})`);
-  throw new DataError(path, `holds neither ${vectors.join(' nor ')}. Add its cfg.json.`);
-}
-
-/** @throws DataError naming the tensors that the architecture has no place for: dropping them would make it another SAE. */
-function refuseStrangers(file: SafetensorsFile, { arch, name }: SaelensCfg): void {
-  const known = new Set([...MATRICES, ...architecture(arch).vectors.map((v) => v.name), ...FOLDED]);
-  const strangers = [...file.tensors.values()].filter((info) => !known.has(info.name));
-  if (strangers.length === 0) return;
-  const words = strangers.map(({ name: stranger, shape }) => {
-    const other = FOREIGN.get(stranger) ?? architectures().find(({ vectors }) => vectors.some((v) => v.name === stranger))?.saelens;
-    return `${stranger} [${shape.join(', ')}]${other === undefined ? '' : ` (of a ${other} SAE)`}`;
-  });
-  throw new DataError(
-    file.source.path,
-    `holds ${words.join(', ')}, for which a ${name} SAE has no place. Correct "architecture" in cfg.json, or save it without.`,
-  );
-}
-
-async function readWeights(file: SafetensorsFile, cfg: SaelensCfg): Promise<SaeWeights> {
-  const { path } = file.source;
-  const { shape } = tensor(file, 'W_dec');
-  const [dSae, dIn] = shape as [number, number];
-  if (shape.length !== 2 || !dSae || !dIn) throw new DataError(path, `W_dec has shape [${shape.join(', ')}]; [d_sae, d_in] is expected.`);
-  if ((cfg.dIn ?? dIn) !== dIn || (cfg.dSae ?? dSae) !== dSae) {
-    const looksTransposed = cfg.dIn === dSae && cfg.dSae === dIn;
-    throw new DataError(
-      path,
-      `W_dec is [${dSae}, ${dIn}] but cfg.json says d_sae ${cfg.dSae}, d_in ${cfg.dIn}. ${looksTransposed ? 'The matrices look transposed: SAELens stores W_enc as [d_in, d_sae] and W_dec as [d_sae, d_in].' : 'The two files do not belong together.'}`,
-    );
-  }
-  const wEnc = transpose(await read(file, 'W_enc', [dIn, dSae]), dIn, dSae);
-  const wDec = await read(file, 'W_dec', [dSae, dIn]);
-  const bDec = await read(file, 'b_dec', [dIn]);
-  const vectors: Record<string, Float32Array> = {};
-  for (const { name } of architecture(cfg.arch).vectors) vectors[name] = await vector(file, name, dSae);
-  return { arch: cfg.arch, dIn, dSae, wEnc, wDec, bDec, vectors };
-}
-
-const vector = (file: SafetensorsFile, name: string, length: number): Promise<Float32Array> => read(file, name, [length]);
-
-async function read(file: SafetensorsFile, name: string, shape: number[]): Promise<Float32Array> {
-  const info = tensor(file, name);
-  if (info.shape.join() !== shape.join())
-    throw new DataError(file.source.path, `${name} has shape [${info.shape.join(', ')}]; [${shape.join(', ')}] is expected.`);
-  const values = await readTensorF32(file, info);
-  const bad = values.findIndex((v) => !Number.isFinite(v));
-  if (bad >= 0)
-    throw new DataError(
-      file.source.path,
-      `${name} holds ${values[bad]} at position ${bad}: this SAE diverged in training, or does not fit f32.`,
-    );
-  return values;
-}
+/** How far from 1 the norm of a decoder row is that was divided by it in f32. */
+const UNIT = 1e-6;
 
 /** `activation_scaler.json` of a SAELens checkpoint: {"scaling_factor": number or null}. */
 async function readScale(source: ByteSource): Promise<number | undefined> {

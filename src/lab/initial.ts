@@ -1,5 +1,5 @@
 /** Weights that runs start from in place of random ones: which runs they fit. */
-import { architecture, optionWords } from '../sae/architectures';
+import { tensorOptions } from '../interop/saelensForm';
 import type { SaeWeights } from '../sae/weights';
 import type { RunSpec } from './runSpecs';
 
@@ -11,6 +11,7 @@ export function misfit(
 ): string | undefined {
   if (init.arch !== arch || init.dIn !== d || init.dSae !== width)
     return `holds a ${init.arch} SAE with d_in ${init.dIn}, d_sae ${init.dSae}; the run is ${arch} with d_in ${d}, d_sae ${width}.`;
-  const [held, wanted] = [init.options, options].map((of) => optionWords(architecture(arch), of).join(' '));
+  // Options of training alone may differ: how a SAE was trained is no part of where another run starts.
+  const [held, wanted] = [init.options, options].map((of) => tensorOptions(arch, of).join(' '));
   return held === wanted ? undefined : `its options are ${held || 'the defaults'}; those of the run are ${wanted || 'the defaults'}.`;
 }

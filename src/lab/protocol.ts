@@ -202,6 +202,8 @@ export interface RunSummary {
   arm: ArmFacts;
   /** Values of the architecture's options; absent where it has none. */
   options?: OptionValues;
+  /** Names of architectures that it can be saved as, its own first; absent where there is no choice. */
+  forms?: readonly string[];
   dIn: number;
   dSae: number;
   lambda: number;
@@ -296,8 +298,8 @@ export type Command =
   | { type: 'harvest-shard'; request: ShardRequest }
   /** Ends the shard that is being made. */
   | { type: 'cancel-harvest' }
-  /** SAELens folder of one run: cfg.json and sae_weights.safetensors. */
-  | { type: 'save-run'; run: string };
+  /** SAELens folder of one run: cfg.json and sae_weights.safetensors; as its own architecture unless another is named. */
+  | { type: 'save-run'; run: string; as?: string };
 
 /** Which shard, in what dtype, of how many rows of all shards together: whole windows of them, at least one. */
 export interface ShardRequest {

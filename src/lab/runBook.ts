@@ -55,14 +55,22 @@ export class RunBook {
     ];
   }
 
-  /** The SAELens folder of any run. @throws Error when there is no such run or no weights of it are kept. */
-  async save(id: string, experiment: Experiment | undefined): Promise<{ folder: string; files: { name: string; bytes: Uint8Array }[] }> {
+  /**
+   * The SAELens folder of any run.
+   * @param as the architecture in its cfg.json; the run's own unless given.
+   * @throws Error when there is no such run, no weights of it are kept, or they have no such form.
+   */
+  async save(
+    id: string,
+    experiment: Experiment | undefined,
+    as?: string,
+  ): Promise<{ folder: string; files: { name: string; bytes: Uint8Array }[] }> {
     const earlier = this.past.find(({ run }) => run.id === id);
     const run = earlier?.run ?? experiment?.runs.find((candidate) => candidate.id === id);
     const origin = earlier?.origin ?? experiment?.origin;
     if (!run || !origin) throw new Error(`There is no run ${id}.`);
     const kept = earlier ? run.snapshot : await experiment?.weights(run);
     if (!kept) throw new Error(`No weights of ${id} are kept: it ended before its first evaluation.`);
-    return { folder: runFolder(run), files: savedRun(run, kept, origin) };
+    return { folder: runFolder(run, as), files: savedRun(run, kept, origin, as) };
   }
 }

@@ -4,6 +4,7 @@ import type { Experiment, Run } from './experiment';
 import { type Identified, identityOf, type Origin } from './origin';
 import type { RunSummary } from './protocol';
 import { recipeOf } from './recipe';
+import { formsOfRun } from './saveRun';
 import { tellingWords } from './settings';
 
 /** What a run's summary takes from its experiment. */
@@ -24,12 +25,14 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
   const { id, spec, state, step, message, metrics, evaluatedAt } = run;
   const entry = architecture(spec.arch);
   const { knob } = entry;
+  const forms = formsOfRun(spec);
   const summary: RunSummary = {
     id,
     name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options), ...tellingWords(spec)].join(' '),
     arch: spec.arch,
     arm: spec.arm,
     ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
+    ...(forms.length > 1 && { forms }),
     dIn: extra.dIn,
     dSae: spec.width,
     lambda: spec.schedule.lambda,

@@ -127,7 +127,7 @@ export class Session {
         this.saving.cancel();
         return undefined;
       case 'save-run':
-        return this.inTurn(() => this.book.save(command.run, this.experiment));
+        return this.inTurn(() => this.book.save(command.run, this.experiment, command.as));
       default:
         return command satisfies never;
     }

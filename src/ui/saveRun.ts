@@ -17,8 +17,9 @@ function noteSaved(id: string): void {
   if (run && !isOpen(run)) useLab.setState((s) => ({ savedRuns: [...new Set([...s.savedRuns, id])] }));
 }
 
-export async function saveRun(lab: Lab, run: string): Promise<void> {
-  const saved = await lab.attempt({ type: 'save-run', run });
+/** @param as the architecture in cfg.json; the run's own unless given. */
+export async function saveRun(lab: Lab, run: string, as?: string): Promise<void> {
+  const saved = await lab.attempt({ type: 'save-run', run, ...(as !== undefined && { as }) });
   for (const file of saved?.files ?? []) {
     download(
       file.name,
@@ -31,13 +32,13 @@ export async function saveRun(lab: Lab, run: string): Promise<void> {
   if (saved) noteSaved(run);
 }
 
-export async function saveRunToFolder(lab: Lab, run: string): Promise<void> {
+export async function saveRunToFolder(lab: Lab, run: string, as?: string): Promise<void> {
   const { showDirectoryPicker } = globalThis as PickerWindow;
-  if (!showDirectoryPicker) return saveRun(lab, run);
+  if (!showDirectoryPicker) return saveRun(lab, run, as);
   try {
     // Asked first: the browser shows its dialog only in answer to the click.
     const parent = await showDirectoryPicker.call(globalThis, { mode: 'readwrite' });
-    const saved = await lab.attempt({ type: 'save-run', run });
+    const saved = await lab.attempt({ type: 'save-run', run, ...(as !== undefined && { as }) });
     if (!saved) return;
     const folder = await parent.getDirectoryHandle(saved.folder, { create: true });
     for (const file of saved.files) {

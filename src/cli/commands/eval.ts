@@ -113,7 +113,8 @@ export async function evaluateSae(args: string[]): Promise<number> {
     }),
     runs: [
       {
-        schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 0, lambdaWarmup: 0 },
+        // Of the knobs, k alone decides what a SAE computes.
+        schedule: { steps: 0, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: sae.k ?? 0, lambdaWarmup: 0 },
         optimiser: { beta1: 0, ...ADAM },
         k: sae.k,
         weights: sae,

@@ -23,6 +23,7 @@ export const gated: Architecture = {
   source: 'Rajamanoharan et al. 2024, arXiv 2404.16014',
   code: 1,
   saelens: 'gated',
+  savedAs: (o) => (o.encoders === 'untied' ? 'gated_untied' : 'gated'),
   vectors: [
     { name: 'b_gate', start: 0, role: 'bias' },
     { name: 'r_mag', start: 0, role: 'log-gain' },

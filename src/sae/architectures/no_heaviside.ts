@@ -9,7 +9,7 @@ export const noHeaviside: Architecture = {
   line: 'A baseline with one factor for each latent, and a frozen copy of the decoder in a second term: Gated without its gate.',
   source: 'discussion of arXiv 2404.16014 on the Alignment Forum',
   code: 6,
-  saelens: 'standard',
+  saelens: 'no_heaviside',
   vectors: [
     { name: 'b_enc', start: 0, role: 'bias' },
     { name: 't', start: 1, role: 'gain' },

@@ -112,6 +112,8 @@ export const familyOf = (id: string, byThreshold: ByThreshold) => {
       max: 1 << 20,
       help: 'Latents that are kept a row.',
     },
+    // A threshold in place of the selection is the function of JumpReLU, which is how SAELens saves these too.
+    savedAs: (o: OptionValues) => (familyTraits(o, 'row').inference?.by === 'k' ? id : 'jumprelu'),
     width: { default: '2x', equalCompute: 1.5 },
     needs: [familyWgsl],
     wgsl: `

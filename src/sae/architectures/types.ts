@@ -195,8 +195,10 @@ export interface Architecture {
   source: string;
   /** Number by which the WGSL dispatches; never reused. */
   code: number;
-  /** SAELens' name in cfg.json. */
+  /** SAELens' name, in cfg.json while it trains and, without `savedAs`, for good. */
   saelens: string;
+  /** The name of what such weights compute once they are trained, given all options; one that SAELens does not know where it has no such architecture. */
+  savedAs?(o: OptionValues): string;
   /** At most three: they are packed as xyz of one vec4 a latent, in this order. */
   vectors: readonly LatentVector[];
   knob: Knob;

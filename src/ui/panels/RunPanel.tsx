@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { RunSummary } from '../../lab/protocol';
 import { scaleWords } from '../../lab/settings';
 import { UNBIASED } from '../../metrics/quality';
@@ -23,7 +24,7 @@ export function RunPanel() {
   if (!run) return <p className="muted placeholder">Select a run to see its curves.</p>;
   return (
     <>
-      <RunHead run={run} />
+      <RunHead key={`head of ${run.id}`} run={run} />
       <Numbers run={run} />
       <RunSettings key={`settings of ${run.id}`} run={run} />
       <RunCharts key={run.id} run={run} />
@@ -32,8 +33,6 @@ export function RunPanel() {
 }
 
 function RunHead({ run }: { run: RunSummary }) {
-  const { lab } = useServices();
-  const saveable = run.step > 0 && run.state !== 'failed';
   const recipe = recipeOf(run);
   return (
     <div className="run-head">
@@ -56,22 +55,47 @@ function RunHead({ run }: { run: RunSummary }) {
       </div>
       {run.resampled && <p className="muted small">Resampling: {run.resampled.map(resampledWords).join('; ')}.</p>}
       {run.message && <p className="problem">{run.message}</p>}
-      <p className="row">
-        <button
-          type="button"
-          disabled={!saveable}
-          onClick={() => void saveRun(lab, run.id)}
-          title="cfg.json and sae_weights.safetensors, as SAELens reads them"
-        >
-          Save SAE
-        </button>
-        {canPickFolder() && (
-          <button type="button" disabled={!saveable} onClick={() => void saveRunToFolder(lab, run.id)}>
-            Save to folder…
-          </button>
-        )}
-      </p>
+      <SaveButtons run={run} />
     </div>
+  );
+}
+
+function SaveButtons({ run }: { run: RunSummary }) {
+  const { lab } = useServices();
+  const { forms = [] } = run;
+  const [chosen, choose] = useState(forms[0]);
+  const as = chosen === forms[0] ? undefined : chosen;
+  const saveable = run.step > 0 && run.state !== 'failed';
+  return (
+    <p className="row">
+      <button
+        type="button"
+        disabled={!saveable}
+        onClick={() => void saveRun(lab, run.id, as)}
+        title="cfg.json and sae_weights.safetensors, as SAELens reads them"
+      >
+        Save SAE
+      </button>
+      {canPickFolder() && (
+        <button type="button" disabled={!saveable} onClick={() => void saveRunToFolder(lab, run.id, as)}>
+          Save to folder…
+        </button>
+      )}
+      {forms.length > 1 && (
+        <label className="muted small">
+          as{' '}
+          <select
+            value={chosen}
+            onChange={(event) => choose(event.target.value)}
+            title="The architecture in cfg.json. The features of the others are the same to rounding."
+          >
+            {forms.map((form) => (
+              <option key={form}>{form}</option>
+            ))}
+          </select>
+        </label>
+      )}
+    </p>
   );
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { saelensFolder } from '../../../src/interop/saelens';
 import { readF32 } from '../../fixtures';
 import { randoms } from '../../gpu';
+import { computed, someSae } from '../../unit/interop/formula';
 import { someWeights } from '../sae/sweep';
 import { at, GPT2, HOOK, lab, METRICS, TOKENS, writeShard } from './harness';
 
@@ -64,7 +65,10 @@ describe('center_writing_weights', () => {
 });
 
 describe('SAEs that SAELens wrote', () => {
-  const folders = ['gated', 'standard', 'standard-no-b-dec', 'old-v2-bool-normalize', 'hook-z', 'bf16', 'square', 'fewer-features'];
+  const folders = [
+    ...['gated', 'standard', 'standard-no-b-dec', 'old-v2-bool-normalize', 'hook-z', 'bf16', 'square', 'fewer-features'],
+    ...['jumprelu', 'old-v5-jumprelu', 'batchtopk', 'matryoshka', 'topk', 'topk-rescale', 'topk-from-training', 'old-v5-topk'],
+  ];
 
   it.each(folders)('%s: L0 and MSE are those of the features and reconstructions that SAELens computed', async (name) => {
     const { x, f, x_hat } = readF32(`saes/read/${name}/expected.safetensors`) as Record<
@@ -77,6 +81,31 @@ describe('SAEs that SAELens wrote', () => {
     expect(json.l0).toBeCloseTo(f.data.filter((value) => value > 0).length / rows, 6);
     const off = x.data.reduce((sum, value, i) => sum + ((x_hat.data[i] as number) - value) ** 2, 0) / rows;
     expect(Math.abs((json.mse as number) / off - 1)).toBeLessThan(1e-4);
+  });
+});
+
+describe('SAEs that the lab wrote', () => {
+  const sorts = ['gated-untied', 'rescale-shift', 'no-heaviside', 'jumprelu-log', 'topk', 'topk-threshold', 'batchtopk'];
+
+  it.each(sorts)('%s: L0 and MSE are those of its formula', async (name) => {
+    const path = at(`written-${name}`);
+    mkdirSync(path, { recursive: true });
+    const sae = someSae(name);
+    for (const { name: file, bytes } of saelensFolder(sae)) writeFileSync(join(path, file), bytes);
+    const values = randoms(ROWS * sae.dIn, 21).map((v) => 6 * v);
+    writeShard(at('written.safetensors'), ROWS, sae.dIn, values);
+    const { code, json, err } = await lab('eval', '--sae', path, '--data', at('written.safetensors'), '--json');
+    expect(code, err).toBe(0);
+    let [l0, mse] = [0, 0];
+    for (let row = 0; row < ROWS; row++) {
+      const x = values.subarray(row * sae.dIn, (row + 1) * sae.dIn);
+      const { f, hat } = computed(sae, x);
+      l0 += f.filter((v) => v !== 0).length / ROWS;
+      mse += hat.reduce((sum, v, c) => sum + (v - (x[c] as number)) ** 2, 0) / ROWS;
+    }
+    expect(json.arch).toBe(sae.arch);
+    expect(Math.abs((json.l0 as number) - l0)).toBeLessThan(0.02);
+    expect(Math.abs((json.mse as number) / mse - 1)).toBeLessThan(1e-3);
   });
 });
 

@@ -160,8 +160,9 @@ describe('loading', () => {
   });
 
   it.each([
-    ['unknown architecture', { ...v6, architecture: 'jumprelu' }, /cfg\.json: architecture "jumprelu".*standard, gated/],
-    ['top-k of old', { d_in: 2, d_sae: 3, activation_fn_str: 'topk' }, /"topk"/],
+    ['unknown architecture', { ...v6, architecture: 'temporal' }, /cfg\.json: architecture "temporal".*standard, gated/],
+    ['top-k of old', { d_in: 2, d_sae: 3, activation_fn_str: 'topk' }, /architecture "topk" and no k/],
+    ['another activation', { d_in: 2, d_sae: 3, activation_fn_str: 'tanh-relu' }, /activation function "tanh-relu" is not read/],
     ['layer_norm', { ...v6, normalize_activations: 'layer_norm' }, /layer_norm/],
     ['unfolded scale', { ...v6, normalize_activations: 'expected_average_only_in' }, /activation_scaler\.json/],
     ['other sizes', { ...v6, d_sae: 4 }, /d_sae 4, d_in 2/],
@@ -174,7 +175,7 @@ describe('loading', () => {
   });
 
   it('refuses weights that are not what they should be', async () => {
-    await expect(load([...standard, f32('threshold', [3])])).rejects.toThrow(/jumprelu/);
+    await expect(load([...standard, f32('threshold', [3])], v6)).rejects.toThrow(/jumprelu/);
     await expect(load(standard.slice(0, 3))).rejects.toThrow(/neither b_enc/);
     await expect(load([f32('W_enc', [3, 2]), ...standard.slice(1)])).rejects.toThrow(/W_enc has shape \[3, 2\]; \[2, 3\]/);
     await expect(load([...standard.slice(0, 3), f32('b_enc', [3], Number.NaN)])).rejects.toThrow(/b_enc holds NaN/);

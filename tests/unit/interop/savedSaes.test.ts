@@ -7,32 +7,12 @@ import type { ByteSource } from '../../../src/data/bytes/types';
 import { inspectFiles } from '../../../src/data/dropped/classify';
 import { type TensorData, writeSafetensors } from '../../../src/data/formats/safetensors/write';
 import { loadSae, saeOrigin } from '../../../src/interop/saelens';
-import { architecture } from '../../../src/sae/architectures';
-import type { SaeWeights } from '../../../src/sae/weights';
 import { readF32 } from '../../fixtures';
+import { worstError } from './formula';
 
 const ROOT = 'tests/fixtures/saes';
 const filesOf = async (folder: string): Promise<ByteSource[]> =>
   (await listFiles([`${ROOT}/${folder}`])).filter(({ path }) => !path.endsWith('/expected.safetensors'));
-
-/** Features and reconstruction of one row in float64. */
-function encodeAndDecode(sae: SaeWeights, x: ArrayLike<number>): { f: number[]; hat: number[] } {
-  const { vectors, twin } = architecture(sae.arch);
-  const hat = Array.from(sae.bDec);
-  const f = Array.from({ length: sae.dSae }, (_, i) => {
-    let u = 0;
-    for (let c = 0; c < sae.dIn; c++) u += (sae.wEnc[i * sae.dIn + c] as number) * ((x[c] as number) - (sae.bDec[c] as number));
-    const value = twin.activate(
-      { u, second: 0, norm: 1 },
-      vectors.map(({ name }) => sae.vectors[name]?.[i] as number),
-      [],
-      { lambda: 0, power: 1, nextPower: 1, threshold: -1, evaluates: true },
-    ).f;
-    for (let c = 0; c < sae.dIn; c++) hat[c] = (hat[c] as number) + value * (sae.wDec[i * sae.dIn + c] as number);
-    return value;
-  });
-  return { f, hat };
-}
 
 describe('those that are read', () => {
   const cases = readdirSync(`${ROOT}/read`);
@@ -42,17 +22,7 @@ describe('those that are read', () => {
     const expected = readF32(`saes/read/${name}/expected.safetensors`);
     const [x, f, hat] = ['x', 'f', 'x_hat'].map((key) => expected[key]?.data);
     if (!x || !f || !hat) throw new Error('the fixture lacks tensors');
-    let worst = 0;
-    for (let row = 0; row < x.length / sae.dIn; row++) {
-      const got = encodeAndDecode(sae, x.subarray(row * sae.dIn, (row + 1) * sae.dIn));
-      got.f.forEach((value, i) => {
-        worst = Math.max(worst, Math.abs(value - (f[row * sae.dSae + i] as number)));
-      });
-      got.hat.forEach((value, i) => {
-        worst = Math.max(worst, Math.abs(value - (hat[row * sae.dIn + i] as number)));
-      });
-    }
-    expect(worst).toBeLessThan(2e-4);
+    expect(worstError(sae, { x, f, hat })).toBeLessThan(2e-4);
   });
 
   it('are recognised by the page, each in its folder, and never as activations', async () => {
@@ -75,25 +45,26 @@ describe('those that are not read', () => {
     'dl-backup': /backup of an interrupted run/,
     'dl-square': /not read yet: dictionary_learning/,
     'duplicate-cfg-key': /cfg\.json: gives "d_sae" twice/,
+    'extra-tensor': /holds W_skip \[12, 12\] \(of a skip_transcoder SAE\), for which a jumprelu SAE has no place/,
     'gemma-scope-stored': /not read yet: Gemma Scope \(params\.npz\)/,
+    'k-missing': /cfg\.json: architecture "topk" and no k \(SAELens would take 100\)/,
+    'k-too-large': /cfg\.json: k is 43, more than the 40 latents of this SAE/,
     'llama-scope': /not read yet: Llama Scope/,
+    'missing-threshold': /has no tensor "threshold", which a jumprelu SAE needs/,
     'npz-object-array': /not read yet: Gemma Scope/,
     'openai-topk': /not read yet: OpenAI/,
     'openmoss-topk': /not read yet: OpenMOSS/,
     'pickle-executes': /asks to run builtins\.eval.*Nothing was run/,
     'pickled-module': /asks to build torch\.nn\.modules\.linear\.Linear/,
-    'saelens-constant-norm': /architecture "topk" is not one the lab reads/,
+    'saelens-constant-norm': /normalize_activations is "constant_norm_rescale": this SAE rescales every row/,
     'saelens-expected-average': /"expected_average_only_in" and there is no activation_scaler\.json/,
-    'saelens-jumprelu': /architecture "jumprelu"/,
     'saelens-layer-norm': /normalize_activations is "layer_norm": this SAE rescales every row/,
-    'saelens-old-v5-topk': /activation function "topk"/,
     'saelens-skip-transcoder': /architecture "skip_transcoder"/,
-    'saelens-topk': /architecture "topk"/,
     'sparsify-skip-transcoder': /not read yet: sparsify/,
     'square-but-cfg-says-otherwise': /W_dec is \[12, 12\] but cfg\.json says d_sae 40/,
     'truncated-npz': /truncated/,
     'truncated-safetensors': /truncated/,
-    'unknown-architecture': /architecture "kan" is not one the lab reads \(standard, gated\)/,
+    'unknown-architecture': /architecture "kan" is not one the lab reads \(standard, gated, jumprelu, topk, /,
   };
 
   it('are all in the table of this test', () => expect(readdirSync(`${ROOT}/refused`).sort()).toEqual(Object.keys(WORDS).sort()));
@@ -108,10 +79,26 @@ describe('those that are not read', () => {
   });
 });
 
+it('a threshold below 0, which nothing negative passes there, becomes 0, and that is said', async () => {
+  const sae = await loadSae(await filesOf('odd/threshold-negative'));
+  expect(Math.min(...(sae.vectors.threshold as Float32Array))).toBe(0);
+  expect(sae.notes).toEqual([expect.stringMatching(/^threshold holds \d+ values below 0, which act as 0 there/)]);
+});
+
+it.each(['batchtopk', 'matryoshka', 'topk-from-training'])('%s needs no remark', async (name) => {
+  expect((await loadSae(await filesOf(`read/${name}`))).notes).toEqual([]);
+});
+
+it('decoder norms that select are folded, and that is said', async () => {
+  expect((await loadSae(await filesOf('read/topk-rescale'))).notes).toEqual([
+    'Decoder norms were folded into the encoder (rescale_acts_by_decoder_norm), which is the same function.',
+  ]);
+});
+
 describe('several at once', () => {
   it('a parent folder is refused with the folders in it, whatever else lies there', async () => {
     await expect(loadSae(await filesOf('read'))).rejects.toThrow(
-      /^read: holds 9 saved SAEs: name one of read\/bf16, read\/fewer-features, read\/gated, /,
+      /^read: holds 17 saved SAEs: name one of read\/batchtopk, read\/bf16, read\/fewer-features, /,
     );
     await expect(loadSae(await filesOf('refused'))).rejects.toThrow(/holds \d+ saved SAEs: name one of/);
   });

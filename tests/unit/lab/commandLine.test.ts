@@ -116,8 +116,8 @@ describe('a run as a command line', () => {
       ...all({ masked: true, bos: true, zero: true, tokens: [1], maxNorm: 4 }, { text: 't.txt' }),
       ...all({ masked: false }, { tokens: 't.npy' }),
     ]);
-    // The arm says the first four; the others are about what is told while training.
-    const without = ['arch', 'd-sae', 'lambda', 'k', 'log-every', 'json'];
+    // The arm says the first four; the others are about what is told while training, and in which form it is saved.
+    const without = ['arch', 'd-sae', 'lambda', 'k', 'log-every', 'save-as', 'json'];
     expect(Object.keys(trainRows()).filter((option) => !said.has(`--${option}`))).toEqual(expect.arrayContaining(without));
     expect(Object.keys(trainRows()).filter((option) => !said.has(`--${option}`))).toHaveLength(without.length);
   });
