@@ -94,6 +94,11 @@ fn weight_of(run : Run, part : u32) -> f32 {
   return select(run.more_weights[part % 4u], run.weights[part % 4u], part < 4u);
 }
 
+// What the encoder's input lacks beside the centred x that all runs share: it sees x - b_dec, or x itself.
+fn shift_of(run : Run, bias : vec4<f32>, mean : vec4<f32>) -> vec4<f32> {
+  return select(vec4(0.0), bias, is(run, PRE_BIAS)) - mean;
+}
+
 struct Runs {
   run : array<Run, MAX_RUNS>,
 }

@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   let m = params.runs * params.quads;
   var sum = 0.0;
   for (var q = 0u; q < params.quads; q++) {
-    sum += dot(w_enc[i * params.quads + q], select(vec4(0.0), b_dec[b + q], is(run, PRE_BIAS)) - b_dec[m + q]);
+    sum += dot(w_enc[i * params.quads + q], shift_of(run, b_dec[b + q], b_dec[m + q]));
   }
   latent_params[params.latents + i].w = sum;
   if (is(run, NORMS)) {

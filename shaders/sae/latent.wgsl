@@ -1,5 +1,6 @@
 // Bindings of the kernels that update latents (latent_update.wgsl, processor/latent_update.wgsl), and the optimiser of one latent.
 // `params` is the kernel's own; of it batch (B), quads (Q), latents (of the segment) and runs (R) are used here.
+// needs: sae/gradients
 
 const GROUP = 8u;
 
@@ -37,16 +38,6 @@ fn is_wanted(run : Run, form : u32) -> bool {
   return takes_part(run, form, SPARSE) && (!MEASURE || run.clip_norm > 0.0);
 }
 
-// What of the decoder's row w times the result is taken off its gradient: its component along the row, where rows are held at norm 1, less
-// the gradient of the norm. dots = (w·g, w·w).
-fn along_row(run : Run, dots : vec2<f32>, norm_gradient : f32) -> f32 {
-  var pull = 0.0;
-  if (is(run, NORMS)) {
-    pull = norm_gradient / sqrt(max(dots.y, 1e-30));
-  }
-  return select(0.0, dots.x / dots.y + pull, is(run, UNIT)) - pull;
-}
-
 // Adam on one vec4 of W_enc, of which `old` is what it was.
 fn update_enc(run : Run, at : u32, old : vec4<f32>, gradient : vec4<f32>) {
   if (is(run, FIXED_ENC)) {
@@ -79,13 +70,12 @@ fn update_dec(run : Run, at : u32, old : vec4<f32>, gradient : vec4<f32>) -> vec
 
 // What the encoder's bias lacks of the mean, one vec4 column: x - mean is given, and it sees x - b_dec, or x.
 fn shift_at(run : Run, r : u32, q : u32) -> vec4<f32> {
-  return select(vec4(0.0), b_dec[r * params.quads + q], is(run, PRE_BIAS)) - b_dec[params.runs * params.quads + q];
+  return shift_of(run, b_dec[r * params.quads + q], b_dec[params.runs * params.quads + q]);
 }
 
 // Gradients of the scalars that learn, given the mean over the batch and the rows on which the latent fired.
 fn scalar_gradients(run : Run, i : u32, mean : vec3<f32>, fires : f32) -> vec3<f32> {
-  let learns = vec3(!is(run, FIXED_X), !is(run, FIXED_Y), !is(run, FIXED_Z));
-  return select(vec3(0.0), settle(run, latent_params[i], mean, fires / f32(params.batch)), learns);
+  return final_scalars(run, latent_params[i], mean, fires / f32(params.batch));
 }
 
 // Adam on the latent's scalars; counts the rows on which it fired. Scalars that do not learn have gradients, and so moments, of zero.

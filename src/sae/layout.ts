@@ -234,12 +234,7 @@ export function layoutOf(
     momentum,
     dispatchFlops: limits.flopsPerMs * DISPATCH_MS,
   };
-  const sparseOnly = runs.find(({ traits }) => !fitsDense(traits));
-  if (form === 'dense' && (sparseOnly || clips))
-    throw new Error(
-      `the dense form cannot train ${sparseOnly ? `a ${sparseOnly.arch} run with these options` : 'with clipped gradients'}: take auto or sparse`,
-    );
-  const dense = sparseOnly || clips ? undefined : denseLayout(layout, limits, form);
+  const dense = denseLayout(layout, limits, form);
   if (form === 'dense' && !dense) throw new Error('the dense form needs matrices that fit one binding and rows of at most 4096 values');
   return dense ? { ...layout, dense } : layout;
 }
@@ -304,24 +299,11 @@ function segmentsOf(latents: number, bytesEach: number, binding: number): Segmen
   return segments;
 }
 
-/** Whether the dense form has all that a run with these traits needs. */
-const fitsDense = (traits: Traits): boolean =>
-  (traits.aux === 'none' || traits.aux === 'frozen') &&
-  traits.encoders === 1 &&
-  traits.preBias &&
-  !traits.norms &&
-  traits.fixed.length === 0 &&
-  traits.selects === 'none' &&
-  !traits.prefixes &&
-  !traits.settles &&
-  traits.omega0 === undefined &&
-  !traits.extra;
-
 function denseLayout(l: Layout, limits: LayoutLimits, form: StepForm): DenseLayout | undefined {
   const { maxStorageBufferBindingSize, flopsPerMs, denseMs = DISPATCH_MS } = limits;
-  const widest = Math.max(...l.runs.map(({ width }) => width));
+  const largest = Math.max(...l.runs.map(({ traits, width }) => gradientBytes(l.quads, traits, width)));
   const possible = form !== 'sparse' && l.segments.length === 1 && l.chunks === 1;
-  if (!possible || (form === 'auto' && gradientBytes(l.quads, widest) > DENSE_GRADIENT_BYTES)) return undefined;
+  if (!possible || (form === 'auto' && largest > DENSE_GRADIENT_BYTES)) return undefined;
   const most = Math.min(
     Math.min(DENSE_WORK_BYTES, maxStorageBufferBindingSize) / (l.latents * 4),
     (flopsPerMs * denseMs) / (4 * l.d * l.latents),
@@ -331,8 +313,8 @@ function denseLayout(l: Layout, limits: LayoutLimits, form: StepForm): DenseLayo
   return { blockRows, stride: Math.ceil(blockRows / 4) };
 }
 
-/** Both matrices of so many latents. */
-const gradientBytes = (quads: number, latents: number): number => 2 * latents * quads * 16;
+/** Gradients of both matrices of a run, each with rows for a second encoder matrix where it has one. */
+const gradientBytes = (quads: number, { encoders }: Traits, width: number): number => 2 * encoders * width * quads * 16;
 
 /** The part of a run's latents that lies in a segment, in the segment's own count (width 0 when none does), and how many lie in earlier ones. */
 export function clip(run: { first: number; width: number }, segment: Segment): { first: number; width: number; before: number } {
@@ -395,8 +377,8 @@ export function groupRuns<T extends PackedRun>(d: number, batch: number, runs: r
     const latents = rowsOf(traits, run.width);
     const tiles = tilesOf(traits, run.width, rowGroups);
     const whole = staysWhole(traits);
-    const isSmall = gradientBytes(quads, run.width) <= DENSE_GRADIENT_BYTES;
-    const form = fitsDense(traits) && isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
+    const isSmall = gradientBytes(quads, traits, run.width) <= DENSE_GRADIENT_BYTES;
+    const form = isSmall && mayBeDense(d, batch, latents, limits) ? 'auto' : 'sparse';
     const last = open.get(form);
     if (
       last &&

@@ -41,7 +41,7 @@ export function sharedBytes(l: Layout, halfX = false) {
     tile_sums: dense ? Math.ceil(dense.blockRows / DENSE_TILE) * l.latents * 32 : 16,
     grad_enc: matrix,
     grad_dec: matrix,
-    latent_grads: dense ? l.latents * 16 : 16,
+    latent_grads: dense ? l.latents * (l.runs.some(({ traits }) => traits.norms) ? 32 : 16) : 16,
   } satisfies Record<string, number>;
 }
 

@@ -6,8 +6,10 @@
 // both paths), K = D in steps of one vec4; an 8 x 8 workgroup owns 32 x 32. Grid (ceil(widest run/32), ceil(rows/32), R); tiles
 // beyond a narrower run return. f32 accumulation in the order of k; sums over rows in a fixed order through workgroup memory. Loads beyond
 // the last row or the run's last latent are clamped to it; such results count as 0, and are written only into the padding of
-// a latent's row up to the next multiple of 4. A run that is not live or takes the sparse form is skipped.
-// needs: sae/common, architectures
+// a latent's row up to the next multiple of 4. A run that is not live or takes the sparse form is skipped. Of a nested run each latent sees
+// the errors of the prefixes that hold it: a tile that lies in several goes through the product once for each of them. dL/d(second) of a second encoder matrix stands in
+// that one's rows of `grad_u`.
+// needs: sae/common, architectures, sae/dense/points
 
 struct Params {
   rows : u32,
@@ -16,56 +18,63 @@ struct Params {
   batch : u32,      // B: rows of one slot of `residuals`
   first_row : u32,  // of this block in the batch
   latents : u32,
+  row_groups : u32, // ceil(B/4)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
 @group(0) @binding(1) var<uniform> runs : Runs;
 @group(0) @binding(2) var<storage, read> pre_acts : array<vec4<f32>>;     // [latents, stride]
-@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;   // [latents]
+@group(0) @binding(3) var<storage, read> latent_params : array<Latent>;
 @group(0) @binding(4) var<storage, read> residuals : array<vec4<f32>>;    // [slots, B, Q]
 @group(0) @binding(5) var<storage, read> w_dec : array<vec4<f32>>;        // [latents, Q]
 @group(0) @binding(6) var<storage, read_write> grad_u : array<vec4<f32>>; // [latents, stride]
 @group(0) @binding(7) var<storage, read> active_set : Active;
-// [row tiles, latents, 2]: gradient of the latent's scalars (xyz) and of u (w), sums over the tile's rows; then x = rows on
-// which the latent fired (f != 0).
+// [row tiles, latents, 2], sums over the tile's rows: gradient of the latent's scalars (xyz) and of u (w); rows on which it fired (f != 0),
+// gradients of `second` and of the decoder row's norm.
 @group(0) @binding(8) var<storage, read_write> tile_sums : array<vec4<f32>>;
 
 var<workgroup> sums : array<vec4<f32>, 256>; // [32 latents, 8 row quads]
-var<workgroup> fires : array<f32, 256>;
+var<workgroup> others : array<vec4<f32>, 256>;
 
-// One row: adds to the sums, returns g_u.
-fn backward_row(run : Run, u : f32, latent : Latent, we : f32, wa : f32, inside : bool, sum : ptr<function, vec4<f32>>, fired : ptr<function, f32>) -> f32 {
-  if (!inside || !touched(run, u, latent)) {
-    return 0.0;
+override NESTED : bool = false;
+
+struct RowSums {
+  scalars : vec4<f32>, // of the vectors' gradients, and of u's
+  other : vec4<f32>,   // rows fired on, gradients of second and norm
+}
+
+// One row: adds to the sums, returns dL/du and dL/d(second).
+fn backward_row(run : Run, point : Point, latent : Latent, we : f32, wa : f32, is_on : bool, all : ptr<function, RowSums>) -> vec2<f32> {
+  if (!is_on || !touched(run, point.u, latent)) {
+    return vec2(0.0);
   }
-  let point = Point(u, 0.0, 1.0);
   let act = activate(run, point, latent);
-  let p = backward(run, point, latent, act, we, wa);
-  *sum += vec4(p.vectors, p.u);
-  *fired += select(0.0, 1.0, act.f != 0.0);
-  return p.u;
+  let p = backward(run, point, latent, act, we, run.aux_weight * wa);
+  (*all).scalars += vec4(p.vectors, p.u);
+  (*all).other += vec4(select(0.0, 1.0, act.f != 0.0), p.second, p.norm, 0.0);
+  return vec2(p.u, p.second);
 }
 
 // Four rows of latent `k` of the run, which stands in place `local` of the workgroup's 32.
 fn finish(run : Run, k : u32, local : u32, quad : u32, lane : u32, we : vec4<f32>, wa : vec4<f32>) {
-  var sum = vec4(0.0);
-  var fired = 0.0;
+  var all = RowSums();
   let row = quad * 4u;
   if (k < run.width && row < params.rows) {
     let i = run.first + k;
-    let at = i * params.stride + quad;
     let latent = latent_params[i];
-    let u = pre_acts[at];
-    let inside = vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows);
-    grad_u[at] = vec4(
-      backward_row(run, u.x, latent, we.x, wa.x, inside.x, &sum, &fired),
-      backward_row(run, u.y, latent, we.y, wa.y, inside.y, &sum, &fired),
-      backward_row(run, u.z, latent, we.z, wa.z, inside.z, &sum, &fired),
-      backward_row(run, u.w, latent, we.w, wa.w, inside.w, &sum, &fired),
-    );
+    let four = four_rows(run, i, quad);
+    let is_on = (vec4(row, row + 1u, row + 2u, row + 3u) < vec4(params.rows)) & four.selected;
+    let a = backward_row(run, Point(four.u.x, four.second.x, four.norm), latent, we.x, wa.x, is_on.x, &all);
+    let b = backward_row(run, Point(four.u.y, four.second.y, four.norm), latent, we.y, wa.y, is_on.y, &all);
+    let c = backward_row(run, Point(four.u.z, four.second.z, four.norm), latent, we.z, wa.z, is_on.z, &all);
+    let d = backward_row(run, Point(four.u.w, four.second.w, four.norm), latent, we.w, wa.w, is_on.w, &all);
+    grad_u[i * params.stride + quad] = vec4(a.x, b.x, c.x, d.x);
+    if (SECOND && run.mate > 0u) {
+      grad_u[(i + run.mate) * params.stride + quad] = vec4(a.y, b.y, c.y, d.y);
+    }
   }
-  sums[local * 8u + lane] = sum;
-  fires[local * 8u + lane] = fired;
+  sums[local * 8u + lane] = all.scalars;
+  others[local * 8u + lane] = all.other;
 }
 
 @compute @workgroup_size(8, 8)
@@ -94,7 +103,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   var aux1 = vec4(0.0);
   var aux2 = vec4(0.0);
   var aux3 = vec4(0.0);
-  let main_ = (run.main_slot * params.batch + params.first_row) * params.quads;
+  var parts = vec4(0u);
+  if (NESTED) {
+    parts = vec4(part_of(run, min(k, last)), part_of(run, min(k + 1u, last)), part_of(run, min(k + 2u, last)), part_of(run, min(k + 3u, last)));
+  }
+  let main_ = ((run.main_slot + parts.x) * params.batch + params.first_row) * params.quads;
   if (quad * 4u < params.rows && k < run.width) {
     if (is(run, AUX)) {
       let second = (run.aux_slot * params.batch + params.first_row) * params.quads;
@@ -136,6 +149,33 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
         acc3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
       }
     }
+    for (var part = parts.x + 1u; NESTED && part <= parts.w; part++) {
+      // The other prefixes that the four latents begin in.
+      let error = ((run.main_slot + part) * params.batch + params.first_row) * params.quads;
+      var own0 = vec4(0.0);
+      var own1 = vec4(0.0);
+      var own2 = vec4(0.0);
+      var own3 = vec4(0.0);
+      for (var q = 0u; q < params.quads; q++) {
+        let r0 = w_dec[w0 + q];
+        let r1 = w_dec[w1 + q];
+        let r2 = w_dec[w2 + q];
+        let r3 = w_dec[w3 + q];
+        let a = residuals[error + row0 + q];
+        own0 += vec4(dot(a, r0), dot(a, r1), dot(a, r2), dot(a, r3));
+        let b = residuals[error + row1 + q];
+        own1 += vec4(dot(b, r0), dot(b, r1), dot(b, r2), dot(b, r3));
+        let c = residuals[error + row2 + q];
+        own2 += vec4(dot(c, r0), dot(c, r1), dot(c, r2), dot(c, r3));
+        let d = residuals[error + row3 + q];
+        own3 += vec4(dot(d, r0), dot(d, r1), dot(d, r2), dot(d, r3));
+      }
+      let is_own = parts == vec4(part);
+      acc0 = select(acc0, own0, is_own);
+      acc1 = select(acc1, own1, is_own);
+      acc2 = select(acc2, own2, is_own);
+      acc3 = select(acc3, own3, is_own);
+    }
   }
   finish(run, k, t.x * 4u, quad, t.y, vec4(acc0.x, acc1.x, acc2.x, acc3.x), vec4(aux0.x, aux1.x, aux2.x, aux3.x));
   finish(run, k + 1u, t.x * 4u + 1u, quad, t.y, vec4(acc0.y, acc1.y, acc2.y, acc3.y), vec4(aux0.y, aux1.y, aux2.y, aux3.y));
@@ -145,13 +185,13 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
   let mine = group.x * 32u + index;
   if (index < 32u && mine < run.width) {
     var sum = vec4(0.0);
-    var fired = 0.0;
+    var other = vec4(0.0);
     for (var lane = 0u; lane < 8u; lane++) {
       sum += sums[index * 8u + lane];
-      fired += fires[index * 8u + lane];
+      other += others[index * 8u + lane];
     }
     let at = 2u * (group.y * params.latents + run.first + mine);
     tile_sums[at] = sum;
-    tile_sums[at + 1u] = vec4(fired, 0.0, 0.0, 0.0);
+    tile_sums[at + 1u] = other;
   }
 }

@@ -27,22 +27,24 @@ export function trainStep(c: StepContext, { pool, scale, form }: TrainOptions): 
   const { batch: B, quads: Q } = l;
   const R = l.runs.length;
   const sparse = form !== 'dense';
-  const { choice, gradients, update } =
+  const { choice, forward, backward, measure, update } =
     !l.dense || form === 'sparse' ? NO_DENSE : sparse ? chosen(c, denseStep(c)) : { choice: [], ...denseStep(c) };
-  const density = gradients.length > 0 ? DENSE_SHARE : INITIAL_DENSITY;
+  const density = forward.length > 0 ? DENSE_SHARE : INITIAL_DENSITY;
   return [
     c.dispatch('sae/gather', fold(up(B * Q, 64)), { scale }, { bind: { pool } }),
     ...correction(c),
-    ...(sparse && l.uses.selects ? floors(c, B) : []),
-    ...(sparse ? encode(c, B) : []),
-    // It clears bits of the active set, all that the sparse form sees of u. (dense.ts has its own place.)
-    ...(sparse && l.uses.selects ? select(c) : []),
+    ...(l.uses.selects ? floors(c, B) : []),
+    // A selection needs the active set in either form: it clears bits of it, which is all that either sees.
+    ...(sparse || l.uses.selects ? encode(c, B) : []),
+    ...(l.uses.selects ? select(c) : []),
     ...choice,
     ...(sparse ? decode(c, B, density) : []),
-    ...gradients,
+    ...forward,
     reduceStats(c, B),
     c.dispatch('sae/grad_b_dec_decoder', [up(Q, 16), R], { scale: 2 / B }),
     ...(l.uses.settles ? c.segments.map((segment) => c.dispatch('sae/settle', [1], {}, { segment })) : []),
+    ...backward,
+    ...measure,
     ...(l.uses.clips ? clipping(c, density, sparse) : []),
     ...update,
     ...(sparse ? [...latentUpdate(c, density), ...gradBDecEncoder(c, 0)] : []),
@@ -79,11 +81,11 @@ const gradBDecEncoder = (c: StepContext, clipped: 0 | 1): Dispatch[] =>
     c.dispatch('sae/grad_b_dec_encoder', [up(c.layout.quads, 16), c.layout.runs.length], { clipped }, { segment }),
   );
 
-const NO_DENSE = { choice: [], gradients: [], update: [] };
+const NO_DENSE = { choice: [], forward: [], backward: [], measure: [], update: [] };
 
 /** Where there is a choice: the active set is counted, and the GPU sets the dense form's grids, to nothing when no run takes it. */
-function chosen(c: StepContext, { gradients, update }: DenseStep): DenseStep & { choice: Dispatch[] } {
-  const all = [...gradients, ...update];
+function chosen(c: StepContext, { forward, backward, measure, update }: DenseStep): DenseStep & { choice: Dispatch[] } {
+  const all = [...forward, ...backward, ...measure, ...update];
   const grids = c.arena.upload('grids', Uint32Array.from(all.flatMap(({ grid: [x, y = 1, z = 1] }) => [x, y, z])));
   const grids_now = c.arena.indirect('gridsNow', all.length * 12);
   const indirect = (part: Dispatch[]) => part.map((one) => ({ ...one, at: { buffer: grids_now, offset: 12 * all.indexOf(one) } }));
@@ -92,7 +94,9 @@ function chosen(c: StepContext, { gradients, update }: DenseStep): DenseStep & {
       c.dispatch('sae/count', [c.layout.rowGroups, c.layout.runs.length], {}),
       c.dispatch('sae/choose', [1], { dispatches: all.length, share: DENSE_SHARE }, { bind: { grids, grids_now } }),
     ],
-    gradients: indirect(gradients),
+    forward: indirect(forward),
+    backward: indirect(backward),
+    measure: indirect(measure),
     update: indirect(update),
   };
 }

@@ -5,6 +5,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
 import { architecture } from '../../../src/sae/architectures';
+import { STATS } from '../../../src/sae/kernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { gpuMemory, sharedBytes } from '../../../src/sae/memory';
 import type { SweepTrainer } from '../../../src/sae/trainer';
@@ -138,7 +139,7 @@ async function pairs({ gpu, trainer: dense }: Sweep, sparse: SweepTrainer): Prom
     const [gEnc, gDec] = await Promise.all(
       [dense.context.shared.grad_enc, dense.context.shared.grad_dec].map((buffer) => readFloats(gpu, buffer, first * row, width * row)),
     );
-    await two(`totals of run ${r}`, (t) => t.context.shared.totals, r * 8, 8);
+    await two(`totals of run ${r}`, (t) => t.context.shared.totals, r * STATS, STATS);
     await two(`gradient of b_dec of run ${r}`, (t) => t.context.shared.grad_b_dec, r * row, row);
     for (const slot of new Set([mainSlot, auxSlot]))
       await two(`residuals in slot ${slot}`, (t) => t.context.shared.residuals, slot * l.batch * row, l.batch * row);

@@ -74,7 +74,7 @@ describe('split: f and gate by latents, L1 and L0 by rows', () =>
     const R = s.runs.length;
     const n = s.layout.latents * 4 * stride(s);
     const out = await dispatch('sae/dense/activate', {
-      params: { rows: s.rows, stride: stride(s), runs: R, first_row: 0 },
+      params: { rows: s.rows, stride: stride(s), runs: R, first_row: 0, latents: s.layout.latents, row_groups: s.layout.rowGroups },
       runs: table(s),
       inputs: { pre_acts: preActs(s), latent_params: latentParams(s), active_set: active(s) },
       outputs: { acts: poison(n), gates: poison(n), stats: poison(s.rows * R * STATS) },
@@ -154,7 +154,7 @@ describe('backward, gradLatents and gradRows: the gradients', () =>
     const { acts } = activations(s);
     const shared = { active_set: active(s) };
     const reached = await dispatch('sae/dense/backward', {
-      params: { rows: s.rows, quads, stride: stride(s), batch: s.rows, first_row: 0, latents },
+      params: { rows: s.rows, quads, stride: stride(s), batch: s.rows, first_row: 0, latents, row_groups: s.layout.rowGroups },
       runs: table(s),
       inputs: { ...shared, pre_acts: preActs(s), latent_params: latentParams(s), residuals: s.residuals, w_dec: s.wDec },
       outputs: { grad_u: poison(latents * 4 * stride(s)), tile_sums: poison(tiles * latents * 8) },
@@ -162,7 +162,7 @@ describe('backward, gradLatents and gradRows: the gradients', () =>
     });
     const fires = Float32Array.from({ length: latents }, (_, i) => 3 * i);
     const { latent_grads, latent_params: counted } = await dispatch('sae/dense/grad_latents', {
-      params: { tiles, latents, accumulate: 0, scale: 1 / s.rows },
+      params: { tiles, latents, accumulate: 0, batch: s.rows, ends: 1 },
       runs: table(s),
       inputs: { ...shared, tile_sums: reached.tile_sums },
       outputs: { latent_grads: poison(4 * latents), latent_params: latentParams(s, { fires }) },
@@ -171,9 +171,9 @@ describe('backward, gradLatents and gradRows: the gradients', () =>
     const gradient = async (ENCODER: number, coefficients: Float32Array, vectors: Float32Array, scale: number) =>
       (
         await dispatch('sae/dense/grad_rows', {
-          params: { rows: s.rows, first_row: 0, quads, stride: stride(s), batch: s.rows, accumulate: 0, scale },
+          params: { rows: s.rows, first_row: 0, quads, stride: stride(s), batch: s.rows, accumulate: 0, mate: 0, scale },
           runs: table(s),
-          inputs: { ...shared, coefficients, vectors },
+          inputs: { ...shared, coefficients, vectors, gates: coefficients },
           outputs: { gradient: poison(latents * s.width) },
           grid: [groups(quads, 8), widest(s), R],
           constants: { ENCODER },
@@ -247,10 +247,10 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
       const gradient = plane(randoms, 13);
       const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? 0.1 * (j / 4 + 1) : nan));
       const { w: after } = await dispatch('sae/dense/adam_rows', {
-        params: { latents, quads, runs: s.runs.length },
+        params: { latents, quads, runs: s.runs.length, mate: 0 },
         runs: adamTable(s, momentum),
         inputs: { latent_params: latentParams(s), latent_grads, b_dec: s.bDec, gradient, active_set: active(s) },
-        outputs: { w: before },
+        outputs: { w: before, squares: poison(4 * latents) },
         grid: fold(latents),
         constants: { ...s.constants, DECODER: isDecoder ? 1 : 0, MOMENTUM: momentum ? 1 : 0 },
       });
@@ -291,7 +291,7 @@ describe.each([false, true])('adamLatents, momentum %s', (momentum) =>
     const { latent_params: after } = await dispatch('sae/dense/adam_latents', {
       params: { latents: n },
       runs: adamTable(s, momentum),
-      inputs: { latent_grads, active_set: active(s) },
+      inputs: { latent_grads, active_set: active(s), squares: poison(4 * n) },
       outputs: { latent_params: before },
       grid: fold(groups(n, 64)),
       constants: { MOMENTUM: momentum ? 1 : 0 },
@@ -331,7 +331,8 @@ it('row blocks: a block that begins at a row goes on from the sums of those befo
   const latent_grads = randoms(4 * latents, 21);
   const tile_sums = randoms(latents * 8, 22);
   const out = await dispatch('sae/dense/grad_latents', {
-    params: { tiles: 1, latents, accumulate: 1, scale: 0.5 },
+    // A batch of two, of which it is the last block.
+    params: { tiles: 1, latents, accumulate: 1, batch: 2, ends: 1 },
     runs: table(s),
     inputs: { tile_sums, active_set: active(s) },
     outputs: { latent_grads, latent_params: latentParams(s) },
@@ -350,9 +351,9 @@ it('row blocks: a block that begins at a row goes on from the sums of those befo
   const coefficients = randoms(latents * 4, 23);
   const before = randoms(latents * s.width, 24);
   const { gradient } = await dispatch('sae/dense/grad_rows', {
-    params: { rows: 1, first_row: 64, quads, stride: 1, batch: s.rows, accumulate: 1, scale: 0.25 },
+    params: { rows: 1, first_row: 64, quads, stride: 1, batch: s.rows, accumulate: 1, mate: 0, scale: 0.25 },
     runs: table(s),
-    inputs: { coefficients, vectors: s.x, active_set: active(s) },
+    inputs: { coefficients, vectors: s.x, gates: coefficients, active_set: active(s) },
     outputs: { gradient: before },
     grid: [groups(quads, 8), widest(s), s.runs.length],
     constants: { ENCODER: 1 },

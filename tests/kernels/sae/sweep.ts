@@ -22,6 +22,8 @@ export interface RunSpec {
   /** Instead of random ones. */
   weights?: SaeWeights;
   options?: OptionValues;
+  /** Greatest norm of all gradients together. */
+  clip?: number;
 }
 
 export interface Sweep {
@@ -89,10 +91,10 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
   };
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
-    layout: layoutOf(d, batch, specs, limits, { momentum, form }),
-    runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights, options: own }) => ({
+    layout: layoutOf(d, batch, specs, limits, { momentum, form, clips: specs.some(({ clip = 0 }) => clip > 0) }),
+    runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights, options: own, clip = 0 }) => ({
       schedule: { ...SCHEDULE, ...schedule },
-      optimiser: { beta1, beta2: 0.999, eps: 1e-8 },
+      optimiser: { beta1, beta2: 0.999, eps: 1e-8, clip },
       weights: { ...(weights ?? someWeights(arch, d, width, seed, shift)), ...(own && { options: own }) },
     })),
     pool,
@@ -125,9 +127,11 @@ export const batchOf = ({ rows, d, scale }: Sweep, slots: Uint32Array): Float64A
 export { twinOf } from '../../../src/reference/sae';
 
 /** All numbers of some weights as bytes, for comparison bit for bit. */
-export const bitsOf = ({ wEnc, wDec, bDec, vectors }: SaeWeights): Buffer =>
+export const bitsOf = ({ wEnc, wSecond, wDec, bDec, vectors }: SaeWeights): Buffer =>
   Buffer.concat(
-    [wEnc, wDec, bDec, ...Object.values(vectors)].map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
+    [wEnc, ...(wSecond ? [wSecond] : []), wDec, bDec, ...Object.values(vectors)].map((values) =>
+      Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+    ),
   );
 
 /** Largest deviation of a decoder row's norm from 1. */
