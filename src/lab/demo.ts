@@ -1,6 +1,7 @@
 /**
- * The embedded demo: which files it consists of, and a sweep sized for the device. On a GPU the sweep is that of the reference
- * figures (public/demo/README.md); on a software adapter a reduced one whose curve still moves within seconds.
+ * The embedded demo: which files it consists of, and a sweep sized for the device. On a GPU the sweep has the sizes of the
+ * reference figures (public/demo/README.md), with each arm at the start found for it; on a software adapter a reduced one whose curve still moves
+ * within seconds.
  */
 import { BlobSource } from '../data/bytes/byteSource';
 import type { ByteSource } from '../data/bytes/types';

@@ -7,7 +7,7 @@ export * from './commandLine';
 export * from './link';
 export * from './parse';
 export * from './product';
-export { AUTO, startOf } from './starts';
+export { AUTO, foundWords, startOf } from './starts';
 export * from './table';
 export type { Row, Spec } from './types';
 export { isList, parts } from './values';

@@ -31,3 +31,7 @@ export function startOf(arch: string, steps: number, table = TABLE): FoundStart 
 export const found = (arch: string, steps: number, key: string, values: readonly (number | string)[]): (number | string)[] => [
   ...new Set(values.map((value) => (value === AUTO ? startOf(arch, steps)[key as keyof FoundStart] : value))),
 ];
+
+/** A text with what was found beside `auto`, to be read: `auto (0.003)`. */
+export const foundWords = (arch: string, steps: number, key: string, text: string): string =>
+  text.replaceAll(AUTO, (word) => `${word} (${startOf(arch, steps)[key as keyof FoundStart]})`);

@@ -1,6 +1,16 @@
 /** An arm: mark, architecture, widths, values of its knob, chips of what differs from its defaults, and in a drawer the rest. */
 import { type KeyboardEvent, useEffect, useId } from 'react';
-import { type ArmField, type ArmForm, armFields, armKey, OPTIONS, type ParsedSettings, parts, type SettingKey } from '../../lab/settings';
+import {
+  type ArmField,
+  type ArmForm,
+  armFields,
+  armKey,
+  foundWords,
+  OPTIONS,
+  type ParsedSettings,
+  parts,
+  type SettingKey,
+} from '../../lab/settings';
 import { isArchitecture } from '../../sae/architectures';
 import { byFamily } from '../../sae/architectures/families';
 import { useLooks } from '../looks';
@@ -175,6 +185,9 @@ interface ArmInputProps {
 function ArmInput({ field, title, arm, className, error, onChange }: ArmInputProps) {
   const isSetting = field.place === 'setting';
   const shared = useLab((s) => (isSetting ? s.form[field.key as SettingKey] : undefined));
+  const steps = useLab((s) => Number(s.form.steps) || 1);
+  const hasAuto = field.spec.kind === 'numbers' && field.spec.auto === true;
+  const standing = hasAuto && shared !== undefined ? foundWords(arm.arch, steps, field.key, shared) : shared;
   // Choices have no empty text to stand for the shared one.
   const value = arm.texts[field.word] ?? field.default ?? (field.spec.kind === 'choice' ? (shared ?? '') : '');
   return (
@@ -188,7 +201,7 @@ function ArmInput({ field, title, arm, className, error, onChange }: ArmInputPro
       }
       spec={field.spec}
       value={value}
-      placeholder={isSetting ? shared : undefined}
+      placeholder={isSetting ? standing : undefined}
       help={field.help}
       className={className}
       error={error}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { startOf } from '../../../src/lab/settings';
+import { foundWords, startOf } from '../../../src/lab/settings';
 
 const TABLE = { 600: { a: { encLength: 0.1, lr: 3e-3 } }, 3000: { a: { encLength: 0.3, lr: 1e-3 }, b: { encLength: 1, lr: 1e-2 } } };
 
@@ -14,4 +14,8 @@ it('a start is that of the nearest number of steps, by its ratio, at which the a
 
 it('an architecture that nobody ran starts as long as its decoder', () => {
   expect(startOf('c', 600, TABLE)).toEqual({ encLength: 1, lr: 1e-3 });
+});
+
+it('auto is shown with what it stands for', () => {
+  expect(foundWords('nobody ran it', 600, 'lr', 'auto, 0.5')).toBe('auto (0.001), 0.5');
 });
