@@ -4,6 +4,7 @@ import { type Contest, contests, frontOf, ranked } from '../lab/recipes/scores';
 import { frontierLine } from '../metrics/pareto';
 import { QUALITIES } from '../metrics/quality';
 import { architecture, architectureIds } from '../sae/architectures';
+import { FAMILIES } from '../sae/architectures/families';
 import {
   type Axis,
   axes,
@@ -116,12 +117,12 @@ export function recipesFigure(cells: readonly Cell[]): string {
   const height = Math.max(1, budgets.length) * PANEL.height + 30;
   const title = 'Frontiers of each arm at the start that was found (solid) and at length 1, lr 1e-3 (dashed)';
   const key = archesOf(cells).map((arch, i) => {
-    const { title: name, look } = architecture(arch);
+    const { title: name, family } = architecture(arch);
     const x = 16 + i * 110;
     return node(
       'g',
       {},
-      line(x, height - 14, x + 24, height - 14, { stroke: look.colour.light, 'stroke-width': '2' }),
+      line(x, height - 14, x + 24, height - 14, { stroke: FAMILIES[family].colour.light, 'stroke-width': '2' }),
       label(x + 30, height - 10, name, { fill: LIGHT_INK.ink, 'font-size': '12' }),
     );
   });
@@ -167,7 +168,7 @@ function panel(
     ...lines.map(({ arch, front, dash }) =>
       polyline(
         frontierLine(front).map(([l0, quality]) => [made.x(l0), made.y(quality)] as const),
-        { stroke: architecture(arch).look.colour.light, 'stroke-width': '1.75', 'stroke-dasharray': dash },
+        { stroke: FAMILIES[architecture(arch).family].colour.light, 'stroke-width': '1.75', 'stroke-dasharray': dash },
       ),
     ),
   );

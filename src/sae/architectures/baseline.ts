@@ -35,7 +35,7 @@ export const baseline: Architecture = {
       ['dictionary_learning PAnnealTrainer', { penalty: 'p' }],
     ]),
   width: { default: '3x', equalCompute: 1.5 },
-  look: { colour: { light: '#D55E00', dark: '#ee7a25' }, symbol: 'square', dash: 'dot' },
+  look: { symbol: 'square', dash: 'dot' },
   needs: [penaltyWgsl],
   wgsl,
   twin: {

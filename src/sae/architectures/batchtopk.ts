@@ -15,5 +15,5 @@ export const batchtopk: Architecture = {
   traits: (o) => familyTraits(o, 'batch'),
   problems: familyProblems,
   recipe: (o) => recipeOf(batchtopk, o, [['dictionary_learning BatchTopKTrainer', DICTIONARY_LEARNING]]),
-  look: { colour: { light: '#CC79A7', dark: '#e39cc4' }, symbol: 'circle', dash: 'dot' },
+  look: { symbol: 'triangle-down', dash: 'dash' },
 };

@@ -82,7 +82,7 @@ export const gated: Architecture = {
   anneal: annealing,
   recipe: (o) => recipeOf(gated, o, RECIPES),
   width: { default: '2x', equalCompute: 1 },
-  look: { colour: { light: '#0072B2', dark: '#3b9cdc' }, symbol: 'circle', dash: 'solid' },
+  look: { symbol: 'circle', dash: 'solid' },
   needs: [penaltyWgsl],
   wgsl,
   twin: {

@@ -207,7 +207,7 @@ export const jumprelu: Architecture = {
       ? 'dictionary_learning JumpReluTrainer'
       : undefined),
   width: { default: '2x', equalCompute: 1.5 },
-  look: { colour: { light: '#009E73', dark: '#2fc79a' }, symbol: 'square', dash: 'solid' },
+  look: { symbol: 'diamond', dash: 'solid' },
   needs: [penaltyWgsl],
   wgsl,
   twin: {

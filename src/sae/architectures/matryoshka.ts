@@ -93,5 +93,5 @@ export const matryoshka: Architecture = {
     recipeOf(matryoshka, o, [
       ['dictionary_learning MatryoshkaBatchTopKTrainer, group weights 1', { ...DICTIONARY_LEARNING, groups: '1/32,1/16,1/8,1/4,17/32' }],
     ]),
-  look: { colour: { light: '#CC79A7', dark: '#e39cc4' }, symbol: 'square', dash: 'dot' },
+  look: { symbol: 'hexagon', dash: 'dot' },
 };

@@ -28,7 +28,7 @@ export const noHeaviside: Architecture = {
   traits: () => ({ ...PLAIN, aux: 'frozen' }),
   recipe: () => 'the paper’s discussion thread',
   width: { default: '2x', equalCompute: 1 },
-  look: { colour: { light: '#0072B2', dark: '#3b9cdc' }, symbol: 'square', dash: 'solid' },
+  look: { symbol: 'cross', dash: 'dash' },
   wgsl,
   twin: {
     activate({ u }, [bEnc = 0, t = 0]) {

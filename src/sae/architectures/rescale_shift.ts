@@ -29,7 +29,7 @@ export const rescaleShift: Architecture = {
   traits: () => ({ ...PLAIN, decoder: 'free', fixed: ['W_enc', 'W_dec', 'b_dec', 'b_gate'] }),
   recipe: () => 'paper (Rajamanoharan et al. 2024), section 5.2',
   width: { default: '3x', equalCompute: 1.5 },
-  look: { colour: { light: '#D55E00', dark: '#ee7a25' }, symbol: 'square', dash: 'solid' },
+  look: { symbol: 'star', dash: 'dash' },
   wgsl,
   twin: {
     activate({ u }, [bGate = 0, rMag = 0, bMag = 0]) {

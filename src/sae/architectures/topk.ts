@@ -28,5 +28,5 @@ export const topk: Architecture = {
   traits: (o) => familyTraits(o, 'row'),
   problems: familyProblems,
   recipe: (o) => recipeOf(topk, o, [['dictionary_learning TopKTrainer', DICTIONARY_LEARNING]]),
-  look: { colour: { light: '#CC79A7', dark: '#e39cc4' }, symbol: 'circle', dash: 'solid' },
+  look: { symbol: 'triangle-up', dash: 'solid' },
 };

@@ -3,6 +3,8 @@
  * `index.ts`; everything else (form, link, command line, kernels, self-test, files, charts) asks the table.
  */
 
+import type { Dash, MarkShape } from '../../util/svg';
+
 /** An `id` of the table (`isArchitecture`). */
 export type ArchitectureId = string;
 
@@ -177,11 +179,12 @@ export interface Twin {
   settle?(vectors: readonly number[], frequency: number, o: readonly number[], step: TwinStep): number[];
 }
 
+/** How the first arm of an architecture looks; its colour is its family's (`families.ts`). */
 export interface Look {
-  /** Okabe-Ito, on a light and on a dark ground. */
-  colour: { light: string; dark: string };
-  symbol: 'circle' | 'square';
-  dash: 'solid' | 'dot';
+  /** Of its own. */
+  symbol: MarkShape;
+  /** Of its own in its family. */
+  dash: Dash;
 }
 
 export interface Architecture {

@@ -176,7 +176,7 @@ function Plan({ config, runs, estimate, time, live }: PlanProps) {
           , {bytes(estimate.gpuBytes)}, <Time time={time} live={live} />
         </>
       )}
-      {live && (paused ? '; they wait with the others for Resume' : '; they join at the next batch')}
+      {live && (paused ? ', added runs wait with the others for Resume' : ', added runs join at the next batch')}
     </>
   );
 }

@@ -73,7 +73,7 @@ export const jump: Architecture = {
   ],
   traits: () => ({ ...PLAIN, decoder: 'free' }),
   width: { default: '2x', equalCompute: 1.5 },
-  look: { colour: { light: '#009E73', dark: '#46c49e' }, symbol: 'square', dash: 'solid' },
+  look: { symbol: 'diamond', dash: 'solid' },
   wgsl: WGSL,
   twin: {
     activate({ u }, [b = 0, theta = 0], [, sums = 0]) {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmFacts } from '../../../src/lab/protocol';
 import { armLooks, armNames, widthFill } from '../../../src/metrics/arms';
+import { architectures } from '../../../src/sae/architectures';
 
 const arm = (arch: string, words: Record<string, string> = {}): ArmFacts => ({ key: `${arch} ${JSON.stringify(words)}`, arch, words });
 const names = (...arms: ArmFacts[]) => [...armNames(arms).values()];
@@ -21,6 +22,11 @@ describe('names of arms', () => {
 });
 
 describe('looks of arms', () => {
+  it('architectures have marks of their own, and dashes of their own in a family', () => {
+    const all = architectures();
+    expect(new Set(all.map(({ look }) => look.symbol)).size).toBe(all.length);
+    expect(new Set(all.map(({ family, look }) => `${family} ${look.dash}`)).size).toBe(all.length);
+  });
   const twelve = Array.from({ length: 12 }, (_, i) => arm(i % 3 === 0 ? 'baseline' : 'gated', { width: String(i) }));
   it('twelve arms have twelve marks', () => {
     expect(new Set([...armLooks(twelve).values()].map(({ symbol }) => symbol)).size).toBe(12);
