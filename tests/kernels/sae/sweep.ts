@@ -16,6 +16,8 @@ export interface RunSpec {
   width: number;
   seed: number;
   beta1?: number;
+  /** Latents that a selection keeps a row. */
+  k?: number;
   /** Added to b_enc or b_gate. */
   shift?: number;
   schedule?: Partial<Schedule>;
@@ -92,9 +94,10 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
   const momentum = options.momentum ?? specs.some(({ beta1 = 0 }) => beta1 > 0);
   const trainer = await SweepTrainer.create(gpu, {
     layout: layoutOf(d, batch, specs, limits, { momentum, form, clips: specs.some(({ clip = 0 }) => clip > 0) }),
-    runs: specs.map(({ arch, width, seed, beta1 = 0, shift = 0, schedule, weights, options: own, clip = 0 }) => ({
+    runs: specs.map(({ arch, width, seed, beta1 = 0, k, shift = 0, schedule, weights, options: own, clip = 0 }) => ({
       schedule: { ...SCHEDULE, ...schedule },
       optimiser: { beta1, beta2: 0.999, eps: 1e-8, clip },
+      ...(k !== undefined && { k }),
       weights: { ...(weights ?? someWeights(arch, d, width, seed, shift)), ...(own && { options: own }) },
     })),
     pool,
