@@ -4,17 +4,12 @@
  */
 import { describe, expect, it } from 'vitest';
 import { Arena } from '../../../src/gpu/buffers';
-import { isArchitecture, register } from '../../../src/sae/architectures';
-import { batchtopk } from '../../../src/sae/architectures/batchtopk';
-import { topk } from '../../../src/sae/architectures/topk';
 import { ForwardPass } from '../../../src/sae/forwardPass';
 import { STAT, STATS } from '../../../src/sae/kernels';
 import type { StepLog } from '../../../src/sae/trainer';
 import { maxError } from '../../gpu';
 import { COMPILING } from './checks';
 import { batchOf, bitsOf, type RunSpec, type Sweep, type SweepOptions, sweep, tensorsOf } from './sweep';
-
-for (const entry of [topk, batchtopk]) if (!isArchitecture(entry.id)) register(entry);
 
 /** A latent is dead after two batches: AuxK acts from the second on. */
 const OPTIONS = { 'dead-after': 74, 'threshold-start': 1, 'threshold-decay': 0.9 };

@@ -2,8 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../../src/gpu/device';
 import { DISPATCH_MS } from '../../../src/gpu/plan';
-import { isArchitecture, register } from '../../../src/sae/architectures';
-import { topk } from '../../../src/sae/architectures/topk';
 import { MAX_BATCH, MAX_RUNS } from '../../../src/sae/bounds';
 import {
   clip,
@@ -17,8 +15,6 @@ import {
 } from '../../../src/sae/layout';
 import { sharedBytes } from '../../../src/sae/memory';
 import { slices } from '../../../src/sae/slices';
-
-if (!isArchitecture(topk.id)) register(topk);
 
 const limits = { ...DEFAULT_LIMITS, flopsPerMs: 1e10 };
 const BINDING = DEFAULT_LIMITS.maxStorageBufferBindingSize;
@@ -272,7 +268,7 @@ describe('groups and work', () => {
   });
 
   it('keeps what must lie in one piece in a segment, and the scores that runs select from in a binding', () => {
-    const of = (width: number): PackedRun => ({ arch: topk.id, width });
+    const of = (width: number): PackedRun => ({ arch: 'topk', width });
     const widths = (...args: Parameters<typeof groupRuns>) => groupRuns(...args).map(({ runs }) => runs.map(({ width }) => width));
     // 134 217 728 bytes hold 21 824 latents of D 512 with both moments.
     expect(widths(512, 16, [of(10_000), of(11_824), of(8), gated(40_000)], limits)).toEqual([[10_000, 11_824], [8], [40_000]]);
