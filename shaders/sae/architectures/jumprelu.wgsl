@@ -1,5 +1,5 @@
-// JumpReLU SAE: z = u + b_enc, f = z·1[z > theta]; strict >. latent = (b_enc, theta or its logarithm, unused).
-// Straight-through by the rectangle K = 1 on (-1/2, 1/2) of width w about theta: df/dtheta = -(theta/w) K((z - theta)/w),
+// JumpReLU SAE: z = u + b_enc, f = ReLU(z)·1[z > theta]; strict >. latent = (b_enc, theta or its logarithm, unused).
+// Straight-through by the rectangle K = 1 on (-1/2, 1/2) of width w about theta: df/dtheta = -(ReLU(theta)/w) K((z - theta)/w),
 // d1[c > theta]/dtheta = -(1/w) K((c - theta)/w) where c is z or f; with options.y of `more` the same with the other sign to z.
 // options: x loss (0 L0, 1 target, 2 frequency, 3 tanh), y c of tanh, z weight of the pre-activation loss, w 1: theta is stored as its logarithm.
 // more: x w, y 1: straight-through to z too, z 1: the count compares f, w omega_0.
@@ -15,7 +15,7 @@ struct JumpRelu {
 fn jumprelu_at(run : Run, u : f32, latent : Latent) -> JumpRelu {
   let theta = select(latent.y, exp(latent.y), run.options.w > 0.0);
   let z = u + latent.x;
-  let open = z > theta;
+  let open = z > theta && z > 0.0;
   let f = select(0.0, z, open);
   return JumpRelu(theta, z, f, open, select(z, f, run.more.z > 0.0));
 }
@@ -25,15 +25,11 @@ fn jumprelu_edge(run : Run, distance : f32) -> f32 {
   return select(0.0, 1.0 / run.more.x, abs(distance) < 0.5 * run.more.x);
 }
 
-fn jumprelu_tanh(y : f32) -> f32 {
-  return sign(y) * penalty_tanh(abs(y));
-}
-
 fn jumprelu_activate(run : Run, at : Point, latent : Latent) -> Activation {
   let own = jumprelu_at(run, at.u, latent);
   var penalty = select(0.0, 1.0, own.compared > own.theta);
   if (run.options.x > 2.5) {
-    penalty = jumprelu_tanh(run.options.y * own.f * at.norm);
+    penalty = penalty_tanh(run.options.y * own.f * at.norm);
   }
   let extra = select(0.0, max(own.theta - own.z, 0.0) * at.norm, run.options.z > 0.0);
   return Activation(own.f, 0.0, penalty, extra);
@@ -49,13 +45,13 @@ fn jumprelu_backward(run : Run, at : Point, latent : Latent, act : Activation, w
   let own = jumprelu_at(run, at.u, latent);
   let edge = jumprelu_edge(run, own.z - own.theta);
   let through = select(0.0, 1.0, run.more.y > 0.0);
-  let f_theta = -own.theta * edge;
+  let f_theta = -max(own.theta, 0.0) * edge;
   let f_z = select(0.0, 1.0, own.open) - through * f_theta;
   var p_theta = -jumprelu_edge(run, own.compared - own.theta);
   var p_z = -through * p_theta;
   var p_norm = 0.0;
   if (run.options.x > 2.5) {
-    let t = jumprelu_tanh(run.options.y * own.f * at.norm);
+    let t = penalty_tanh(run.options.y * own.f * at.norm);
     let bend = run.options.y * (1.0 - t) * (1.0 + t);
     p_theta = bend * at.norm * f_theta;
     p_z = bend * at.norm * f_z;

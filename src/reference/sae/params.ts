@@ -120,5 +120,5 @@ export const momentOf = (p: TwinParams, given: TwinGiven): TwinMoment => ({
   evaluates: false,
   k: p.f,
   since: new Float64Array(p.f),
-  ...(typeof given === 'number' ? { lambda: given } : given),
+  ...(typeof given === 'number' ? { lambda: given } : Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))),
 });

@@ -25,7 +25,8 @@ function at(u: number, [b = 0, stored = 0]: readonly number[], o: readonly numbe
   const { isLog, window, windowOfF } = read(o);
   const theta = isLog ? Math.exp(stored) : stored;
   const z = u + b;
-  const isOpen = z > theta;
+  // As SAELens has it, a ReLU where a threshold has become negative.
+  const isOpen = z > theta && z > 0;
   const f = isOpen ? z : 0;
   const compared = windowOfF ? f : z;
   return {
@@ -226,7 +227,8 @@ export const jumprelu: Architecture = {
       const { isTanh, isFrequency, c, preAct, isLog, throughZ } = read(o);
       const { theta, z, isOpen, f, edge, countEdge } = at(u, v, o);
       /** Of f and of the penalty by θ and z, the penalty's frequency factor aside. */
-      const [fTheta, fZ] = [-theta * edge, (isOpen ? 1 : 0) + (throughZ ? theta * edge : 0)];
+      const jump = Math.max(0, theta) * edge;
+      const [fTheta, fZ] = [-jump, (isOpen ? 1 : 0) + (throughZ ? jump : 0)];
       const bend = isTanh ? 1 - Math.tanh(c * f * norm) ** 2 : 0;
       const [pTheta, pZ] = isTanh ? [c * norm * bend * fTheta, c * norm * bend * fZ] : [-countEdge, throughZ ? countEdge : 0];
       const below = preAct > 0 && z < theta ? preAct : 0;

@@ -6,22 +6,13 @@ import {
   type ArchitectureId,
   allOptions,
   architecture,
-  isArchitecture,
+  architectureIds,
   type OptionValues,
   optionValues,
-  register,
   type TwinStep,
 } from '../../../src/sae/architectures';
-import { batchtopk } from '../../../src/sae/architectures/batchtopk';
 import { dispatch } from '../../../src/sae/architectures/dispatch';
-import { jumprelu } from '../../../src/sae/architectures/jumprelu';
-import { matryoshka } from '../../../src/sae/architectures/matryoshka';
-import { noHeaviside } from '../../../src/sae/architectures/no_heaviside';
-import { rescaleShift } from '../../../src/sae/architectures/rescale_shift';
-import { topk } from '../../../src/sae/architectures/topk';
 import { randoms, testGpu } from '../../gpu';
-
-for (const entry of [jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) if (!isArchitecture(entry.id)) register(entry);
 
 const IN = 20;
 const OUT = 16;
@@ -122,7 +113,7 @@ const STEPS: TwinStep[] = [
 ];
 
 describe('WGSL against the twin', () => {
-  it.each(['baseline', 'gated', 'jumprelu', 'topk', 'batchtopk', 'matryoshka', 'no_heaviside', 'rescale_shift'])('%s', async (id) => {
+  it.each(architectureIds())('%s', async (id) => {
     const gpu = await testGpu();
     const entry = architecture(id);
     const common = readFileSync(new URL('../../../shaders/sae/common.wgsl', import.meta.url), 'utf8');

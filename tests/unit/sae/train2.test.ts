@@ -15,16 +15,8 @@ import {
   tensorsOf,
   twinOf,
 } from '../../../src/reference/sae';
-import { architecture, isArchitecture, register } from '../../../src/sae/architectures';
-import { batchtopk } from '../../../src/sae/architectures/batchtopk';
-import { jumprelu } from '../../../src/sae/architectures/jumprelu';
-import { matryoshka } from '../../../src/sae/architectures/matryoshka';
-import { noHeaviside } from '../../../src/sae/architectures/no_heaviside';
-import { rescaleShift } from '../../../src/sae/architectures/rescale_shift';
-import { topk } from '../../../src/sae/architectures/topk';
+import { architecture } from '../../../src/sae/architectures';
 import { type Train2Case, train2Case, train2Names } from './train2';
-
-for (const entry of [jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) if (!isArchitecture(entry.id)) register(entry);
 
 const transposed = (values: Float32Array, rows: number): Float32Array => {
   const columns = values.length / rows;
