@@ -179,7 +179,7 @@ describe('what is wrong is said in words', () => {
     [{ arms: [arm('gated', { knob: [-1] })] }, /^Gated lambda: λ must be above 0; -1 is not\.$/],
     [{ arms: [arm('gated'), arm('baseline', { widths: [] })] }, /^Baseline width: Give at least one value\.$/],
     [{ arms: [arm('gated'), arm('gated', { seeds: [1.5] })] }, /^Gated 2 seeds: 1\.5 is not a whole number\.$/],
-    [{ arms: [arm('topk')] }, /^there is no architecture "topk"; there are baseline, gated$/],
+    [{ arms: [arm('kan')] }, /^there is no architecture "kan"; there are baseline, gated, /],
     [{ normalize: 'often' as never }, /^Normalise rows: "often" is not one of/],
   ])('%o', (change, message) => {
     expect(problems(config(change)).join('\n')).toMatch(message);
