@@ -20,12 +20,17 @@ import { SHORT_GRID, tuned } from '../lab/tuning';
 import { architecture } from '../sae/architectures';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
+import { armFromInit, type Init } from './init';
 import { knobIds } from './options';
 
-/** @throws UsageError naming the option and what is wrong with it. */
-export function sweepConfig(options: Options, d: number): SweepConfig {
+/**
+ * @param init weights that the one arm starts from.
+ * @throws UsageError naming the option and what is wrong with it.
+ */
+export function sweepConfig(options: Options, d: number, init?: Init): SweepConfig {
   const { arms, named } = armsOf(options);
-  const values = { ...defaultForm('cli'), arms: options.flag('tune') ? tuned(arms) : arms };
+  const begun = arms.map((arm) => armFromInit(arm, arms, init));
+  const values = { ...defaultForm('cli'), arms: options.flag('tune') ? tuned(begun) : begun };
   if (options.flag('tune'))
     for (const word of Object.keys(SHORT_GRID))
       if (options.text(word) !== undefined || arms.some(({ texts }) => texts[word] !== undefined))

@@ -2,11 +2,9 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { saeOrigin } from '../interop/saelens';
 import { Experiment, type Run } from '../lab/experiment';
-import { misfit } from '../lab/initial';
 import type { TimeShares } from '../lab/rate';
-import { costLimits, estimate, expand, type RunSpec } from '../lab/runSpecs';
+import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { summaryOf } from '../lab/runSummary';
 import { formsOfRun, savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
@@ -18,7 +16,6 @@ import { provenanceFacts } from '../metrics/provenance';
 import { resampledWords } from '../metrics/resampledWords';
 import type { Resampled } from '../sae/resample';
 import type { StepLog } from '../sae/trainer';
-import type { SaeWeights } from '../sae/weights';
 import { durationRange } from '../util/duration';
 import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
@@ -36,12 +33,12 @@ import {
   sayDropped,
   sayZeros,
 } from './engine';
+import { type Init, initialFrom, readInit } from './init';
 import { armRows, type OptionRows, settingRows, singleArmRows } from './options';
 
 import { describeTime, note, progress, say } from './output';
 import { sayProvenance } from './provenance';
 
-import { readSae } from './saeInput';
 import { sweepConfig } from './sweepConfig';
 
 /** Windows of text, for every command that has a model. */
@@ -111,7 +108,7 @@ const INIT_ROW: OptionRows = {
   init: {
     kind: 'text',
     value: 'DIR|FILE',
-    help: 'Start from SAELens-named weights (raw units), in place of `--enc-length` and `--b-dec-init`. In a sweep: the runs of their architecture, width and options.',
+    help: 'Start from SAELens-named weights (raw units), in place of `--enc-length` and `--b-dec-init`. In a sweep: the runs of their architecture, width and options. A second stage (rescale & shift) starts from a trained run of its first one, whose width, knob and seed it takes.',
   },
 };
 
@@ -160,8 +157,10 @@ export async function prepareTraining(
   open: () => Promise<Engine>,
   onLog: (run: Run, log: StepLog) => void,
   onResampled: (run: Run, event: Resampled) => void = () => undefined,
+  known?: Init,
 ): Promise<TrainingSetup> {
-  const saveAs = saveAsOf(options, sweepConfig(options, 1024)); // wrong options are refused before anything is opened
+  const init = known ?? (await readInit(options));
+  const saveAs = saveAsOf(options, sweepConfig(options, 1024, init)); // wrong options are refused before anything is opened
   const [data, model, text, tokens, hook] = [
     options.list('data'),
     options.text('model'),
@@ -182,11 +181,10 @@ export async function prepareTraining(
   const workspace = await loadWorkspace(engine, { data, model, text, tokens, hook, trustHook, reading, filter }, limitsOf(options));
   const d = workspace.d;
   if (d === undefined) throw new Error('no activations were found');
-  const config = sweepConfig(options, d);
+  const config = sweepConfig(options, d, init);
   const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs), workspace.trainRows(config));
   if (!cost.ok) throw new Error(cost.problems.join('\n'));
   const seed = config.seeds[0] as number;
-  const init = options.text('init');
   const prepared = await workspace.prepare(seed, config.holdout);
   // As they were given: files know only their names below that.
   const paths = {
@@ -200,7 +198,7 @@ export async function prepareTraining(
     engine.gpu,
     {
       ...prepared,
-      origin: { ...prepared.origin, ...(inputs && { inputs: { ...inputs, ...paths } }), ...(init !== undefined && { init }) },
+      origin: { ...prepared.origin, ...(inputs && { inputs: { ...inputs, ...paths } }), ...(init && { init: init.path }) },
     },
     { ...experimentOptions(config, seed), shuffle, flopsPerMs: engine.flopsPerMs },
     {
@@ -217,7 +215,7 @@ export async function prepareTraining(
   if (data.length > 0) sayUnused(options, model !== undefined);
   await experiment.skip(options.count('skip-batches', 0, 0));
   const specs = expand(config);
-  const runs = await experiment.add(specs, init === undefined ? undefined : await initialFrom(init, specs, d));
+  const runs = await experiment.add(specs, init && initialFrom(init, specs, d));
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
   return { engine, workspace, config, experiment, runs, saveAs, adjusted };
 }
@@ -259,24 +257,6 @@ export function limitsOf(options: Options): {
   };
 }
 
-/** @throws Error where they fit no run; of the runs that they do not fit it says so. */
-async function initialFrom(path: string, specs: readonly RunSpec[], d: number): Promise<SaeWeights> {
-  const sae = await readSae(path);
-  const { model } = saeOrigin(sae.cfg);
-  for (const note of sae.notes) say(`--init: ${note}`);
-  if (model.centerWritingWeights)
-    say(
-      '--init: cfg.json says center_writing_weights, and rows are not centred in training: give rows that lack their mean over d already',
-    );
-  const misfits = specs.flatMap((spec) => misfit(sae, spec, d) ?? []);
-  if (misfits.length === specs.length) throw new Error(`${path}: ${misfits[0]}`);
-  for (const why of new Set(misfits)) {
-    const runs = misfits.filter((other) => other === why).length;
-    say(`--init: ${runs === 1 ? '1 run starts' : `${runs} runs start`} fresh, for ${path} ${why}`);
-  }
-  return sae;
-}
-
 /** When the first line tells how long training will take. */
 const FIRST_LINE_MS = 10_000;
 
@@ -288,7 +268,6 @@ export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Pro
       `nothing is held out (--holdout ${setup.config.holdout}${setup.config.holdout > 0 ? ' of these few rows is none' : ''}) ` +
         'and there is no language model: the runs are trained but not measured',
     );
-  setup.memory = { allocated: experiment.gpuBytes, ...experiment.formulaBytes };
   const steps = new Stepping(experiment, () => engine.gpu.check());
   const evaluate = (done: readonly Run[]) =>
     steps.evaluate(done, (fraction) => progress(`evaluating ${Number.isNaN(fraction) ? '' : `${(100 * fraction).toFixed(0)} %`}`));
@@ -309,6 +288,7 @@ export async function trainToTheEnd(setup: TrainingSetup, logEvery: number): Pro
     }
     await steps.finish(evaluate);
   }
+  setup.memory = { allocated: experiment.gpuBytes, ...experiment.formulaBytes };
   setup.time = rate.overall();
   const { badRows } = experiment.feeder.stats;
   if (badRows > 0) say(`${badRows} rows with NaN or Inf were met and left out of training`);
@@ -351,6 +331,7 @@ export function runFacts(
     activation_scale: activationScale,
     state,
     ...(message !== undefined && { message }),
+    ...(run.from && { from: run.from.id }),
     ...(run.resampled && { resampled: run.resampled }),
     rows_per_s: Number(rowsPerSecond.toFixed(1)),
     ...(memory && { gpu_bytes: memory.allocated, gpu_bytes_formula: memory.total, gpu_bytes_state: memory.state }),

@@ -12,20 +12,23 @@ import type { Gpu } from '../gpu/device';
 import { InFlight } from '../gpu/plan';
 import { foldScale } from '../interop/fold';
 import type { Metrics } from '../metrics/types';
+import { traitsOfRun } from '../sae/architectures';
 import { initialWeights, type Start } from '../sae/init';
 import { groupRuns, layoutLimits, layoutOf, optimiserNeeds } from '../sae/layout';
 import { gpuMemory } from '../sae/memory';
 import type { Resampled } from '../sae/resample';
 import { type StepLog, SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
+import { messageOf } from '../util/errors';
 import { type EvaluationSource, type EvaluationTarget, Evaluator } from './evaluation';
-import { misfit } from './initial';
+import { misfit, refuseWithout } from './initial';
 import type { Normalize } from './normalizations';
 import type { Origin } from './origin';
 import type { RunState } from './protocol';
 import { type Placed, Resampler } from './resampling';
 import { type RunSpec, trainerRun } from './runSpecs';
 import { sampleScaling } from './scaling';
+import { neverToStart, readyToStart, startingWeights, withGiven } from './secondStage';
 
 export interface ExperimentData {
   sources: readonly RowSource[];
@@ -58,6 +61,8 @@ export interface Run {
   step: number;
   metrics?: Metrics;
   evaluatedAt?: number;
+  /** Of a second stage: the run whose weights it starts from, for which it waits. */
+  from?: Run;
   /** What became of its dead latents. */
   resampled?: readonly Resampled[];
   /** Batches that its experiment had taken before this run began. */
@@ -111,6 +116,8 @@ export class Experiment {
   private readonly inFlight: InFlight;
   private readonly logs = new Set<Promise<void>>();
   private readonly resampler: Resampler<Run>;
+  /** Raw weights that runs were given of which not all learn. */
+  private readonly given = new WeakMap<Run, SaeWeights>();
   private readonly snapshotTimes = new WeakMap<Run, number>();
   private nextRun: number;
   /** Rows per run trained so far, for rates. */
@@ -161,36 +168,48 @@ export class Experiment {
   }
 
   /**
-   * Adds runs; they start at their step 0 with the next batch. Those already training are not touched.
+   * Adds runs; they start at their step 0 with the next batch, those of a second stage when the run that they start from is done. Those already
+   * training are not touched.
    * @param init weights, for raw activations, that those runs start from which they fit (`misfit`); the others start as their spec says.
    */
   async add(specs: readonly RunSpec[], init?: SaeWeights): Promise<Run[]> {
-    const { batch, flopsPerMs } = this.options;
-    const limits = layoutLimits(this.gpu, flopsPerMs);
     const bDec = new Map<Start['bDec'], Float32Array>();
     for (const { start } of specs) if (!bDec.has(start.bDec)) bDec.set(start.bDec, await this.bDecStart(start.bDec));
     const added: Run[] = specs.map((spec) => ({
       id: `r${this.nextRun++}`,
       spec,
-      state: 'training',
+      state: spec.from === undefined ? 'training' : 'queued',
       step: 0,
       batchesBefore: this.batches,
       ...(init && misfit(init, spec, this.data.d) === undefined && { hasInit: true }),
     }));
+    for (const { spec, hasInit } of added) if (!hasInit) refuseWithout(spec);
+    for (const run of added)
+      if (init && run.hasInit && traitsOfRun(run.spec).fixed.length > 0) this.given.set(run, startingWeights(run.spec.arch, init));
+    for (const run of added) if (run.spec.from !== undefined) run.from = added[run.spec.from] as Run;
+    await this.begin(
+      added.filter(({ from }) => !from),
+      async ({ spec, hasInit }) =>
+        init && hasInit
+          ? startingWeights(spec.arch, foldScale(init, 1 / this.scale))
+          : freshWeights(spec, this.data.d, bDec.get(spec.start.bDec) as Float32Array),
+    );
+    this.runs.push(...added);
+    return added;
+  }
+
+  /** @param weightsOf what a run starts from, for the scaled activations. */
+  private async begin(added: readonly Run[], weightsOf: (run: Run) => Promise<SaeWeights>): Promise<void> {
+    const { batch, flopsPerMs } = this.options;
+    const limits = layoutLimits(this.gpu, flopsPerMs);
     const made: Group[] = [];
     try {
       const packed = added.map((run) => ({ run, arch: run.spec.arch, width: run.spec.width, options: run.spec.options }));
       for (const { runs, form } of groupRuns(this.data.d, batch, packed, limits)) {
+        const weights = await Promise.all(runs.map(({ run }) => weightsOf(run)));
         const trainer = await SweepTrainer.create(this.gpu, {
           layout: layoutOf(this.data.d, batch, runs, limits, { ...optimiserNeeds(runs.map(({ run }) => run.spec)), form }),
-          runs: runs.map(({ run: { spec, hasInit } }) =>
-            trainerRun(
-              spec,
-              init && hasInit
-                ? foldScale(init, 1 / this.scale)
-                : freshWeights(spec, this.data.d, bDec.get(spec.start.bDec) as Float32Array),
-            ),
-          ),
+          runs: runs.map(({ run }, i) => trainerRun(run.spec, weights[i] as SaeWeights)),
           pool: this.feeder.pool.rows,
           scale: this.scale,
           mean: this.mean,
@@ -204,8 +223,26 @@ export class Experiment {
       throw error;
     }
     this.groups.push(...made);
-    this.runs.push(...added);
-    return added;
+  }
+
+  /** Runs of a second stage whose turn has come begin; those for which there is no room fail. */
+  private async beginSecondStage(): Promise<void> {
+    const ready = readyToStart(this.runs);
+    if (ready.length === 0) return;
+    try {
+      await this.begin(ready, async ({ spec, from }) => {
+        const { group, index } = this.place(from as Run);
+        return startingWeights(spec.arch, await group.trainer.weights(index));
+      });
+    } catch (cause) {
+      for (const run of ready) this.end(run, 'failed', `it could not start: ${messageOf(cause)}`);
+      return;
+    }
+    for (const run of ready) {
+      run.state = 'training';
+      run.batchesBefore = this.batches;
+      this.listener.changed(run);
+    }
   }
 
   /** A decoder bias to begin with, in units of the scaled activations. */
@@ -243,7 +280,7 @@ export class Experiment {
   }
 
   get training(): boolean {
-    return this.groups.some(({ trainer }) => trainer.anyLive);
+    return this.groups.some(({ trainer }) => trainer.anyLive) || readyToStart(this.runs).length > 0;
   }
 
   /** Time that steps have waited for the GPU, uploads of their rows included, milliseconds. */
@@ -266,6 +303,7 @@ export class Experiment {
 
   /** One step of every live run on the next batch. With `log`, the listener hears of it when the GPU is there. */
   async step(log: boolean): Promise<void> {
+    await this.beginSecondStage();
     await this.resampler.before(this.liveRuns());
     const slots = await this.feeder.next();
     this.batches++;
@@ -366,6 +404,8 @@ export class Experiment {
     run.state = state;
     if (message !== undefined) run.message = message;
     this.listener.changed(run);
+    const fate = state === 'done' ? 'stopped' : state;
+    for (const waiting of neverToStart(this.runs, run)) this.end(waiting.run, fate, waiting.message);
   }
 
   /** Frees sweeps whose runs have all ended; their last weights stay on the host. */
@@ -418,7 +458,9 @@ export class Experiment {
 
   private async readWeights(run: Run): Promise<SaeWeights> {
     const { group, index } = this.place(run);
-    return foldScale(await group.trainer.weights(index), this.scale);
+    const weights = foldScale(await group.trainer.weights(index), this.scale);
+    const given = this.given.get(run);
+    return given ? withGiven(weights, given) : weights;
   }
 
   private place(run: Run): { group: Group; index: number } {

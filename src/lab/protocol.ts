@@ -224,6 +224,8 @@ export interface RunSummary {
   state: RunState;
   /** Why it failed or was interrupted. */
   message?: string;
+  /** The run that it starts from, and for which it waits while it is queued. */
+  from?: string;
   /** Dead latents that began anew, in order; absent where none were to. */
   resampled?: readonly { step: number; latents: number; inputs: number }[];
   /** Training rows per second of this run's sweep. */

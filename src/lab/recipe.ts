@@ -5,7 +5,7 @@ import type { Recipe } from './settings';
 
 /** @returns what makes the run again; what nobody knows of its data is absent (`inputs`). */
 export function recipeOf(
-  { spec, batchesBefore, hasInit }: Pick<Run, 'spec' | 'batchesBefore' | 'hasInit'>,
+  { spec, batchesBefore, from, hasInit }: Pick<Run, 'spec' | 'batchesBefore' | 'from' | 'hasInit'>,
   { dataSeed, shuffle, inputs, init }: Origin,
 ): Recipe {
   return {
@@ -13,6 +13,7 @@ export function recipeOf(
     inputs: inputs ?? { data: [], filter: {} },
     shuffle,
     batchesBefore,
-    ...(hasInit && init !== undefined && { init }),
+    // Called as the line that makes it calls its folder.
+    ...(from ? { init: from.id } : hasInit && init !== undefined && { init }),
   };
 }

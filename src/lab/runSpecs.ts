@@ -12,7 +12,7 @@ import type { SaeWeights } from '../sae/weights';
 import { messageOf } from '../util/errors';
 import type { ArmFacts, Estimate } from './protocol';
 import { resamplingProblems } from './resampling';
-import { type Arm, armFacts, axes, combinations, problems, type SharedSettings, type SweepConfig } from './settings';
+import { type Arm, armFacts, axes, combinations, firstStage, problems, type SharedSettings, type SweepConfig, stageKey } from './settings';
 
 export interface RunSpec {
   /** The sweep that is this run alone, with all settings that it had. */
@@ -27,6 +27,8 @@ export interface RunSpec {
   start: Start;
   optimiser: OptimiserSettings;
   schedule: Schedule;
+  /** Of a second stage: the place of the run that it starts from, among those of its sweep. Absent where weights are given, and for all others. */
+  from?: number;
   /** Absent where dead latents stay dead. */
   resampling?: Resampling;
 }
@@ -35,23 +37,40 @@ export interface RunSpec {
 const POOL_BYTES = 256 * 2 ** 20;
 
 /** One run for each value of the lists of each arm, but for those struck out. */
-export const expand = (config: SweepConfig): RunSpec[] =>
-  config.arms.flatMap((arm) => {
-    const { without: _, ...whole } = arm;
-    const lists = axes(config, arm);
+export function expand(config: SweepConfig): RunSpec[] {
+  const made = config.arms.flatMap((arm) => {
+    const { without: _, of: __, ...whole } = arm;
+    const lists = axes(config, arm).filter(({ key }) => key !== 'of');
     const facts = armFacts(config, arm);
-    return combinations(config, arm).map((one) =>
-      specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }, facts),
-    );
+    return combinations(config, arm).map((one) => ({
+      arm,
+      key: stageKey(config, arm, one),
+      spec: specOf(config, { ...whole, ...Object.fromEntries(lists.map(({ key, word }) => [key, [one[word]]])) }, facts),
+    }));
   });
+  return made.map(({ arm, key, spec }) => {
+    const first = firstStage(config, arm);
+    return first ? { ...spec, from: made.findIndex((other) => other.arm === first && other.key === key) } : spec;
+  });
+}
+
+/** Runs that begin at once, and then those that start from them. */
+export const stagesOf = <T extends Pick<RunSpec, 'from'>>(runs: readonly T[]): T[][] =>
+  [runs.filter(({ from }) => from === undefined), runs.filter(({ from }) => from !== undefined)].filter((stage) => stage.length > 0);
+
+/** Steps until a run has ended, those of the run that it starts from included. */
+export const stepsUntilEnd = (runs: readonly RunSpec[], { from, schedule }: RunSpec): number =>
+  schedule.steps + (from === undefined ? 0 : (runs[from] as RunSpec).schedule.steps);
 
 /** @param arm has one value in every list, a number where the sweep says `auto`. @param from the arm that it came from. */
 function specOf(config: SweepConfig, arm: Arm, from: ArmFacts): RunSpec {
   const only = <T>([value]: readonly T[]): T => value as T;
   const all = { ...config, ...arm };
   const { steps, lr, lrWarmup, lrDecay, lrDecayShape, lambdaWarmup, beta1, beta2, eps, clip, encLength, bDecInit, seeds } = all;
+  const isSecond = architecture(arm.arch).startsFrom !== undefined;
   return {
-    config: { ...config, arms: [arm] },
+    // Alone, a run of a second stage starts from the weights that its command line names.
+    config: { ...config, arms: [isSecond ? { ...arm, from: 'init' } : arm] },
     arch: arm.arch,
     arm: from,
     options: arm.options,
@@ -60,10 +79,10 @@ function specOf(config: SweepConfig, arm: Arm, from: ArmFacts): RunSpec {
     start: { encLength: only(encLength) as number, bDec: only(bDecInit) },
     optimiser: { beta1: only(beta1), beta2, eps, ...(clip > 0 && { clip }) },
     schedule: {
-      ...{ steps, lr: only(lr) as number, lrWarmup, lrDecay, lrDecayShape, lambda: only(arm.knob), lambdaWarmup },
-      ...rewarmOf(all),
+      ...{ steps, lr: only(lr) as number, lrWarmup, lrDecay, lrDecayShape, lambda: only(arm.knob) },
+      ...(isSecond ? { lambdaWarmup: 0 } : { lambdaWarmup, ...rewarmOf(all) }),
     },
-    ...resamplingOf(all),
+    ...(!isSecond && resamplingOf(all)),
   };
 }
 
@@ -72,8 +91,10 @@ export function trainerRun({ arch, options, schedule, optimiser }: RunSpec, weig
   const entry = architecture(arch);
   const anneal = entry.anneal?.(allOptions(entry, options), schedule.steps);
   const selects = traitsOfRun({ arch, options }).selects !== 'none';
+  // The knob of a second stage is that of the run that it starts from.
+  const hasTerm = !selects && !entry.startsFrom;
   return {
-    schedule: { ...schedule, ...(anneal && { anneal }), ...(selects && { lambda: 0 }) },
+    schedule: { ...schedule, ...(anneal && { anneal }), ...(!hasTerm && { lambda: 0 }) },
     optimiser,
     ...(selects && { k: schedule.lambda }),
     weights: { ...weights, options },
@@ -118,7 +139,8 @@ export function estimate(config: SweepConfig, d: number | undefined, limits: Cos
   let stateBytes = 0;
   const bounds = { ...limits, maxStorageBufferBindingSize: limitBytes };
   try {
-    for (const group of groupRuns(d, config.batch, runs, bounds)) {
+    // A second stage has memory of its own, beside what it starts from.
+    for (const group of stagesOf(runs).flatMap((stage) => groupRuns(d, config.batch, stage, bounds))) {
       const layout = layoutOf(d, config.batch, group.runs, bounds, {
         ...optimiserNeeds(group.runs),
         form: group.form,

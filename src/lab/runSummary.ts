@@ -28,7 +28,10 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
   const forms = formsOfRun(spec);
   const summary: RunSummary = {
     id,
-    name: [spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options), ...tellingWords(spec)].join(' '),
+    name: [
+      ...[spec.arch, spec.width, knob.symbol, spec.schedule.lambda, ...optionWords(entry, spec.options), ...tellingWords(spec)],
+      ...(run.from ? [`from ${run.from.id}`] : []),
+    ].join(' '),
     arch: spec.arch,
     arm: spec.arm,
     ...(Object.keys(spec.options).length > 0 && { options: spec.options }),
@@ -48,6 +51,7 @@ export function summarise(run: Run, extra: SharedFacts): RunSummary {
   };
   if (extra.provenance) summary.provenance = extra.provenance;
   if (message !== undefined) summary.message = message;
+  if (run.from) summary.from = run.from.id;
   if (run.resampled) summary.resampled = run.resampled;
   if (metrics) {
     summary.metrics = metrics;

@@ -36,7 +36,7 @@ export const formsOfRun = ({ arch, options }: Pick<RunSpec, 'arch' | 'options'>)
  * @throws Error where the weights have no such form.
  */
 export function savedRun(
-  run: Pick<Run, 'id' | 'spec' | 'metrics' | 'batchesBefore' | 'hasInit'>,
+  run: Pick<Run, 'id' | 'spec' | 'metrics' | 'batchesBefore' | 'from' | 'hasInit'>,
   { weights, step }: { weights: SaeWeights; step: number },
   origin: Origin,
   as?: string,

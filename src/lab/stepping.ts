@@ -3,6 +3,10 @@ import { type Experiment, hasEnded, type Run } from './experiment';
 import { RateMeter } from './rate';
 import { Pace, type TimeRange } from './timeEstimate';
 
+/** Of a run that waits for another, that one's too. */
+const stepsLeft = ({ spec, step, from }: Run): number =>
+  spec.schedule.steps - step + (from && !hasEnded(from) ? from.spec.schedule.steps - from.step : 0);
+
 export class Stepping {
   readonly rate = new RateMeter();
   private readonly pace = new Pace();
@@ -32,7 +36,7 @@ export class Stepping {
 
   /** Seconds until all runs have ended; undefined before the first few steps. */
   get remaining(): TimeRange | undefined {
-    const left = this.experiment.runs.filter((run) => !hasEnded(run)).map(({ spec, step }) => spec.schedule.steps - step);
+    const left = this.experiment.runs.filter((run) => !hasEnded(run)).map((run) => stepsLeft(run));
     return left.length > 0 ? this.pace.remaining(Math.max(...left)) : undefined;
   }
 

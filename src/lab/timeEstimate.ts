@@ -14,7 +14,7 @@ import { SweepTrainer } from '../sae/trainer';
 import type { SaeWeights } from '../sae/weights';
 import type { TimeRange } from '../util/duration';
 import { Rng } from '../util/rng';
-import { type CostLimits, expand, type RunSpec, trainerRun } from './runSpecs';
+import { type CostLimits, expand, type RunSpec, stagesOf, stepsUntilEnd, trainerRun } from './runSpecs';
 import type { SweepConfig } from './settings';
 
 export type { TimeRange } from '../util/duration';
@@ -77,7 +77,7 @@ function measurable(whole: Sized, d: number, limits: CostLimits): Sized {
  * @param d width of the rows. @param signal ends it early. @throws Error when the GPU cannot hold it, or `signal` says so.
  */
 export async function measureSteps(gpu: Gpu, config: SweepConfig, d: number, limits: CostLimits, signal?: AbortSignal): Promise<StepTime> {
-  const whole: Sized = { batch: config.batch, runs: expand(config) };
+  const whole: Sized = { batch: config.batch, runs: stagesOf(expand(config))[0] ?? [] };
   const sized = measurable(whole, d, limits);
   const rng = new Rng(11);
   const arena = new Arena(gpu, 'time-estimate');
@@ -182,7 +182,9 @@ export function sweepTime(
   { startMs, settledMs }: StepTime,
   { evaluates, harvest, flopsPerMs }: { evaluates: boolean; harvest?: Harvest | undefined; flopsPerMs: number },
 ): TimeRange {
-  const steps = Math.max(...expand(config).map(({ schedule }) => schedule.steps));
+  // A step of a second stage is no longer than one of the first: it has no more runs.
+  const runs = expand(config);
+  const steps = Math.max(...runs.map((run) => stepsUntilEnd(runs, run)));
   const [fast, slow] = [Math.min(startMs, settledMs), Math.max(startMs, settledMs)];
   // Two FLOPs a parameter and token, by the matmul's speed; a model's smaller kernels may be ten times slower.
   const harvestMs = harvest ? (2 * harvest.parameters * Math.min(harvest.tokens, steps * config.batch)) / flopsPerMs : 0;

@@ -34,12 +34,16 @@ export async function resampleLatents(
       if (latent < from || latent >= from + width) return;
       const i = at + latent - from;
       const { enc, dec } = resampledRows(inputs.subarray(n * d, (n + 1) * d), length);
-      write(gpu, buffers.w_enc, i * row, padRows(enc, d));
-      write(gpu, buffers.w_dec, i * row, padRows(dec, d));
       const none = new Float32Array(quads * 4);
-      for (const plane of planes) {
-        write(gpu, buffers.w_enc, (plane * count + i) * row, none);
-        write(gpu, buffers.w_dec, (plane * count + i) * row, none);
+      // A second encoder matrix takes the same row.
+      const rows = [
+        { buffer: buffers.w_enc, at: i, values: enc },
+        { buffer: buffers.w_dec, at: i, values: dec },
+        ...(run.mate > 0 ? [{ buffer: buffers.w_enc, at: i + run.mate, values: enc }] : []),
+      ];
+      for (const { buffer, at: place, values } of rows) {
+        write(gpu, buffer, place * row, padRows(values, d));
+        for (const plane of planes) write(gpu, buffer, (plane * count + place) * row, none);
       }
       // The owner, and c beside the second moments, stay.
       write(gpu, buffers.latent_params, i * 16, start);

@@ -5,6 +5,7 @@ import { countRuns } from '../../lab/settings';
 import { architecture, isArchitecture } from '../../sae/architectures';
 import { readOptions, UsageError } from '../args';
 import { openEngine } from '../engine';
+import { readInit } from '../init';
 import type { CommandUsage } from '../options';
 import { putAside } from '../outFolder';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
@@ -22,9 +23,11 @@ export async function train(args: string[]): Promise<number> {
   const { options } = readOptions(args, rows);
   const isArm = options.list('arm').length > 0;
   const arch = options.text('arch');
-  const knob = arch !== undefined && isArchitecture(arch) ? [architecture(arch).knob.id] : [];
-  for (const name of ['arch', 'd-sae', ...knob, 'out']) if (!isArm || name === 'out') options.required(name);
-  if (countRuns(sweepConfig(options, 1024)) !== 1) {
+  const entry = arch !== undefined && isArchitecture(arch) ? architecture(arch) : undefined;
+  const needed = entry?.startsFrom ? ['init'] : ['d-sae', ...(entry ? [entry.knob.id] : [])];
+  for (const name of ['arch', ...needed, 'out']) if (!isArm || name === 'out') options.required(name);
+  const init = await readInit(options);
+  if (countRuns(sweepConfig(options, 1024, init)) !== 1) {
     throw new UsageError('train makes one run: give one --arch, --d-sae, --lambda and --seed (sweep takes lists)');
   }
   const logEvery = options.count('log-every', 10, 1);
@@ -35,6 +38,7 @@ export async function train(args: string[]): Promise<number> {
     openEngine,
     (_, values) => log?.write(values),
     (_, event) => log?.resampled(event),
+    init,
   );
   await putAside(out);
   log = await LogFile.create(out); // only now: a refused input leaves no folder behind

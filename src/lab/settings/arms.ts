@@ -14,7 +14,7 @@ import {
   REFERENCE,
   SUBJECT,
 } from '../../sae/architectures';
-import { type SharedSettings, settings } from './table';
+import { type Setting, type SharedSettings, setting, settings } from './table';
 import type { Spec } from './types';
 import { parseValue, parts, type Relative, type Value } from './values';
 
@@ -26,6 +26,10 @@ export interface Arm extends Partial<SharedSettings> {
   widths: number[];
   /** Values of the architecture's knob, λ. */
   knob: number[];
+  /** Of a second stage: the number of the arm from whose runs its own start, or `init`, the weights that are given. Widths, knob and seeds are theirs. */
+  from?: number | 'first' | 'init';
+  /** Of a second stage: what tells those runs from each other besides, each as `lr:0.001+enc-length:0.1`. */
+  of?: string[];
   /** Runs that are left out, each named by what tells it from the others (`product.ts`): `lambda:0.4/seeds:2`. */
   without?: string[];
 }
@@ -43,13 +47,15 @@ export interface ArmField {
   word: string;
   /** Other names under which it is read. */
   also: readonly string[];
-  place: 'widths' | 'knob' | 'setting' | 'option' | 'without';
+  place: 'widths' | 'knob' | 'setting' | 'option' | 'without' | 'from' | 'of';
   /** Field of `Arm` or key of the option. */
   key: string;
   label: string;
   spec: Spec;
-  /** Undefined: the shared setting of the same key. */
+  /** Undefined: the shared setting of the same key, or what follows from other arms. */
   default: string | undefined;
+  /** Follows from the arm that this one starts from; who says it must say the same. */
+  follows?: true;
   help: string;
 }
 
@@ -62,32 +68,36 @@ function optionSpec(option: ArchitectureOption): Spec {
 
 /** Widths, knob, settings that an arm may have of its own, options, runs struck out. @throws Error when two of them have one name. */
 export function armFields(arch: string): ArmField[] {
-  const { knob, width, options } = architecture(arch);
+  const { knob, width, options, startsFrom } = architecture(arch);
   const fields: ArmField[] = [
+    ...(startsFrom ? stageFields(startsFrom.arch) : []),
     {
+      ...(startsFrom && { follows: true }),
       word: 'width',
       also: ['d-sae'],
       place: 'widths',
       key: 'widths',
       label: 'Width',
       spec: { kind: 'widths', min: 1, max: MAX_WIDTH },
-      default: width.default,
+      default: startsFrom ? undefined : width.default,
       help: `Dictionary size, as a number or a multiple of d (2x); several separated by commas. Equal compute: ${equalCompute()}.`,
     },
     {
+      ...(startsFrom && { follows: true }),
       word: knob.id,
       also: [],
       place: 'knob',
       key: 'knob',
       label: knob.symbol,
       spec: { kind: 'knob', symbol: knob.symbol, whole: knob.whole === true, above: knob.above, max: knob.max },
-      default: knob.default,
+      default: startsFrom ? undefined : knob.default,
       help: `${knob.help} A list (0.1, 0.2) or a log range lo:hi:count (0.1:0.8:4). Scales differ between architectures.`,
     },
     ...settings()
-      .filter(({ scope }) => scope === 'arm')
+      .filter((row) => row.scope === 'arm' && concerns(row, arch))
       .map(
         (row): ArmField => ({
+          ...(startsFrom && row.key === 'seeds' && { follows: true }),
           word: row.flag,
           also: row.cli !== false && row.cli?.flag ? [row.cli.flag] : [],
           place: 'setting',
@@ -110,6 +120,7 @@ export function armFields(arch: string): ArmField[] {
         help: option.help,
       }),
     ),
+    ...(startsFrom ? [OF_THESE] : []),
     {
       word: 'without',
       also: [],
@@ -125,6 +136,54 @@ export function armFields(arch: string): ArmField[] {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new Error(`architecture ${arch}: two words of its arms are called ${twice}`);
   return fields;
+}
+
+/** Whether runs of the architecture have the setting: a second stage has none of those about how training begins. */
+export const concerns = ({ firstStage }: Pick<Setting, 'firstStage'>, arch: string): boolean =>
+  !(firstStage && isArchitecture(arch) && architecture(arch).startsFrom);
+
+/** Steps of a second stage. */
+const STAGE_STEPS = '20%';
+
+/** Told of the runs that a second stage starts from, besides width, knob and seed. */
+const OF_THESE: ArmField = {
+  word: 'of',
+  also: [],
+  place: 'of',
+  key: 'of',
+  label: 'Of these',
+  spec: { kind: 'strikes' },
+  default: undefined,
+  follows: true,
+  help: 'What tells the runs of that arm from each other besides width, knob and seed.',
+};
+
+/** What arms have that start from trained runs. */
+function stageFields(of: ArchitectureId): ArmField[] {
+  const { title } = architecture(of);
+  const { min, max } = setting('steps') as { min: number; max: number };
+  return [
+    {
+      word: 'from',
+      also: [],
+      place: 'from',
+      key: 'from',
+      label: 'From arm',
+      spec: { kind: 'from' },
+      default: 'first',
+      help: `The ${title} arm whose runs these start from when they have ended: its number, or first. Width, ${architecture(of).knob.symbol} and seed are theirs.`,
+    },
+    {
+      word: 'steps',
+      also: [],
+      place: 'setting',
+      key: 'steps',
+      label: 'Steps',
+      spec: { kind: 'steps', min, max },
+      default: STAGE_STEPS,
+      help: 'Steps of the second stage: a number, or a share of the first one’s.',
+    },
+  ];
 }
 
 const equalCompute = (): string =>
@@ -215,13 +274,14 @@ export function parseArm({ arch, texts }: ArmForm, relative: Relative, fail: (wo
 
 /** Entries of `without` in the numbers that the arm's lists come to. */
 function strike(arm: Arm, entries: readonly string[], relative: Relative, fail: (word: string, error: unknown) => void): void {
-  const fields = armFields(arm.arch).filter(({ place }) => place !== 'option' && place !== 'without');
+  const fields = armFields(arm.arch).filter(({ place }) => place !== 'option' && place !== 'without' && place !== 'from');
   const number = (part: string): string => {
     const [word, text, ...rest] = part.split(':');
     const field = fields.find((one) => one.word === word || one.also.includes(word ?? ''));
+    if (field?.place === 'of') return part;
     if (!field || text === undefined || rest.length > 0)
       throw new Error(
-        `"${part}" names no run: give values of ${fields.map((one) => one.word).join(', ')}, as in ${fields[1]?.word}:0.4/${fields[2]?.word}:2.`,
+        `"${part}" names no run: give values of ${fields.map((one) => one.word).join(', ')}, as in ${architecture(arm.arch).knob.id}:0.4/seeds:2.`,
       );
     const value = parseValue(field.spec, text, relative);
     return `${field.word}:${Array.isArray(value) ? value.join() : value}`;

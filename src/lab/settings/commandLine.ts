@@ -1,7 +1,7 @@
 /** A run as what makes it again: its settings as facts for files, and as the line that trains it on the command line. */
 import type { FilterRequest } from '../../data/rows/filter';
 import type { ArmFacts } from '../../metrics/arms';
-import { armFields, armValues } from './arms';
+import { armFields, armValues, concerns } from './arms';
 import { defaultText, type SweepConfig } from './parse';
 import { found } from './starts';
 import { type Setting, type SettingKey, settings } from './table';
@@ -76,7 +76,7 @@ export function runSettings({ config, shuffle, batchesBefore, init }: Recipe): R
   const facts: Record<string, number | string> = {};
   for (const setting of settings()) {
     const value = valueIn(config, setting);
-    if (value === undefined || setting.key === 'evalEvery') continue;
+    if (value === undefined || setting.key === 'evalEvery' || (arm && !concerns(setting, arm.arch))) continue;
     facts[setting.key === 'seeds' ? 'data_seed' : factName(setting.flag)] = factOf(setting, value);
   }
   if (!arm) return facts;
@@ -126,7 +126,9 @@ function settingWords(config: SweepConfig): string[] {
   return settings().flatMap((setting) => {
     const option = optionOf(setting);
     const value: Value | undefined = config[setting.key];
-    if (option === undefined || value === undefined || ownValue(config, setting) !== undefined) return [];
+    const [arm] = config.arms;
+    if (option === undefined || value === undefined || ownValue(config, setting) !== undefined || (arm && !concerns(setting, arm.arch)))
+      return [];
     const isDefault = sameValue(parseValue(setting, defaultText(setting, 'cli'), { d: 1, steps: config.steps }), value);
     return isDefault ? [] : [`--${option}`, textOf(value).replaceAll(', ', ',')];
   });

@@ -3,7 +3,7 @@ import { architecture, isArchitecture } from '../../sae/architectures';
 import { MAX_RUNS } from '../../sae/bounds';
 import { messageOf } from '../../util/errors';
 import { type Arm, type ArmForm, armFields, armTitles, armValues, defaultArms, parseArm } from './arms';
-import { combinations, idleStrikes } from './product';
+import { combinations, follow, idleStrikes } from './product';
 import { type Setting, type SettingKey, type SharedSettings, setting, settings } from './table';
 import { isList, parseValue, type Relative, textOf, type Value } from './values';
 
@@ -68,6 +68,9 @@ export function parseSettings(values: Partial<SettingValues>, d: number): Parsed
   });
   const arms = (values.arms ?? defaultArms()).map((arm, i) => parseArm(arm, relative, (word, error) => fail(armKey(i, word), error)));
   const config = { ...(Object.fromEntries(shared) as unknown as SharedSettings), arms };
+  arms.forEach((arm, i) => {
+    if (isArchitecture(arm.arch)) follow(config, arm, (word, error) => fail(armKey(i, word), error));
+  });
   arms.forEach((arm, i) => {
     const [idle] = errors[armKey(i, 'without')] || !isArchitecture(arm.arch) ? [] : idleStrikes(config, arm);
     if (idle !== undefined) fail(armKey(i, 'without'), new Error(`${idle} is none of this arm's runs: take it off.`));

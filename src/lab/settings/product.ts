@@ -3,6 +3,7 @@
  * the arm's others, `lambda:0.4/seeds:2`; what is not named holds for all values.
  */
 import type { ArmFacts } from '../../metrics/arms';
+import { architecture, isArchitecture } from '../../sae/architectures';
 import { type Arm, armFields } from './arms';
 import { found } from './starts';
 import type { SharedSettings } from './table';
@@ -24,12 +25,12 @@ export type Combination = Readonly<Record<string, number | string>>;
 /** Widths, values of the knob, and the settings that may have several values, the arm's own or the sweep's. */
 export function axes(shared: SharedSettings, arm: Arm): Axis[] {
   const all = { ...shared, ...arm } as unknown as Record<string, unknown>;
-  return armFields(arm.arch).flatMap(({ place, key, word, label, spec }) =>
+  return armFields(arm.arch).flatMap(({ place, key, word, label, spec }): Axis[] => {
+    if (place === 'of') return arm.of ? [{ key, word, label, values: arm.of }] : [];
     // Where a configuration of earlier days has one value, that is a list of one.
-    place === 'option' || !isList(spec)
-      ? []
-      : [{ key, word, label, values: found(arm.arch, shared.steps, key, [all[key]].flat() as number[]) }],
-  );
+    if (place === 'option' || !isList(spec)) return [];
+    return [{ key, word, label, values: found(arm.arch, shared.steps, key, [all[key]].flat() as number[]) }];
+  });
 }
 
 /** All runs of an arm, struck out or not: the last axis turns fastest. */
@@ -47,9 +48,78 @@ const names = (entry: string, one: Combination): boolean => conditions(entry).ev
 
 export const isStruck = (one: Combination, { without = [] }: Pick<Arm, 'without'>): boolean => without.some((entry) => names(entry, one));
 
+/** Arms of a sweep, and what they share. */
+export interface Arms extends SharedSettings {
+  arms?: readonly Arm[];
+}
+
 /** The runs that an arm comes to. */
-export const combinations = (shared: SharedSettings, arm: Arm): Combination[] =>
-  product(axes(shared, arm)).filter((one) => !isStruck(one, arm));
+export const combinations = (config: Arms, arm: Arm): Combination[] => possible(config, arm).filter((one) => !isStruck(one, arm));
+
+/** All runs that an arm may have, struck out or not: of a second stage only those whose first one is there. */
+export function possible(config: Arms, arm: Arm): Combination[] {
+  const own = product(axes(config, arm));
+  const first = firstStage(config, arm);
+  if (!first) return own;
+  const there = new Set(combinations(config, first).map((one) => stageKey(config, first, one)));
+  return own.filter((one) => there.has(stageKey(config, arm, one)));
+}
+
+/** The arm whose runs those of a second stage start from; undefined for others, and where weights are given instead. */
+export const firstStage = ({ arms = [] }: Arms, { from }: Arm): Arm | undefined => (typeof from === 'number' ? arms[from - 1] : undefined);
+
+/** Fields of which a second stage has the values of the first. */
+const FOLLOWED: readonly string[] = ['widths', 'knob', 'seeds'];
+
+/** What is the same of a run and of the one that it starts from, as a text. */
+export function stageKey(shared: SharedSettings, arm: Arm, one: Combination): string {
+  const of = axes(shared, arm);
+  const followed = FOLLOWED.map((key) => one[of.find((axis) => axis.key === key)?.word ?? '']);
+  const besides = architecture(arm.arch).startsFrom ? (one.of ?? '') : toldBesides(of, one);
+  return JSON.stringify([...followed, besides]);
+}
+
+/** Values on the axes that have several, but for those that a second stage follows. */
+const toldBesides = (of: readonly Axis[], one: Combination): string =>
+  of
+    .filter(({ key, values }) => values.length > 1 && !FOLLOWED.includes(key))
+    .map(({ word }) => `${word}:${one[word]}`)
+    .join('+');
+
+/**
+ * Gives arms that start from another arm's runs what follows from it.
+ * @param fail hears of each word that is wrong.
+ */
+export function follow(config: Arms, arm: Arm, fail: (word: string, error: unknown) => void): void {
+  const { startsFrom, title } = architecture(arm.arch);
+  if (!startsFrom || arm.from === 'init') return;
+  const arms = config.arms ?? [];
+  const wanted = architecture(startsFrom.arch).title;
+  const place = typeof arm.from === 'number' ? arm.from : arms.findIndex(({ arch }) => arch === startsFrom.arch) + 1;
+  const first = arms[place - 1];
+  if (first?.arch !== startsFrom.arch) {
+    const found = first
+      ? `arm ${place} is ${isArchitecture(first.arch) ? architecture(first.arch).title : first.arch}`
+      : `there is no arm ${place}`;
+    const none = `${title} starts from trained runs: add an arm of ${wanted}, or train one alone with --init and its folder.`;
+    fail('from', new Error(typeof arm.from === 'number' ? `${title} starts from runs of ${wanted}; ${found}.` : none));
+    arm.from = 'first'; // it must not be followed to itself
+    return;
+  }
+  const of = axes(config, first);
+  for (const key of FOLLOWED) {
+    const theirs = of.find((axis) => axis.key === key)?.values ?? [];
+    const own = (arm as unknown as Record<string, unknown[] | undefined>)[key] ?? [];
+    const word = armFields(arm.arch).find((field) => field.key === key)?.word ?? key;
+    if (own.length > 0 && JSON.stringify(own) !== JSON.stringify(theirs))
+      fail(word, new Error(`It is that of arm ${place}, which these runs start from (${theirs.join(', ')}): leave it out.`));
+    Object.assign(arm, { [key]: theirs });
+  }
+  const besides = [...new Set(product(of).map((one) => toldBesides(of, one)))].filter(Boolean);
+  arm.from = place;
+  if (besides.length > 0) arm.of = besides;
+  else delete arm.of;
+}
 
 /** Entries of `without` that name no run of the arm. */
 export function idleStrikes(shared: SharedSettings, arm: Arm): string[] {

@@ -16,6 +16,8 @@ export type Spec =
   | { kind: 'widths'; min: number; max: number }
   /** Numbers above a bound, or log ranges `lo:hi:count`. */
   | { kind: 'knob'; symbol: string; whole: boolean; above: number; max: number }
+  /** The arm whose trained runs those of a second stage start from: its number, `first` that can be, or `init`, the weights that are given. */
+  | { kind: 'from' }
   /** Runs of an arm, each by its values: `lambda:0.4/seeds:2`; may be empty. */
   | { kind: 'strikes' }
   /** `meanings`: what each choice does, as what then holds and a sentence. */
@@ -34,6 +36,8 @@ export type Row = Extract<Spec, { kind: 'int' | 'number' | 'steps' | 'times' | '
    * `arm`: an arm may have a value of its own; those that have none take the sweep's. Of a kind that is a list, each value is a run.
    */
   scope: 'experiment' | 'sweep' | 'arm';
+  /** Of how training begins or of what a second stage has not: arms that start from trained runs do not take it. */
+  firstStage?: true;
   /** Simple settings are always shown; the others under "All fields". */
   level: 'simple' | 'all';
   /** As text, in the form. */

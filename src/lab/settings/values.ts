@@ -27,6 +27,8 @@ export function parseValue(spec: Spec, text: string, { d, steps }: Relative): Va
       return typed.replace(/\s*,\s*/g, ',');
     case 'times':
       return times(typed, steps);
+    case 'from':
+      return from(typed);
     case 'strikes':
       return [...new Set(parts(typed))];
     case 'int':
@@ -50,6 +52,14 @@ function stepsOfShare(typed: string, steps: number): number {
   const share = parseNumber(typed.slice(0, -1).trim());
   if (!(share >= 0 && share <= 100)) throw new Error(`"${typed}" is not a share of the steps from 0% to 100%.`);
   return Math.round((share * steps) / 100);
+}
+
+function from(typed: string): number | string {
+  if (typed === '' || typed === 'first') return 'first';
+  if (typed === 'init') return typed;
+  const arm = parseNumber(typed);
+  if (!Number.isInteger(arm) || arm < 1) throw new Error(`"${typed}" is no arm: give its number, counted from 1, or first.`);
+  return arm;
 }
 
 /** Steps in order, each before the last of the sweep's. */
@@ -86,7 +96,10 @@ function entries(spec: ListSpec, part: string, d: number): (number | string)[] {
   return [checked(spec, parseNumber(part), part)];
 }
 
-function checked(spec: Exclude<Spec, { kind: 'choice' | 'choices' | 'strikes' | 'text' | 'times' }>, value: number, shown: string): number {
+/** Kinds whose texts come to numbers, each with bounds. */
+type NumberSpec = Extract<Spec, { kind: 'int' | 'number' | 'steps' | 'ints' | 'numbers' | 'widths' | 'knob' }>;
+
+function checked(spec: NumberSpec, value: number, shown: string): number {
   if (!Number.isFinite(value)) throw new Error(`"${shown}" is not a number.`);
   const isWhole = spec.kind === 'knob' ? spec.whole : spec.kind !== 'number' && spec.kind !== 'numbers';
   if (isWhole && !Number.isInteger(value)) throw new Error(`${shown} is not a whole number.`);

@@ -26,6 +26,11 @@ export const rescaleShift: Architecture = {
     help: 'Weight of the L1 norm in the baseline that it starts from; the second stage has no sparsity term.',
   },
   options: [],
+  startsFrom: {
+    arch: 'baseline',
+    // r_mag = 0 and b_mag = b_enc: the first step sees the baseline.
+    vectors: ({ b_enc = new Float32Array() }) => ({ b_gate: b_enc, r_mag: new Float32Array(b_enc.length), b_mag: b_enc.slice() }),
+  },
   traits: () => ({ ...PLAIN, decoder: 'free', fixed: ['W_enc', 'W_dec', 'b_dec', 'b_gate'] }),
   recipe: () => 'paper (Rajamanoharan et al. 2024), section 5.2',
   width: { default: '3x', equalCompute: 1.5 },

@@ -208,6 +208,11 @@ export interface Architecture {
   options: readonly ArchitectureOption[];
   /** @param o all options. */
   traits(o: OptionValues): Traits;
+  /**
+   * A second stage: its runs start from trained ones of another architecture, with all that those have in common with it (matrices, b_dec, width), and
+   * vectors made of theirs.
+   */
+  startsFrom?: { arch: ArchitectureId; vectors(of: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> };
   /** Options, width and knob that contradict each other, in sentences. */
   problems?(o: OptionValues, size: { width: number; knob: number; d: number }): string[];
   /** When the exponent of the penalty changes in a run of so many steps, where it does (p-annealing; `Anneal` of the schedules). */

@@ -41,8 +41,10 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
   const { form, of: looks } = useLooks();
   const look = looks.get(form[i]?.key ?? '');
   const fields = known ? armFields(arm.arch) : [];
-  const front = fields.filter(({ place }) => place === 'widths' || place === 'knob');
-  const drawer = fields.filter(({ place }) => place === 'setting' || place === 'option');
+  // What follows from another arm is not to be typed; what a preset or link says of it may still be wrong.
+  const shown = fields.filter(({ follows }) => !follows);
+  const front = shown.filter(({ place }) => place === 'widths' || place === 'knob' || place === 'from');
+  const drawer = shown.filter(({ place }) => place === 'setting' || place === 'option');
   const isWrong = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
   const { open } = deeds;
   // Opens by itself for what is wrong, and closes only by hand: what a person types into must not go away.
@@ -64,8 +66,9 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
         onChange={set}
       />
     ));
-  const own = [...drawer, ...fields.filter(({ place }) => place === 'without')];
-  const wrong = ['arch', OPTIONS, 'without'].map((word) => errors[armKey(i, word)]).filter((error) => error !== undefined);
+  const own = [...drawer, ...shown.filter(({ place }) => place === 'without')];
+  const unseen = ['arch', OPTIONS, 'without', ...fields.flatMap(({ follows, word }) => (follows ? [word] : []))];
+  const wrong = unseen.map((word) => errors[armKey(i, word)]).filter((error) => error !== undefined);
   return (
     <li className="arm" onKeyDown={(event) => moveByKey(event, i, isLast, deeds)}>
       <div className="arm-head">

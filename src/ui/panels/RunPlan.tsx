@@ -1,6 +1,6 @@
 /** Which runs a sweep comes to: in a line, and opened as a table in which single runs can be struck out. */
 import { type ReactNode, useMemo } from 'react';
-import { type Arm, type Axis, armTitles, axes, type Combination, isStruck, product, type SweepConfig, strikeOf } from '../../lab/settings';
+import { type Arm, type Axis, armTitles, axes, type Combination, isStruck, possible, type SweepConfig, strikeOf } from '../../lab/settings';
 import { count, general } from '../format';
 import { useLooks } from '../looks';
 import { Swatch } from '../Swatch';
@@ -22,7 +22,7 @@ export function planWords(config: SweepConfig, runs: number): string {
         )
       : undefined;
   const factors = shape(lists);
-  const all = config.arms.reduce((sum, arm) => sum + product(axes(config, arm)).length, 0);
+  const all = config.arms.reduce((sum, arm) => sum + possible(config, arm).length, 0);
   const struck = all > runs ? ` − ${all - runs} struck out` : '';
   return `${[counted(config.arms.length, 'arm'), ...(factors ?? [])].join(' × ')}${struck}${factors ? ' =' : ','} ${counted(runs, 'run')}`;
 }
@@ -34,7 +34,7 @@ const valueText = (value: number | string | undefined): string =>
 export function RunPlan({ config, children }: { config: SweepConfig; children?: ReactNode }) {
   const { form, of: looks } = useLooks();
   const titles = armTitles(config.arms);
-  const plans = useMemo(() => config.arms.map((arm) => ({ arm, of: axes(config, arm), runs: product(axes(config, arm)) })), [config]);
+  const plans = useMemo(() => config.arms.map((arm) => ({ arm, of: axes(config, arm), runs: possible(config, arm) })), [config]);
   // Width and knob always, of the others what varies somewhere.
   const more = [...new Map(plans.flatMap(({ of }) => of).map((axis) => [axis.word, axis])).values()].filter(
     ({ key, word }) =>

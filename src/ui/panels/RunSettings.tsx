@@ -1,6 +1,6 @@
 /** Everything that a run was made with, also when the form has long been changed, and the line that makes it again. */
 import type { RunSummary } from '../../lab/protocol';
-import { armFields, commandLine, factOf, settings, valueIn } from '../../lab/settings';
+import { armFields, commandLine, concerns, factOf, settings, valueIn } from '../../lab/settings';
 import { allOptions, architecture } from '../../sae/architectures';
 import { Copy } from '../Copy';
 import { count } from '../format';
@@ -30,7 +30,9 @@ function facts(run: RunSummary): Fact[] {
     ['Seed', String(seed)],
     ['Seed of order and split', String(config.seeds[0])],
     ...settings().flatMap(({ key, label, cli, ...row }): Fact[] =>
-      key === 'seeds' || cli === false ? [] : [[label, [factOf(row, valueIn(config, { key }) ?? ''), row.unit].filter(Boolean).join(' ')]],
+      key === 'seeds' || cli === false || !concerns(row, arch)
+        ? []
+        : [[label, [factOf(row, valueIn(config, { key }) ?? ''), row.unit].filter(Boolean).join(' ')]],
     ),
     ['Factor of the rows', String(Number(activationScale.toPrecision(6)))],
     ['Order of the rows', shuffle === 'pool' ? 'shuffled in a pool' : 'as in the files'],
