@@ -14,7 +14,7 @@ export const SAE_TOLERANCE = 2e-4;
 
 /** x̂ `[rows, d]` of rows `[rows, d]`. */
 export async function reconstruct(gpu: Gpu, flopsPerMs: number, sae: SaeWeights, x: Float32Array): Promise<Float32Array> {
-  const { dIn: d, dSae, arch, options } = sae;
+  const { dIn: d, dSae, arch, options, k } = sae;
   const rows = x.length / d;
   const arena = new Arena(gpu, 'parity of a SAE');
   const raw = arena.upload('rows', x);
@@ -26,6 +26,7 @@ export async function reconstruct(gpu: Gpu, flopsPerMs: number, sae: SaeWeights,
       {
         schedule: { steps: 1, lr: 0, lrWarmup: 0, lrDecay: 0, lambda: 1, lambdaWarmup: 0 },
         optimiser: { beta1: 0, beta2: 0.999, eps: 1e-8 },
+        ...(k !== undefined && { k }),
         weights: sae,
       },
     ],

@@ -1,6 +1,9 @@
 /** `--save-as`: a trained run in the form of another architecture, measured from its file as the run itself was. */
 import { describe, expect, it } from 'vitest';
-import { randoms } from '../../gpu';
+import { convertedTo } from '../../../src/interop/convert';
+import { features, reconstruct } from '../../../src/lab/parity/sae';
+import { randoms, testGpu } from '../../gpu';
+import { someSae } from '../../unit/interop/formula';
 import { at, cfg, type Json, lab, METRICS, writeShard } from './harness';
 
 const D = 16;
@@ -15,6 +18,18 @@ const data = () => {
   );
   return path;
 };
+
+it('a Gated SAE and its JumpReLU form have the same features and reconstructions on the GPU', async () => {
+  const gpu = await testGpu();
+  const gated = someSae('gated', 24, 100);
+  const jump = convertedTo(gated, 'jumprelu');
+  const x = randoms(200 * 24, 31).map((v) => 4 * v);
+  for (const of of [reconstruct, features]) {
+    const [a, b] = [await of(gpu, 1e9, gated, x), await of(gpu, 1e9, jump, x)];
+    expect(a.reduce((worst, v, i) => Math.max(worst, Math.abs(v - (b[i] as number))), 0)).toBeLessThan(1e-5);
+    if (of === features) expect(a.map((f) => Number(f > 1e-5))).toEqual(b.map((f) => Number(f > 1e-5)));
+  }
+});
 
 describe('a Gated run as JumpReLU', () => {
   it('has the metrics of the run, and says what it was', async () => {
