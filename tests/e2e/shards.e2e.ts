@@ -82,6 +82,13 @@ journey('save a run: cfg.json and sae_weights.safetensors as SAELens names them'
     r_mag: [32],
     b_mag: [32],
   });
+
+  await page.getByLabel('Architecture in cfg.json').selectOption('jumprelu');
+  const jump = await saved(page, 2, () => on(page).saveRun.click());
+  expect(JSON.parse([...jump].find(([name]) => name.endsWith('cfg.json'))?.[1].toString('utf8') ?? '{}')).toMatchObject({
+    architecture: 'jumprelu',
+    metadata: { training_architecture: 'gated' },
+  });
 });
 
 journey('the main thread stays free while four runs train', {}, async (lab) => {

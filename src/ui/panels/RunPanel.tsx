@@ -82,18 +82,18 @@ function SaveButtons({ run }: { run: RunSummary }) {
         </button>
       )}
       {forms.length > 1 && (
-        <label className="muted small">
-          as{' '}
-          <select
-            value={chosen}
-            onChange={(event) => choose(event.target.value)}
-            title="The architecture in cfg.json. The features of the others are the same to rounding."
-          >
-            {forms.map((form) => (
-              <option key={form}>{form}</option>
-            ))}
-          </select>
-        </label>
+        <select
+          value={chosen}
+          onChange={(event) => choose(event.target.value)}
+          aria-label="Architecture in cfg.json"
+          title="The architecture in cfg.json. The features of the others are the same to rounding."
+        >
+          {forms.map((form) => (
+            <option key={form} value={form}>
+              as {form}
+            </option>
+          ))}
+        </select>
       )}
     </p>
   );
