@@ -5,8 +5,7 @@
  */
 import type { ParetoPoint } from '../metrics/pareto';
 
-export const EXAMPLE_SOURCE =
-  'example results: figures from a PyTorch reference run on the demo model, all from encoder rows of length 1, untuned';
+export const EXAMPLE_SOURCE = 'example results: a PyTorch reference on the demo model, arms not tuned';
 
 export const EXAMPLE_RESULTS: readonly (ParetoPoint & { width: number; lambda: number; gamma: number })[] = [
   { arch: 'gated', width: 1024, lambda: 0.1, l0: 49.7, quality: 0.97, gamma: 1.001 },
