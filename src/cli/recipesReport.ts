@@ -105,7 +105,7 @@ Of ${whole} starts of the grid, those that were run.
 ${order.map(scoreTable).join('\n')}`;
 }
 
-const PANEL = { width: 300, height: 220, left: 54, right: 12, top: 40, bottom: 44 };
+const PANEL = { width: 300, height: 220, left: 62, right: 12, top: 40, bottom: 44 };
 
 /** A panel for each site and budget: every arm at its start, and dashed at length 1 and lr 1e-3. */
 export function recipesFigure(cells: readonly Cell[]): string {

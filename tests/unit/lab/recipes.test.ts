@@ -1,6 +1,7 @@
 /** From cells to the start that becomes a default. Runs are made up so that scores are sums by hand. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { recipesFigure, recipesReport } from '../../../src/cli/recipesReport';
 import type { Cell } from '../../../src/lab/recipes/cells';
 import { chosen, contests, ranked } from '../../../src/lab/recipes/scores';
 
@@ -57,7 +58,9 @@ it('runs that failed or recover less than nothing are on no frontier, and a star
   expect(ranked(all, 'gated', 600).map(({ encLength }) => encLength)).not.toContain(0.3);
 });
 
-it('the defaults are what the kept cells give', () => {
+it('the defaults, the report and its figure are what the kept cells give', () => {
   const { cells } = JSON.parse(readFileSync('docs/recipes.json', 'utf8')) as { cells: Cell[] };
   expect(JSON.parse(readFileSync('src/lab/settings/starts.json', 'utf8'))).toEqual(chosen(cells));
+  expect(readFileSync('docs/recipes.md', 'utf8')).toBe(recipesReport(cells));
+  expect(readFileSync('docs/recipes.svg', 'utf8')).toBe(recipesFigure(cells));
 });
