@@ -91,7 +91,8 @@ narrower than a factor of 4, those that begin last or end first are left out of 
 (its own range stands in its place): nothing is drawn on beyond what was trained. Runs that diverged or recover less than 0 are on no
 frontier. Scores rank the starts of one arm at one site and budget; ranges differ, so that they say nothing between arms. The default of
 an arm is the start that falls least **behind** the best one, as a mean over the sites that were run (in ${QUALITIES.recovered.name}); between
-the budgets it is that of the nearest one, by their ratio. One seed: differences below about 0.005 are noise.
+the budgets it is that of the nearest one, by their ratio; of runs of more than 4 times the most steps that were tried nothing is said, and they
+begin at length 1 with lr 1e-3. One seed: differences below about 0.005 are noise.
 ${absent.length > 0 ? `\nNot run yet: ${absent.join(', ')} steps.\n` : ''}
 ${chosenTable(cells, all)}
 The last column is the earlier default. Frontiers at the best start and at length 1, lr 1e-3:

@@ -8,7 +8,7 @@ export const SITES = ['blocks.0.hook_mlp_out', 'blocks.0.hook_resid_post', 'bloc
 /** Steps. */
 export const BUDGETS = [600, 3000, 15_000] as const;
 export const LENGTHS = [0.03, 0.1, 0.3, 1] as const;
-export const RATES = [3e-4, 1e-3, 3e-3, 1e-2] as const;
+export const RATES = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2] as const;
 
 /** Latents of an architecture whose equal-compute width is once the subject's; the others are as many times as wide. */
 export const WIDTH = 128;

@@ -13,16 +13,19 @@ export interface FoundStart {
   lr: number;
 }
 
-/** Of an architecture that was not run: rows as long as the decoder's, and the lr of dictionary_learning's examples. */
+/** Of what was not run: rows as long as the decoder's, and the lr of the demo's reference. */
 const UNMEASURED: FoundStart = { encLength: 1, lr: 1e-3 };
 
 const TABLE: Readonly<Record<string, Readonly<Record<string, FoundStart>>>> = FOUND;
+
+/** The best lr falls as runs get longer: what was found says nothing of runs of more than so many times the most steps that were tried. */
+const REACH = 4;
 
 /** The start found for the number of steps that is nearest by its ratio. @param table by steps, then architecture. */
 export function startOf(arch: string, steps: number, table = TABLE): FoundStart {
   const off = (budget: string) => Math.abs(Math.log(Number(budget) / steps));
   const [nearest] = Object.entries(table)
-    .filter(([, starts]) => starts[arch] !== undefined)
+    .filter(([budget, starts]) => starts[arch] !== undefined && steps <= REACH * Number(budget))
     .sort(([a], [b]) => off(a) - off(b));
   return nearest?.[1][arch] ?? UNMEASURED;
 }

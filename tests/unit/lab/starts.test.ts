@@ -12,6 +12,11 @@ it('a start is that of the nearest number of steps, by its ratio, at which the a
   expect(startOf('b', 10, TABLE).lr).toBe(1e-2);
 });
 
+it('what was found reaches to four times the most steps that were tried', () => {
+  expect(startOf('a', 12_000, TABLE).encLength).toBe(0.3);
+  expect(startOf('a', 12_001, TABLE)).toEqual({ encLength: 1, lr: 1e-3 });
+});
+
 it('an architecture that nobody ran starts as long as its decoder', () => {
   expect(startOf('c', 600, TABLE)).toEqual({ encLength: 1, lr: 1e-3 });
 });
