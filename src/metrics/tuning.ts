@@ -14,10 +14,13 @@ export interface Tuning {
 /** Values of a word, in one order; undefined where nobody knows. */
 const valuesOf = ({ words }: ArmFacts, word: string): string | undefined => words[word]?.split(', ').sort().join(', ');
 const startsOf = (arm: ArmFacts): number => Object.keys(WORDS).reduce((n, word) => n * (arm.words[word] ?? '').split(', ').length, 1);
+const isAtFound = (arm: ArmFacts): boolean => Object.keys(WORDS).every((word) => arm.words[word] === 'auto');
 const described = (arm: ArmFacts): string =>
-  Object.entries(WORDS)
-    .map(([word, name]) => `${name} ${arm.words[word] ?? 'not known'}`)
-    .join(' and ');
+  isAtFound(arm)
+    ? 'the start found for it'
+    : Object.entries(WORDS)
+        .map(([word, name]) => `${name} ${arm.words[word] ?? 'not known'}`)
+        .join(' and ');
 
 /** @param arms those that are compared. @returns undefined for fewer than two, or where an arm's start is not known. */
 export function tunedAlike(arms: readonly ArmFacts[]): Tuning | undefined {
@@ -32,7 +35,6 @@ export function tunedAlike(arms: readonly ArmFacts[]): Tuning | undefined {
   }
   if (startsOf(first) > 1)
     return { state: 'tuned', words: `The arms were tuned alike, each at ${startsOf(first)} starts: ${described(first)}.` };
-  if (Object.keys(WORDS).every((word) => first.words[word] === 'auto'))
-    return { state: 'found', words: 'Each arm began at the start that was found best for its architecture (auto).' };
+  if (isAtFound(first)) return { state: 'found', words: 'Each arm began at the start that was found best for its architecture (auto).' };
   return { state: 'same', words: `The arms began at one start, ${described(first)}, which need not suit them equally.` };
 }

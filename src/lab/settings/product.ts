@@ -5,7 +5,7 @@
 import type { ArmFacts } from '../../metrics/arms';
 import { architecture, isArchitecture } from '../../sae/architectures';
 import { type Arm, armFields } from './arms';
-import { found } from './starts';
+import { found, isFound } from './starts';
 import type { SharedSettings } from './table';
 import { isList, textOf, type Value } from './values';
 
@@ -137,7 +137,9 @@ export function strikeOf(of: readonly Axis[], one: Combination): string {
 export function armFacts(shared: SharedSettings, arm: Arm): ArmFacts {
   const all = { ...shared, ...arm } as unknown as Record<string, Value | undefined>;
   const words = armFields(arm.arch).flatMap(({ place, key, word }): [string, string][] => {
-    const value = place === 'option' ? arm.options[key] : all[key];
+    const given = place === 'option' ? arm.options[key] : all[key];
+    // `auto` stays a word only where it is more than the usual start.
+    const value = Array.isArray(given) && !isFound(arm.arch, shared.steps) ? found(arm.arch, shared.steps, key, given) : given;
     return place === 'knob' || place === 'without' || key === 'seeds' || value === undefined ? [] : [[word, textOf(value)]];
   });
   const key = [arm.arch, ...words.map(([word, text]) => `${word}=${text.replaceAll(', ', ',')}`)].join(' ');

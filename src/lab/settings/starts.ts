@@ -22,13 +22,18 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, FoundStart>>>> = FO
 const REACH = 4;
 
 /** The start found for the number of steps that is nearest by its ratio. @param table by steps, then architecture. */
-export function startOf(arch: string, steps: number, table = TABLE): FoundStart {
+export const startOf = (arch: string, steps: number, table = TABLE): FoundStart => measuredStart(arch, steps, table) ?? UNMEASURED;
+
+function measuredStart(arch: string, steps: number, table = TABLE): FoundStart | undefined {
   const off = (budget: string) => Math.abs(Math.log(Number(budget) / steps));
   const [nearest] = Object.entries(table)
     .filter(([budget, starts]) => starts[arch] !== undefined && steps <= REACH * Number(budget))
     .sort(([a], [b]) => off(a) - off(b));
-  return nearest?.[1][arch] ?? UNMEASURED;
+  return nearest?.[1][arch];
 }
+
+/** Whether `auto` stands for something that was found, and not for what stands in its place. */
+export const isFound = (arch: string, steps: number, table = TABLE): boolean => measuredStart(arch, steps, table) !== undefined;
 
 /** Values of a setting, with what was found in the place of `auto`. */
 export const found = (arch: string, steps: number, key: string, values: readonly (number | string)[]): (number | string)[] => [
@@ -37,4 +42,7 @@ export const found = (arch: string, steps: number, key: string, values: readonly
 
 /** A text with what was found beside `auto`, to be read: `auto (0.003)`. */
 export const foundWords = (arch: string, steps: number, key: string, text: string): string =>
-  text.replaceAll(AUTO, (word) => `${word} (${startOf(arch, steps)[key as keyof FoundStart]})`);
+  text.replaceAll(AUTO, (word) => {
+    const value = startOf(arch, steps)[key as keyof FoundStart];
+    return `${word} (${value}${isFound(arch, steps) ? '' : ', not tried'})`;
+  });

@@ -22,5 +22,5 @@ it('an architecture that nobody ran starts as long as its decoder', () => {
 });
 
 it('auto is shown with what it stands for', () => {
-  expect(foundWords('nobody ran it', 600, 'lr', 'auto, 0.5')).toBe('auto (0.001), 0.5');
+  expect(foundWords('nobody ran it', 600, 'lr', 'auto, 0.5')).toBe('auto (0.001, not tried), 0.5');
 });

@@ -20,6 +20,12 @@ it('tells arms tried on one grid from arms that were not', () => {
   });
 });
 
+it('an arm at the start found for it is not alike one that nobody tried', () => {
+  expect(tunedAlike([arm('gated', 'auto', 'auto'), arm('baseline', '1', '0.001')])?.words).toBe(
+    'The arms were not tuned alike: Gated at the start found for it; baseline at length 1 and lr 0.001.',
+  );
+});
+
 it('arms at the starts that were found were tuned alike beforehand; arms at one start were not tuned', () => {
   expect(tunedAlike([arm('gated', 'auto', 'auto'), arm('baseline', 'auto', 'auto')])?.state).toBe('found');
   expect(tunedAlike([arm('gated', '1', '0.001'), arm('baseline', '1', '0.001')])?.state).toBe('same');
