@@ -19,6 +19,8 @@ import { MAX_RUNS } from '../../../src/sae/bounds';
 describe('presets', () => {
   it('have names of their own', () => {
     expect(everyPreset().map(({ id }) => id)).toEqual(['paper', 'fig8', 'fig9', 'thread', 'field', 'frequency']);
+    // The table has all that they ask for.
+    expect(presets()).toEqual(everyPreset());
   });
   it.each(presets().map(({ id }) => id))('%s parses to a sweep that one Start may have, with two seeds too where there is room', (id) => {
     const { config, errors } = parseSettings({ ...defaultForm(), arms: armsOfPreset(preset(id)) }, 128);
