@@ -33,7 +33,7 @@ const PRESETS: readonly Preset[] = [
     id: 'fig9',
     title: 'Fig. 9',
     line: 'How much of the gain is the end of shrinkage: a baseline, the same rescaled and shifted, Gated, all of one width.',
-    arms: ['baseline width=2x', 'rescale_shift width=2x', 'gated width=2x'],
+    arms: ['baseline width=2x', 'rescale_shift', 'gated width=2x'],
   },
   {
     id: 'thread',

@@ -206,6 +206,21 @@ export function armTitles(arms: readonly { arch: string }[]): string[] {
   });
 }
 
+/**
+ * Arms in another order, those that speak of another arm by its number with the number that it has now; one that is gone becomes a
+ * number that no arm has, which is refused.
+ * @param places of the arms as they are to stand, in the order of today; -1 for a new one. @param made the arms in that order.
+ */
+export function renumbered(places: readonly number[], made: readonly ArmForm[]): ArmForm[] {
+  return made.map((arm) => {
+    const word = isArchitecture(arm.arch) ? armFields(arm.arch).find(({ place }) => place === 'from')?.word : undefined;
+    const number = word === undefined ? Number.NaN : Number.parseInt(arm.texts[word] ?? '', 10);
+    if (word === undefined || Number.isNaN(number)) return arm;
+    const at = places.indexOf(number - 1);
+    return { ...arm, texts: { ...arm.texts, [word]: String(at < 0 ? made.length + 1 : at + 1) } };
+  });
+}
+
 /** @throws Error saying which word is not understood. */
 export function readArm(text: string): ArmForm {
   const [arch = '', ...words] = text.split(/\s+/).filter(Boolean);

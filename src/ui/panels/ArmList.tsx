@@ -1,6 +1,6 @@
 /** The arms of the sweep, a row each, and what adds one. */
 import { useLayoutEffect, useRef, useState } from 'react';
-import { type ArmForm, armTitles, type ParsedSettings } from '../../lab/settings';
+import { type ArmForm, armTitles, type ParsedSettings, renumbered } from '../../lab/settings';
 import { setArms, useLab } from '../store';
 import { offerUndo } from '../undo';
 import { ArmPicker } from './ArmPicker';
@@ -26,36 +26,35 @@ export function ArmList({ errors }: { errors: ParsedSettings['errors'] }) {
     const wanted = list.current?.children[arm]?.querySelector<HTMLElement>(`[data-on="${on}"]:not(:disabled)`);
     (wanted ?? list.current?.children[arm]?.querySelector<HTMLElement>('[data-on="more"]'))?.focus();
   });
-  const change = (
-    of: (list: readonly ArmForm[]) => readonly ArmForm[],
-    drawers: (list: readonly boolean[]) => readonly boolean[],
-    focus?: Focus,
-  ) => {
+  /** @param of does the same to the list of any of what arms have. */
+  const change = (of: <T>(list: readonly T[], fresh: T) => readonly T[], arm: ArmForm, focus: Focus) => {
     next.current = focus;
-    setOpen(drawers(arms.map((_, i) => open[i] ?? false)));
-    setArms(of);
-  };
-  const insert = (at: number, arm: ArmForm) =>
-    change(
-      (all) => all.toSpliced(at, 0, arm),
-      (all) => all.toSpliced(at, 0, false),
-      { arm: at, on: 'architecture' },
+    setOpen(
+      of(
+        arms.map((_, i) => open[i] ?? false),
+        false,
+      ),
     );
-  const deeds = (i: number): ArmDeeds => ({
-    replace: (arm) => setArms((all) => all.with(i, arm)),
-    open: (isOpen) => setOpen(arms.map((_, j) => (j === i ? isOpen : (open[j] ?? false)))),
-    duplicate: () => insert(i + 1, arms[i] as ArmForm),
-    move: (by) => {
-      const swapped = <T,>(all: readonly T[]) => all.with(i, all[i + by] as T).with(i + by, all[i] as T);
-      change(swapped, swapped, { arm: i + by, on: by < 0 ? 'up' : 'down' });
-    },
-    remove: () => {
-      const before = arms;
-      const without = <T,>(all: readonly T[]) => all.toSpliced(i, 1);
-      change(without, without, { arm: Math.min(i, arms.length - 2), on: 'more' });
-      offerUndo(`Arm ${i + 1}, ${titles[i]}, is taken off the list.`, () => setArms(() => before));
-    },
-  });
+    setArms((all) => renumbered(of([...all.keys()], -1), of(all, arm)));
+  };
+  const insert = (at: number, arm: ArmForm) => change((list, fresh) => list.toSpliced(at, 0, fresh), arm, { arm: at, on: 'architecture' });
+  const deeds = (i: number): ArmDeeds => {
+    const own = arms[i] as ArmForm;
+    return {
+      replace: (arm) => setArms((all) => all.with(i, arm)),
+      open: (isOpen) => setOpen(arms.map((_, j) => (j === i ? isOpen : (open[j] ?? false)))),
+      duplicate: () => insert(i + 1, own),
+      move: (by) =>
+        change((list) => list.toSpliced(i, 1).toSpliced(i + by, 0, ...list.slice(i, i + 1)), own, {
+          arm: i + by,
+          on: by < 0 ? 'up' : 'down',
+        }),
+      remove: () => {
+        change((list) => list.toSpliced(i, 1), own, { arm: Math.min(i, arms.length - 2), on: 'more' });
+        offerUndo(`Arm ${i + 1}, ${titles[i]}, is taken off the list.`, () => setArms(() => arms));
+      },
+    };
+  };
   return (
     <div className="arms">
       <ul aria-label="Arms" ref={list}>

@@ -11,9 +11,11 @@ import {
   parseSettings,
   possible,
   readArm,
+  renumbered,
   runSettings,
   type SweepConfig,
   settingsFromConfig,
+  writeArm,
 } from '../../../src/lab/settings';
 import { architecture, PLAIN, register } from '../../../src/sae/architectures';
 import { initialWeights } from '../../../src/sae/init';
@@ -39,6 +41,19 @@ const sweep = (arms: readonly string[], change?: Record<string, string>): SweepC
   if (!config) throw new Error(JSON.stringify(errors));
   return config;
 };
+
+it('an arm that names another by its number names the same one when the list is in another order', () => {
+  const arms = ['baseline width=8', 'baseline width=16', 'second from=2', 'second'].map(readArm);
+  const after = (places: number[]) =>
+    renumbered(
+      places,
+      places.map((i) => arms[i] ?? readArm('gated')),
+    ).map(writeArm);
+  expect(after([1, 0, 2, 3])).toEqual(['baseline width=16', 'baseline width=8', 'second from=1', 'second']);
+  expect(after([-1, 0, 1, 2])).toEqual(['gated', 'baseline width=8', 'baseline width=16', 'second from=3']);
+  // It is gone: no other takes its place.
+  expect(after([0, 2])).toEqual(['baseline width=8', 'second from=3']);
+});
 
 describe('an arm of a second stage', () => {
   it('has the width, knob and seeds of the first arm that it can start from, and steps of its own', () => {
