@@ -1,6 +1,16 @@
 /** Rows of command-line options: what they are called, take and do. Parsing, `--help` and the tables of docs/cli.md are made of them. */
 
-import { armFields, defaultArchitectures, defaultText, isList, optionOf, presets, type Setting, settings } from '../lab/settings';
+import {
+  type ArmField,
+  armFields,
+  defaultArchitectures,
+  defaultText,
+  isList,
+  optionOf,
+  presets,
+  type Setting,
+  settings,
+} from '../lab/settings';
 import { type Architecture, architectureIds, architectures } from '../sae/architectures';
 
 /** `list`: `--data a b c`, or repeated. `flag`: takes no value. */
@@ -67,15 +77,22 @@ function knobHelp(id: string): string {
   return `${symbol} of ${those.map((entry) => entry.id).join(', ')}, which need it. ${help}`;
 }
 
-/** Words of an arm, for people: of each architecture, and those that settings give to all of them. */
+/** Words of an arm, for people: of each architecture, and those that settings give to all but second stages, which have some of them. */
 function armWords(): string {
-  const words = (arch: string, areCommon: boolean) =>
+  const words = (arch: string, isTold: (field: ArmField) => boolean) =>
     armFields(arch)
-      .filter(({ place }) => (place === 'setting' || place === 'without') === areCommon)
+      .filter(isTold)
       .map(({ word }) => `\`${word}\``)
       .join(', ');
-  const ids = architectureIds();
-  return [...ids.map((arch) => `${arch} takes ${words(arch, false)}`), `each of them ${words(ids[0] as string, true)}`].join('; ');
+  const isCommon = ({ place }: ArmField) => place === 'setting' || place === 'without';
+  const seconds = architectures().filter(({ startsFrom }) => startsFrom);
+  const firsts = architectures().filter(({ startsFrom }) => !startsFrom);
+  const all = seconds.length > 0 ? 'each of the others' : 'each of them';
+  return [
+    ...firsts.map(({ id }) => `${id} takes ${words(id, (field) => !isCommon(field))}`),
+    ...seconds.map(({ id }) => `${id} takes ${words(id, ({ follows }) => !follows)}`),
+    `${all} ${words((firsts[0] as Architecture).id, isCommon)}`,
+  ].join('; ');
 }
 
 const ARM_HELP =
