@@ -4,7 +4,13 @@
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
-import { architecture } from '../../../src/sae/architectures';
+import { architecture, isArchitecture, register } from '../../../src/sae/architectures';
+import { batchtopk } from '../../../src/sae/architectures/batchtopk';
+import { jumprelu } from '../../../src/sae/architectures/jumprelu';
+import { matryoshka } from '../../../src/sae/architectures/matryoshka';
+import { noHeaviside } from '../../../src/sae/architectures/no_heaviside';
+import { rescaleShift } from '../../../src/sae/architectures/rescale_shift';
+import { topk } from '../../../src/sae/architectures/topk';
 import { STATS } from '../../../src/sae/kernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { gpuMemory, sharedBytes } from '../../../src/sae/memory';
@@ -24,6 +30,8 @@ import {
   tensorsOf,
   weightsOf,
 } from './sweep';
+
+for (const entry of [jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) if (!isArchitecture(entry.id)) register(entry);
 
 /** ‖actual - expected‖ / ‖expected - start‖, 0 when nothing should change and nothing did. */
 function changeError(start: Float32Array, expected: Float32Array, actual: Float32Array): number {
@@ -77,6 +85,39 @@ const special = (arch: 'gated' | 'baseline', width: number, shift: (i: number) =
 /** Of the rows of step 0 (slots 0, 29, 58, …) one that stands out. */
 const brightRows = randoms(101 * 13, 5).map((v, j) => (j === 58 * 13 ? 50 : v));
 
+/** Every architecture, and what its options ask of the kernels. */
+const every: RunSpec[] = (
+  [
+    ['gated', { aux: 'unfrozen' }],
+    ['gated', { encoders: 'untied', aux: 'none' }],
+    ['gated', { encoders: 'untied', aux: 'unfrozen', penalty: 'tanh', decoder: 'free', weighted: 'trained' }],
+    ['gated', { r_mag: 'none', penalty: 'sqrt', weighted: 'frozen', decoder: 'free' }],
+    ['gated', { penalty: 'p' }],
+    ['baseline', { penalty: 'log', decoder: 'free', weighted: 'trained' }],
+    ['jumprelu', { window: 0.5 }],
+    ['jumprelu', { loss: 'target', 'target-l0': 5, theta: 'log', window: 0.5 }],
+    ['jumprelu', { loss: 'frequency', 'pre-bias': 'yes', through: 'z', window: 0.5, theta0: 0.2 }],
+    ['jumprelu', { loss: 'tanh', 'pre-act': 0.1, decoder: 'free', 'window-of': 'f', window: 0.5 }],
+    ['topk', { 'dead-after': 30 }],
+    ['topk', { auxk: 0, decoder: 'free' }],
+    ['batchtopk', { 'dead-after': 30, 'k-aux': 3 }],
+    ['matryoshka', { 'dead-after': 30 }],
+    ['matryoshka', { auxk: 0, 'group-weights': '4,3,2,1' }],
+    ['no_heaviside', {}],
+    ['rescale_shift', {}],
+  ] as const
+).flatMap(([arch, options], i): RunSpec[] =>
+  [0, 0.5].map((clip) => ({
+    arch,
+    options,
+    width: 29 + i,
+    seed: 10 * i,
+    clip,
+    ...(['topk', 'batchtopk', 'matryoshka'].includes(arch) && { k: 6 }),
+    ...('penalty' in options && options.penalty === 'p' && { schedule: { anneal: { at: [1, 3], powers: [0.8, 0.6], queue: 2 } } }),
+  })),
+);
+
 const CASES: { what: string; beta1: number; shift: number; options?: SweepOptions; specs?: RunSpec[] }[] = [
   { what: 'beta1 0', beta1: 0, shift: 0 },
   { what: 'beta1 0.9 (one run without)', beta1: 0.9, shift: 0 },
@@ -95,6 +136,8 @@ const CASES: { what: string; beta1: number; shift: number; options?: SweepOption
     options: { d: 130, batch: 65, lanes: 8, registers: true },
   },
   { what: 'with rows in registers, every latent on', beta1: 0, shift: 10, options: { lanes: 8, registers: true } },
+  { what: 'every architecture', beta1: 0, shift: 0, specs: every },
+  { what: 'every architecture, in row blocks', beta1: 0, shift: 0, specs: every, options: { batch: 101, flopsPerMs: 1e-3 } },
   { what: 'baselines only', beta1: 0, shift: 0, specs: [{ arch: 'baseline', width: 33, seed: 1 }] },
   {
     what: 'more latents than the sparse form lists at once',
@@ -135,16 +178,23 @@ async function pairs({ gpu, trainer: dense }: Sweep, sparse: SweepTrainer): Prom
     const [a, b] = await Promise.all([dense, sparse].map((t) => readFloats(gpu, of(t), at, count)));
     if (a && b) out.push({ what, dense: a, sparse: b, scale: scale ?? largest(b) });
   };
-  for (const [r, { first, width, mainSlot, auxSlot }] of l.runs.entries()) {
+  for (const [r, { first, width, mate, prefixes, mainSlot, auxSlot }] of l.runs.entries()) {
     const [gEnc, gDec] = await Promise.all(
       [dense.context.shared.grad_enc, dense.context.shared.grad_dec].map((buffer) => readFloats(gpu, buffer, first * row, width * row)),
     );
     await two(`totals of run ${r}`, (t) => t.context.shared.totals, r * STATS, STATS);
     await two(`gradient of b_dec of run ${r}`, (t) => t.context.shared.grad_b_dec, r * row, row);
-    for (const slot of new Set([mainSlot, auxSlot]))
+    for (const slot of new Set([...(prefixes.length > 0 ? prefixes.keys() : [0])].map((part) => mainSlot + part).concat(auxSlot)))
       await two(`residuals in slot ${slot}`, (t) => t.context.shared.residuals, slot * l.batch * row, l.batch * row);
     // The gradient before its part along the row is taken away (with D 1, that is all of it) says what is large.
     const scale = { w_enc: largest(gEnc as Float32Array), w_dec: largest(gDec as Float32Array) };
+    if (mate > 0)
+      await two(
+        `m of the second matrix of run ${r}`,
+        (t) => t.context.only.buffers.w_enc,
+        (2 * l.latents + first + mate) * row,
+        width * row,
+      );
     for (const name of ['w_enc', 'w_dec'] as const) {
       await two(`m of ${name} of run ${r}`, (t) => t.context.only.buffers[name], (2 * l.latents + first) * row, width * row, scale[name]);
       await two(`v of ${name} of run ${r}`, (t) => t.context.only.buffers[name], (l.latents + first) * row, width * row);

@@ -64,17 +64,32 @@ export interface SweepOptions {
 
 export const SCHEDULE: Schedule = { steps: 1000, lr: 2e-3, lrWarmup: 0, lrDecay: 0, lambda: 0.1, lambdaWarmup: 4 };
 
-/** Weights with nothing special about them: any decoder norms, nonzero b_dec, r_mag and biases. */
-export function someWeights(arch: ArchitectureId, dIn: number, dSae: number, seed: number, shift = 0): SaeWeights {
-  const weights = initialWeights(arch, dIn, dSae, seed, randoms(dIn, seed + 1));
+/** Weights with nothing special about them: any decoder norms, nonzero b_dec, r_mag and biases, thresholds of half to one and a half times their start. */
+export function someWeights(
+  arch: ArchitectureId,
+  dIn: number,
+  dSae: number,
+  seed: number,
+  shift = 0,
+  options: OptionValues = {},
+): SaeWeights {
+  const weights = initialWeights(arch, dIn, dSae, seed, randoms(dIn, seed + 1), 1, options);
   const noise = randoms(dSae * dIn, seed + 2);
   return {
     ...weights,
     wEnc: weights.wEnc.map((w, j) => w + 0.3 * (noise[j] as number)),
     wDec: weights.wDec.map((w, j) => w * (1 + (noise[j - (j % dIn)] as number))),
     vectors: Object.fromEntries(
-      architecture(arch).vectors.map(({ name }, i) => [name, randoms(dSae, seed + 3 + i).map((v) => 0.3 * v + (i === 0 ? shift : 0))]),
+      architecture(arch).vectors.map(({ name, role }, i) => [
+        name,
+        randoms(dSae, seed + 3 + i).map((v, j) =>
+          role === 'threshold' ? (weights.vectors[name]?.[j] as number) * (1 + v) : 0.3 * v + (i === 0 ? shift : 0),
+        ),
+      ]),
     ),
+    ...(weights.wSecond && {
+      wSecond: Float32Array.from(randoms(dSae * dIn, seed + 9), (v, j) => (weights.wSecond?.[j] as number) + 0.3 * v),
+    }),
   };
 }
 
@@ -98,7 +113,7 @@ export async function sweep(specs: readonly RunSpec[], options: SweepOptions = {
       schedule: { ...SCHEDULE, ...schedule },
       optimiser: { beta1, beta2: 0.999, eps: 1e-8, clip },
       ...(k !== undefined && { k }),
-      weights: { ...(weights ?? someWeights(arch, d, width, seed, shift)), ...(own && { options: own }) },
+      weights: { ...(weights ?? someWeights(arch, d, width, seed, shift, own)), ...(own && { options: own }) },
     })),
     pool,
     scale,
@@ -159,7 +174,8 @@ export const weightsOf = (trainer: SweepTrainer): Promise<SaeWeights[]> =>
 export function copyState(gpu: Gpu, from: SweepTrainer, to: SweepTrainer): void {
   const encoder = gpu.device.createCommandEncoder();
   const copy = (a: GPUBuffer, b: GPUBuffer) => encoder.copyBufferToBuffer(a, 0, b, 0, a.size);
-  for (const name of ['b_dec', 'b_dec_v', 'b_dec_m'] as const) copy(from.context.shared[name], to.context.shared[name]);
+  for (const name of ['b_dec', 'b_dec_v', 'b_dec_m', 'run_state', 'selection'] as const)
+    copy(from.context.shared[name], to.context.shared[name]);
   from.context.segments.forEach(({ buffers }, s) => {
     const others = to.context.segments[s]?.buffers;
     if (!others) throw new Error('another layout');
@@ -171,6 +187,7 @@ export function copyState(gpu: Gpu, from: SweepTrainer, to: SweepTrainer): void 
 /** Tensors of some weights, by name. */
 export const tensorsOf = (w: SaeWeights): [string, Float32Array][] => [
   ['wEnc', w.wEnc],
+  ...(w.wSecond ? [['wSecond', w.wSecond] as [string, Float32Array]] : []),
   ['wDec', w.wDec],
   ['bDec', w.bDec],
   ...Object.entries(w.vectors),
