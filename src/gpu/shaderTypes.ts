@@ -42,7 +42,7 @@ export interface Shaders {
   'sae/decode': 'batch' | 'quads' | 'latents' | 'runs' | 'from_row' | 'first' | 'last' | 'width';
   'sae/dense/activate': 'rows' | 'stride' | 'runs' | 'first_row' | 'latents' | 'row_groups';
   'sae/dense/adam_latents': 'latents';
-  'sae/dense/adam_rows': 'latents' | 'quads' | 'runs' | 'mate';
+  'sae/dense/adam_rows': 'latents' | 'quads' | 'runs' | 'mate' | 'width';
   'sae/dense/backward': 'rows' | 'quads' | 'stride' | 'batch' | 'first_row' | 'latents' | 'row_groups';
   'sae/dense/decode': 'rows' | 'first_row' | 'quads' | 'stride' | 'runs' | 'batch';
   'sae/dense/encode': 'rows' | 'first_row' | 'quads' | 'latents' | 'stride';
@@ -50,7 +50,7 @@ export interface Shaders {
   'sae/dense/grad_latents': 'tiles' | 'latents' | 'accumulate' | 'batch' | 'ends';
   'sae/dense/grad_rows': 'rows' | 'first_row' | 'quads' | 'stride' | 'batch' | 'accumulate' | 'mate' | 'scale';
   'sae/dense/points': never;
-  'sae/dense/row_stats': 'rows' | 'first_row' | 'quads' | 'runs' | 'batch';
+  'sae/dense/row_stats': 'rows' | 'first_row' | 'quads' | 'runs' | 'batch' | 'width';
   'sae/encode': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
   'sae/encode_x16': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';
   'sae/encode_x32': 'rows' | 'quads' | 'latents' | 'row_groups' | 'from_latent' | 'to_latent';

@@ -18,6 +18,7 @@ struct Params {
   quads : u32, // Q
   runs : u32,  // R
   mate : u32,  // 1: second encoder matrices
+  width : u32, // WIDTH, as a number no compiler knows (see ../latent_update.wgsl)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -38,7 +39,7 @@ fn workgroup_sum(t : u32, value : vec2<f32>) -> vec2<f32> {
   lanes[t] = value;
   workgroupBarrier();
   var total = lanes[0];
-  for (var other = 1u; other < WIDTH; other++) {
+  for (var other = 1u; other < params.width; other++) {
     total += lanes[other];
   }
   workgroupBarrier();

@@ -177,10 +177,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_id) 
       acc3 = select(acc3, own3, is_own);
     }
   }
-  finish(run, k, t.x * 4u, quad, t.y, vec4(acc0.x, acc1.x, acc2.x, acc3.x), vec4(aux0.x, aux1.x, aux2.x, aux3.x));
-  finish(run, k + 1u, t.x * 4u + 1u, quad, t.y, vec4(acc0.y, acc1.y, acc2.y, acc3.y), vec4(aux0.y, aux1.y, aux2.y, aux3.y));
-  finish(run, k + 2u, t.x * 4u + 2u, quad, t.y, vec4(acc0.z, acc1.z, acc2.z, acc3.z), vec4(aux0.z, aux1.z, aux2.z, aux3.z));
-  finish(run, k + 3u, t.x * 4u + 3u, quad, t.y, vec4(acc0.w, acc1.w, acc2.w, acc3.w), vec4(aux0.w, aux1.w, aux2.w, aux3.w));
+  // One copy of `finish` in the program: compilers copy a function wherever it is called.
+  for (var n = 0u; n < 4u; n++) {
+    finish(run, k + n, t.x * 4u + n, quad, t.y, vec4(acc0[n], acc1[n], acc2[n], acc3[n]), vec4(aux0[n], aux1[n], aux2[n], aux3[n]));
+  }
   workgroupBarrier();
   let mine = group.x * 32u + index;
   if (index < 32u && mine < run.width) {

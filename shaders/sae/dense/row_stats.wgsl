@@ -15,6 +15,7 @@ struct Params {
   quads : u32,      // Q
   runs : u32,       // R
   batch : u32,      // B: rows of one slot of `residuals`
+  width : u32,      // WIDTH, as a number no compiler knows (see ../latent_update.wgsl)
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
@@ -76,7 +77,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   second[t] = square;
   workgroupBarrier();
   if (t == 0u) {
-    for (var other = 1u; other < WIDTH; other++) {
+    for (var other = 1u; other < params.width; other++) {
       norm += norms[other];
       square += second[other];
     }

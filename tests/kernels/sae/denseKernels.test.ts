@@ -130,7 +130,7 @@ describe('decode and rowStats: errors, and the statistics that come from them', 
     const expected = reconstructed(s);
     closeOrUntouched(residuals, expected.residuals, 'errors');
     const { stats } = await dispatch('sae/dense/row_stats', {
-      params: { rows: s.rows, first_row: 0, quads, runs: R, batch: s.rows },
+      params: { rows: s.rows, first_row: 0, quads, runs: R, batch: s.rows, width: s.constants.WIDTH },
       runs: table(s),
       inputs: { ...shared, residuals },
       outputs: { stats: poison(s.rows * R * STATS) },
@@ -247,7 +247,7 @@ describe.each([false, true])('adamRows, momentum %s', (momentum) => {
       const gradient = plane(randoms, 13);
       const latent_grads = poison(latents * 4).map((nan, j) => (j % 4 === 3 ? 0.1 * (j / 4 + 1) : nan));
       const { w: after } = await dispatch('sae/dense/adam_rows', {
-        params: { latents, quads, runs: s.runs.length, mate: 0 },
+        params: { latents, quads, runs: s.runs.length, mate: 0, width: s.constants.WIDTH },
         runs: adamTable(s, momentum),
         inputs: { latent_params: latentParams(s), latent_grads, b_dec: s.bDec, gradient, active_set: active(s) },
         outputs: { w: before, squares: poison(4 * latents) },
