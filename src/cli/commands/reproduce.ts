@@ -37,9 +37,13 @@ export const reproduceUsage = (): CommandUsage => ({
     },
     rows: {
       kind: 'flag',
-      help: "The paper's ablations and the successors instead: every row of the last table of `public/demo/README.md` (`docs/demo-rows.md`).",
+      help: "The paper's ablations and the successors instead: every row of the last table of `public/demo/README.md` (`docs/demo-rows.md`; runs are kept in the `.json` beside it).",
     },
-    only: { kind: 'text', value: 'TEXT', help: 'Of `--rows`, those with this in their name or arm.' },
+    only: {
+      kind: 'text',
+      value: 'TEXT',
+      help: 'Of `--rows`, those with this in their name or arm, trained anew; without it, what has not been trained yet.',
+    },
     steps: { kind: 'text', value: 'N', default: '1500, 2500', help: 'Steps of each run.' },
     seed: {
       kind: 'text',

@@ -1,82 +1,22 @@
 /**
  * The rows of the last table of public/demo/README.md, one by one: what a PyTorch reference found of the paper's ablations and of the successors, against
- * what is trained here on batches of its own.
+ * what is trained here on batches of its own. A few rows a sweep; what was trained is kept beside the report, so that it may be interrupted.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Run } from '../../lab/experiment';
 import { type ArmForm, readArm } from '../../lab/settings';
+import type { Metrics } from '../../metrics/types';
 import { architecture, isArchitecture } from '../../sae/architectures';
 import type { Options } from '../args';
 import { adapterName } from '../engine';
+import { say } from '../output';
 import { type Check, cell, markdownTable, onDemo, type Reproduction, SETUP_WORDS } from './demo';
+import { ROWS, type Row } from './demoTable';
 
 const HOOK = 'blocks.0.hook_mlp_out';
 const STEPS = 1500;
 const BATCH = 256;
 const WIDTH = 256;
-
-/** A row of the table. */
-interface Row {
-  /** As the table calls it. */
-  name: string;
-  /** As people type it, without width and knob. */
-  arm: string;
-  /** Value of the knob here. */
-  knob: number;
-  /** Where the table's differs: its penalty is divided by its constant, the lab's is not. */
-  says?: string;
-  l0: number;
-  recovered: number;
-  gamma: number;
-  r2: number;
-  /** Latents that fire on more than a tenth of the tokens. */
-  over10: number;
-}
-
-const row = (
-  name: string,
-  arm: string,
-  knob: number,
-  [l0, recovered, gamma, r2, over10]: readonly [number, number, number, number, number],
-  says?: string,
-): Row => ({
-  name,
-  arm,
-  knob,
-  l0,
-  recovered,
-  gamma,
-  r2,
-  over10,
-  ...(says !== undefined && { says }),
-});
-
-const ROWS: readonly Row[] = [
-  row('baseline, also 256 wide', 'baseline', 0.1, [31.4, 0.841, 0.887, 0.806, 220]),
-  row('gated, L_aux not frozen', 'gated aux=unfrozen', 0.2, [16.4, 0.839, 1.006, 0.805, 29]),
-  row('gated, no r_mag', 'gated r_mag=none', 0.2, [20.1, 0.867, 1.008, 0.82, 57]),
-  row('gated, untied', 'gated encoders=untied', 0.2, [19.9, 0.865, 1.002, 0.817, 60]),
-  row('gated, no L_aux', 'gated aux=none', 0.1, [0.7, -0.212, 0.961, 0.47, 0]),
-  row(
-    'gated, penalty weighted by decoder norms, both uses frozen',
-    'gated decoder=free weighted=frozen',
-    0.2,
-    [20.1, 0.867, 1.004, 0.82, 54],
-  ),
-  row('the same, nothing frozen', 'gated aux=unfrozen decoder=free weighted=trained', 0.2, [16.2, 0.84, 1.006, 0.805, 26]),
-  row('gated, penalty tanh(4a)/4', 'gated penalty=tanh', 0.05, [17.5, 0.852, 1.009, 0.809, 34], '0.2'),
-  row('gated, penalty √(a + 1e-6)', 'gated penalty=sqrt', 0.02, [47.2, 0.95, 1.008, 0.891, 175]),
-  row('gated, penalty 0.1·log(1 + a/0.1)', 'gated penalty=log', 0.02, [24.1, 0.886, 1.009, 0.835, 86], '0.2'),
-  row('baseline, tanh(4a)/4', 'baseline penalty=tanh', 0.05, [10.5, 0.678, 0.926, 0.721, 7], '0.2'),
-  row('baseline, √(a + 1e-6)', 'baseline penalty=sqrt', 0.05, [8.1, 0.65, 0.941, 0.705, 13]),
-  row('baseline, p-annealed 1 → 0.2', 'baseline penalty=p', 0.1, [18.3, 0.816, 0.961, 0.782, 42]),
-  row('TopK', 'topk', 10, [10, 0.85, 1.001, 0.797, 8]),
-  row('TopK', 'topk', 40, [40, 0.95, 1.001, 0.887, 159]),
-  row('BatchTopK (evaluated with its threshold)', 'batchtopk', 10, [10.1, 0.82, 1, 0.797, 12]),
-  row('Matryoshka BatchTopK, prefixes F/8, F/4, F/2, F', 'matryoshka', 10, [10.1, 0.795, 1.022, 0.777, 28]),
-  row('JumpReLU, λ·L0, θ from 0.01, window 0.05, trained directly', 'jumprelu', 0.004, [22.3, 0.887, 1, 0.833, 78]),
-  row('the same with the quadratic frequency loss, ω₀ 0.1', 'jumprelu loss=frequency omega0=0.1', 0.001, [26.9, 0.905, 1.001, 0.849, 153]),
-  row('the same, ω₀ 0.01', 'jumprelu loss=frequency omega0=0.01', 0.004, [4.9, 0.606, 0.998, 0.711, 0]),
-];
 
 /** Beside the row's own value of the knob, where L0 is another: for the loss recovered at the table's L0. */
 const AROUND = [0.8, 1.25];
@@ -92,12 +32,32 @@ function isKnown(arm: string): boolean {
   return words.every((word) => options.some(({ key }) => key === word.split('=')[0]));
 }
 
-const knobOf = ({ arm }: Row) => architecture(arm.split(' ')[0] as string).knob;
+/** Rows that are trained together. */
+const AT_ONCE = 4;
+
+/** A run that was trained and measured. */
+interface Kept {
+  /** The row's arm, as people type it. */
+  arm: string;
+  knob: number;
+  seed: number;
+  steps: number;
+  device: string;
+  metrics: Metrics;
+}
+
+const archOf = (arm: string): string => arm.split(' ')[0] as string;
+
+const knobOf = ({ arm }: Row) => architecture(archOf(arm)).knob;
 
 const around = (one: Row): number[] =>
   AROUND.map((times) => (knobOf(one).whole ? Math.round(one.knob * times) : Number((one.knob * times).toPrecision(6))));
 
-const wordsOf = (one: Row, knobs: readonly number[]): string => `${one.arm} width=${WIDTH} ${knobOf(one).id}=${knobs.join(',')}`;
+/** The row's arm with these values of its knob; of a second stage the arm of the first one, and behind it the stage, which has its width and knob. */
+function armsOf({ arm, after, ...one }: Row, knobs: readonly number[]): string[] {
+  const values = `width=${WIDTH} ${knobOf({ ...one, arm }).id}=${knobs.join(',')}`;
+  return after === undefined ? [`${arm} ${values}`] : [`${after} ${values}`, arm];
+}
 
 /** Loss recovered of these runs at an L0: linear in log L0 between the two next to it; undefined outside of them. */
 export function recoveredAt(runs: readonly { l0: number; recovered: number }[], l0: number): number | undefined {
@@ -122,29 +82,26 @@ const sameOptions = (run: Run, form: ArmForm): boolean => {
 interface Found {
   row: Row;
   seed: number;
-  run: Run | undefined;
-  /** At the table's L0. */
+  m: Metrics | undefined;
+  /** Loss recovered at the table's L0. */
   at: number | undefined;
   near: { l0: boolean; recovered: boolean };
 }
 
-function foundOf(one: Row, runs: readonly Run[], seed: number): Found {
-  const form = readArm(one.arm);
-  const own = runs.filter((run) => run.spec.seed === seed && sameOptions(run, form));
-  const run = own.find(({ spec }) => spec.schedule.lambda === one.knob);
-  const points = own.flatMap(({ spec, metrics }) => {
-    const isNear = [one.knob, ...around(one)].includes(spec.schedule.lambda);
-    return isNear && metrics?.loss_recovered !== undefined ? [{ l0: metrics.l0, recovered: metrics.loss_recovered }] : [];
-  });
+function foundOf(one: Row, kept: readonly Kept[], seed: number): Found {
+  const own = kept.filter((run) => run.arm === one.arm && run.seed === seed);
+  const m = own.find(({ knob }) => knob === one.knob)?.metrics;
+  const points = own.flatMap(({ knob, metrics: { l0, loss_recovered: recovered } }) =>
+    [one.knob, ...around(one)].includes(knob) && recovered !== undefined ? [{ l0, recovered }] : [],
+  );
   const at = recoveredAt(points, one.l0);
-  const l0 = run?.metrics?.l0;
   return {
     row: one,
     seed,
-    run,
+    m,
     at,
     near: {
-      l0: l0 !== undefined && Math.abs(l0 / one.l0 - 1) <= NEAR.l0,
+      l0: m !== undefined && Math.abs(m.l0 / one.l0 - 1) <= NEAR.l0,
       recovered: at !== undefined && Math.abs(at - one.recovered) <= NEAR.recovered,
     },
   };
@@ -152,8 +109,7 @@ function foundOf(one: Row, runs: readonly Run[], seed: number): Found {
 
 const isMet = ({ near }: Found): boolean => near.l0 || near.recovered;
 
-const shown = ({ row: one, seed, run, at, near }: Found): string[] => {
-  const m = run?.metrics;
+const shown = ({ row: one, seed, m, at, near }: Found): string[] => {
   const said = one.says === undefined ? String(one.knob) : `${one.knob} (table ${one.says})`;
   const why = [...(near.l0 ? ['L0'] : []), ...(near.recovered ? ['recovered at that L0'] : [])].join(', ');
   return [
@@ -171,69 +127,102 @@ const shown = ({ row: one, seed, run, at, near }: Found): string[] => {
   ];
 };
 
-/** @param options `--only TEXT`: rows with this in their name or their arm. */
+/** What was trained in an earlier call. A file that is not there is an empty one. */
+async function readKept(path: string | undefined): Promise<Kept[]> {
+  if (path === undefined) return [];
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return '[]';
+    throw cause;
+  });
+  return JSON.parse(text) as Kept[];
+}
+
+/** The runs of these rows with these values of the knob. */
+async function trainRows(rows: readonly Row[], knobs: (one: Row) => number[], steps: number, seeds: readonly number[]): Promise<Kept[]> {
+  const arms = [...new Set(rows.flatMap((one) => armsOf(one, knobs(one))))];
+  const { setup } = await onDemo({ hook: HOOK, arms, steps, batch: BATCH, seeds: seeds.join(',') });
+  const device = adapterName(setup.engine.gpu);
+  return [...new Set(rows.map(({ arm }) => arm))].flatMap((arm) => {
+    const form = readArm(arm);
+    return setup.runs.flatMap((run): Kept[] => {
+      const { metrics, spec } = run;
+      return metrics && sameOptions(run, form) ? [{ arm, knob: spec.schedule.lambda, seed: spec.seed, steps, device, metrics }] : [];
+    });
+  });
+}
+
+/** A few at a time; a second stage by itself, so that it is plain what it starts from. */
+function chunks(rows: readonly Row[]): Row[][] {
+  const plain = rows.filter(({ after }) => after === undefined);
+  const few = Array.from({ length: Math.ceil(plain.length / AT_ONCE) }, (_, i) => plain.slice(i * AT_ONCE, (i + 1) * AT_ONCE));
+  return [...few, ...rows.filter(({ after }) => after !== undefined).map((one) => [one])];
+}
+
+/**
+ * Trains what has not been trained yet; with `--only TEXT`, rows with this in their name or arm, anew.
+ * @param options `--report FILE`: runs are kept in the .json beside it.
+ */
 export async function reproduceRows(options: Options): Promise<Reproduction> {
   const seeds = (options.text('seed') ?? '1,2').split(',').map(Number);
-  const only = options.text('only');
-  const wanted = ROWS.filter(({ name, arm }) => only === undefined || `${name} ${arm}`.includes(only));
-  const rows = wanted.filter(({ arm }) => isKnown(arm));
-  const absent = wanted.filter(({ arm }) => !isKnown(arm));
-  if (rows.length === 0) throw new Error('none of these rows can be trained here');
   const steps = options.count('steps', STEPS, 1);
-  const trained = (arms: readonly string[]) =>
-    onDemo({ hook: HOOK, arms: [...new Set(arms)], steps, batch: BATCH, seeds: seeds.join(',') });
-  const first = await trained(rows.map((one) => wordsOf(one, [one.knob])));
-  const judge = (runs: readonly Run[]) => rows.flatMap((one) => seeds.map((seed) => foundOf(one, runs, seed)));
-  const off = judge(first.setup.runs).filter(({ near }) => !near.l0);
-  const second = off.length === 0 ? undefined : await trained(off.map(({ row: one }) => wordsOf(one, around(one))));
-  const runs = [...first.setup.runs, ...(second?.setup.runs ?? [])];
-  const minutes = first.minutes + (second?.minutes ?? 0);
-  const found = judge(runs);
-  const checks = rows.map((one): Check => {
+  const only = options.text('only');
+  const path = options.text('report')?.replace(/\.md$/, '.json');
+  const rows = ROWS.filter(({ arm }) => isKnown(arm));
+  const isAsked = ({ name, arm }: Row) => only === undefined || `${name} ${arm}`.includes(only);
+  if (!rows.some(isAsked)) throw new Error('none of these rows can be trained here');
+  const again = new Set(only === undefined ? [] : rows.filter(isAsked).map(({ arm }) => arm));
+  let kept = (await readKept(path)).filter(({ arm, steps: done }) => done === steps && !again.has(arm));
+  const keep = async (more: readonly Kept[]) => {
+    kept = [...kept, ...more];
+    if (path !== undefined) await writeFile(path, `${JSON.stringify(kept, undefined, 1)}\n`);
+  };
+  const has = (one: Row, knob: number) =>
+    seeds.every((seed) => kept.some((run) => run.arm === one.arm && run.knob === knob && run.seed === seed));
+  const missing = rows.filter((one) => isAsked(one) && !has(one, one.knob));
+  for (const some of chunks(missing)) {
+    say(`training ${some.map(({ name }) => name).join('; ')}`);
+    await keep(await trainRows(some, ({ knob }) => [knob], steps, seeds));
+  }
+  const judge = (one: Row) => seeds.map((seed) => foundOf(one, kept, seed));
+  const off = rows.filter((one) => isAsked(one) && judge(one).some(({ near }) => !near.l0) && !around(one).every((knob) => has(one, knob)));
+  for (const some of chunks(off)) {
+    say(`L0 is another; training around ${some.map(({ name }) => name).join('; ')}`);
+    await keep(await trainRows(some, around, steps, seeds));
+  }
+  const trained = rows.filter((one) => has(one, one.knob));
+  const left = ROWS.filter((one) => !trained.includes(one));
+  const found = trained.flatMap(judge);
+  const checks = trained.map((one): Check => {
     const own = found.filter(({ row: other }) => other === one);
     return {
       claim: `${one.name}, ${knobOf(one).symbol} ${one.knob}`,
       found: own
-        .map(({ run, at, near }) => `L0 ${cell(run?.metrics?.l0, 1)}${near.l0 ? '' : `, recovered at the table's L0 ${cell(at, 3)}`}`)
+        .map(({ m, at, near }) => `L0 ${cell(m?.l0, 1)}${near.l0 ? '' : `, recovered at the table's L0 ${cell(at, 3)}`}`)
         .join('; '),
       holds: own.every(isMet),
     };
   });
-  const missing = absent.map(({ name }): Check => ({ claim: name, found: 'cannot be trained here yet', holds: false }));
-  const table = markdownTable(
-    [
-      'kind',
-      'knob',
-      'seed',
-      'L0',
-      '(table)',
-      'recovered',
-      '(table)',
-      "at the table's L0",
-      'γ',
-      '(table)',
-      'R²',
-      '(table)',
-      '>10 %',
-      '(table)',
-      'met by',
-    ],
-    found.map(shown),
-  );
+  const met = checks.filter(({ holds }) => holds).length;
   const report = `# The demo's table, row by row
 
-Made by \`npm run reproduce -- --rows\` on ${adapterName(first.setup.engine.gpu)} in ${minutes.toFixed(1)} minutes.
+Made by \`npm run reproduce -- --rows\` on ${[...new Set(kept.map(({ device }) => device))].join(' and ')}; every run is kept in
+\`demo-rows.json\` beside this page, and a call trains what is missing.
 \`${HOOK}\` of the demo model, F ${WIDTH} for every kind, ${steps} steps of ${BATCH}, ${SETUP_WORDS},
 encoder rows of length 1, b_dec at the mean; seeds ${seeds.join(' and ')}, batches of our own. Columns marked (table) are the last table of
 [public/demo/README.md](../public/demo/README.md), one seed of a PyTorch reference. A row is met with L0 within ±12 %; where L0
 is another, with the loss recovered within 0.02 at the table's L0: interpolated, linear in log L0, between our runs at ${AROUND.join(', 1, ')} times the
 knob. Gradient pursuit is left for later.
 
-${table}
+${markdownTable(HEADINGS, found.map(shown))}
 
-${[...checks, ...missing].filter(({ holds }) => holds).length} of ${checks.length + missing.length} rows are met with every seed.${
-    missing.length > 0 ? ` Not trained: ${missing.map(({ claim }) => claim).join('; ')}.` : ''
-  }
+${met} of ${checks.length} rows that were trained are met with every seed.${left.length > 0 ? ` Not trained yet: ${left.map(({ name }) => name).join('; ')}.` : ''}
 `;
-  return { checks: [...checks, ...missing], runs, report, drawings: {} };
+  return { checks: [...checks, ...left.filter(isAsked).map(notTrained)], runs: [], report, drawings: {} };
 }
+
+const notTrained = ({ name }: Row): Check => ({ claim: name, found: 'not trained', holds: false });
+
+const HEADINGS = [
+  ...['kind', 'knob', 'seed', 'L0', '(table)', 'recovered', '(table)', "at the table's L0"],
+  ...['γ', '(table)', 'R²', '(table)', '>10 %', '(table)', 'met by'],
+];

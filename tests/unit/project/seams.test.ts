@@ -9,7 +9,7 @@ const ROOT = new URL('../../../', import.meta.url).pathname;
 /** Figures that were measured, by the names of what they are of; and arms as people type them. */
 const RECORDED = [
   'src/cli/reproduce/claim.ts',
-  'src/cli/reproduce/rows.ts',
+  'src/cli/reproduce/demoTable.ts',
   'src/cli/reproduce/figures.ts',
   'src/lab/parity/arms.ts',
   'src/ui/exampleResults.ts',
