@@ -2,7 +2,6 @@
 import wgsl from '../../../shaders/sae/architectures/baseline.wgsl?raw';
 import penaltyWgsl from '../../../shaders/sae/architectures/penalty.wgsl?raw';
 import { annealing, isAnnealed, penalty, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
-import { recipeOf } from './recipes';
 import { type Architecture, PLAIN } from './types';
 
 export const baseline: Architecture = {
@@ -28,12 +27,11 @@ export const baseline: Architecture = {
   traits: (o) => ({ ...PLAIN, ...penaltyTraits(o), firesWhereTouched: true }),
   problems: penaltyProblems,
   anneal: annealing,
-  recipe: (o) =>
-    recipeOf(baseline, o, [
-      ['paper (Rajamanoharan et al. 2024); dictionary_learning StandardTrainer', {}],
-      ['Anthropic, April 2024; dictionary_learning StandardTrainerAprilUpdate', { weighted: 'trained', decoder: 'free' }],
-      ['dictionary_learning PAnnealTrainer', { penalty: 'p' }],
-    ]),
+  recipes: [
+    ['paper (Rajamanoharan et al. 2024); dictionary_learning StandardTrainer', {}],
+    ['Anthropic, April 2024; dictionary_learning StandardTrainerAprilUpdate', { weighted: 'trained', decoder: 'free' }],
+    ['dictionary_learning PAnnealTrainer', { penalty: 'p' }],
+  ],
   width: { default: '3x', equalCompute: 1.5 },
   look: { symbol: 'square', dash: 'dot' },
   needs: [penaltyWgsl],

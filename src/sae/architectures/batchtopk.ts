@@ -1,5 +1,4 @@
 /** BatchTopK SAE: a batch of B rows keeps its B·k largest activations; inference takes what is above a threshold. */
-import { recipeOf } from './recipes';
 import { DICTIONARY_LEARNING, familyOf, familyOptions, familyProblems, familyTraits } from './topkFamily';
 import type { Architecture } from './types';
 
@@ -14,6 +13,6 @@ export const batchtopk: Architecture = {
   options: familyOptions,
   traits: (o) => familyTraits(o, 'batch'),
   problems: familyProblems,
-  recipe: (o) => recipeOf(batchtopk, o, [['dictionary_learning BatchTopKTrainer', DICTIONARY_LEARNING]]),
+  recipes: [['dictionary_learning BatchTopKTrainer', DICTIONARY_LEARNING]],
   look: { symbol: 'triangle-down', dash: 'dash' },
 };

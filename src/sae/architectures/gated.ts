@@ -2,11 +2,10 @@
 import wgsl from '../../../shaders/sae/architectures/gated.wgsl?raw';
 import penaltyWgsl from '../../../shaders/sae/architectures/penalty.wgsl?raw';
 import { annealing, isAnnealed, penalty, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
-import { recipeOf } from './recipes';
-import { type Architecture, type OptionValues, PLAIN } from './types';
+import { type Architecture, PLAIN, type Recipe } from './types';
 
 /** Whose recipe: the paper's, and those of others that differ from it. */
-const RECIPES: readonly [string, OptionValues][] = [
+const RECIPES: readonly Recipe[] = [
   ['paper (Rajamanoharan et al. 2024); dictionary_learning GatedSAETrainer', {}],
   ['SAELens 6.49 gated (auxiliary decoder and decoder norms both unfrozen)', { aux: 'unfrozen', weighted: 'trained', decoder: 'free' }],
   ['dictionary_learning GatedAnnealTrainer', { penalty: 'p' }],
@@ -80,7 +79,7 @@ export const gated: Architecture = {
     ...penaltyProblems(o),
   ],
   anneal: annealing,
-  recipe: (o) => recipeOf(gated, o, RECIPES),
+  recipes: RECIPES,
   width: { default: '2x', equalCompute: 1 },
   look: { symbol: 'circle', dash: 'solid' },
   needs: [penaltyWgsl],

@@ -11,6 +11,7 @@ import { topk } from './topk';
 import type { Architecture, ArchitectureId, OptionValues, Traits } from './types';
 
 export { allOptions, optionValues, optionWords, traitsOf, vectorStarts } from './options';
+export { optionsOfRecipe, recipeOf } from './recipes';
 export type {
   Architecture,
   ArchitectureId,
@@ -20,6 +21,7 @@ export type {
   LatentVector,
   Look,
   OptionValues,
+  Recipe,
   Traits,
   Twin,
   TwinActivation,

@@ -4,7 +4,6 @@
  */
 import wgsl from '../../../shaders/sae/architectures/jumprelu.wgsl?raw';
 import penaltyWgsl from '../../../shaders/sae/architectures/penalty.wgsl?raw';
-import { recipeOf } from './recipes';
 import { type Architecture, type OptionValues, PLAIN } from './types';
 
 /** Numbers of the options as the kernels see them. */
@@ -196,17 +195,13 @@ export const jumprelu: Architecture = {
       ? ['window-of=f is about the count of active latents, and loss=tanh counts none.']
       : []),
   ],
-  recipe: (o) =>
-    recipeOf(jumprelu, o, [
-      ['paper (Rajamanoharan et al. 2024, JumpReLU), window and θ₀ for short runs', {}],
-      ['paper (Rajamanoharan et al. 2024, JumpReLU)', { theta: 'log', theta0: 0.001, window: 0.001 }],
-      ['quadratic frequency loss (Google DeepMind, March 2025)', { loss: 'frequency' }],
-      ['Anthropic, January 2025', { loss: 'tanh', 'pre-act': 3e-6, theta: 'log', theta0: 0.1, window: 2, through: 'z', decoder: 'free' }],
-    ]) ??
-    (o.loss === 'target' &&
-    recipeOf(jumprelu, { ...o, 'target-l0': 20 }, [['', { loss: 'target', 'window-of': 'f', theta0: 0.001, window: 0.001 }]]) === ''
-      ? 'dictionary_learning JumpReluTrainer'
-      : undefined),
+  recipes: [
+    ['paper (Rajamanoharan et al. 2024, JumpReLU), window and θ₀ for short runs', {}],
+    ['paper (Rajamanoharan et al. 2024, JumpReLU)', { theta: 'log', theta0: 0.001, window: 0.001 }],
+    ['quadratic frequency loss (Google DeepMind, March 2025)', { loss: 'frequency' }],
+    ['Anthropic, January 2025', { loss: 'tanh', 'pre-act': 3e-6, theta: 'log', theta0: 0.1, window: 2, through: 'z', decoder: 'free' }],
+    ['dictionary_learning JumpReluTrainer', { loss: 'target', 'window-of': 'f', theta0: 0.001, window: 0.001 }, ['target-l0']],
+  ],
   width: { default: '2x', equalCompute: 1.5 },
   look: { symbol: 'diamond', dash: 'solid' },
   needs: [penaltyWgsl],

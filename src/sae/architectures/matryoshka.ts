@@ -1,5 +1,4 @@
 /** Matryoshka BatchTopK SAE: the first latents alone must reconstruct too, in nested groups; selection as BatchTopK. */
-import { recipeOf } from './recipes';
 import { DICTIONARY_LEARNING, familyOf, familyOptions, familyProblems, familyTraits } from './topkFamily';
 import type { Architecture, OptionValues } from './types';
 
@@ -89,9 +88,8 @@ export const matryoshka: Architecture = {
   ],
   traits: (o) => ({ ...familyTraits(o, 'batch'), prefixes: (width) => prefixes(o, width) }),
   problems: (o, size) => [...familyProblems(o, size), ...groupProblems(o, size.width)],
-  recipe: (o) =>
-    recipeOf(matryoshka, o, [
-      ['dictionary_learning MatryoshkaBatchTopKTrainer, group weights 1', { ...DICTIONARY_LEARNING, groups: '1/32,1/16,1/8,1/4,17/32' }],
-    ]),
+  recipes: [
+    ['dictionary_learning MatryoshkaBatchTopKTrainer, group weights 1', { ...DICTIONARY_LEARNING, groups: '1/32,1/16,1/8,1/4,17/32' }],
+  ],
   look: { symbol: 'hexagon', dash: 'dot' },
 };

@@ -26,7 +26,7 @@ export const noHeaviside: Architecture = {
   },
   options: [],
   traits: () => ({ ...PLAIN, aux: 'frozen' }),
-  recipe: () => 'the paper’s discussion thread',
+  recipes: [['the paper’s discussion thread', {}]],
   width: { default: '2x', equalCompute: 1 },
   look: { symbol: 'cross', dash: 'dash' },
   wgsl,

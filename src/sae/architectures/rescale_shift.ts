@@ -32,7 +32,7 @@ export const rescaleShift: Architecture = {
     vectors: ({ b_enc = new Float32Array() }) => ({ b_gate: b_enc, r_mag: new Float32Array(b_enc.length), b_mag: b_enc.slice() }),
   },
   traits: () => ({ ...PLAIN, decoder: 'free', fixed: ['W_enc', 'W_dec', 'b_dec', 'b_gate'] }),
-  recipe: () => 'paper (Rajamanoharan et al. 2024), section 5.2',
+  recipes: [['paper (Rajamanoharan et al. 2024), section 5.2', {}]],
   width: { default: '3x', equalCompute: 1.5 },
   look: { symbol: 'star', dash: 'dash' },
   wgsl,

@@ -1,5 +1,4 @@
 /** TopK SAE: each row keeps its k largest activations. */
-import { recipeOf } from './recipes';
 import { DICTIONARY_LEARNING, familyOf, familyOptions, familyProblems, familyTraits } from './topkFamily';
 import type { Architecture } from './types';
 
@@ -27,6 +26,6 @@ export const topk: Architecture = {
   ],
   traits: (o) => familyTraits(o, 'row'),
   problems: familyProblems,
-  recipe: (o) => recipeOf(topk, o, [['dictionary_learning TopKTrainer', DICTIONARY_LEARNING]]),
+  recipes: [['dictionary_learning TopKTrainer', DICTIONARY_LEARNING]],
   look: { symbol: 'triangle-up', dash: 'solid' },
 };

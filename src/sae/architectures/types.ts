@@ -187,6 +187,9 @@ export interface Look {
   dash: Dash;
 }
 
+/** Whose it is, options that differ from their defaults, and options that may be anything. */
+export type Recipe = readonly [name: string, options: OptionValues, free?: readonly string[]];
+
 export interface Architecture {
   id: ArchitectureId;
   /** For people. */
@@ -217,8 +220,8 @@ export interface Architecture {
   problems?(o: OptionValues, size: { width: number; knob: number; d: number }): string[];
   /** When the exponent of the penalty changes in a run of so many steps, where it does (p-annealing; `Anneal` of the schedules). */
   anneal?(o: OptionValues, steps: number): { at: readonly number[]; powers: readonly number[]; queue: number } | undefined;
-  /** Whose recipe these options are, where they are somebody's. */
-  recipe?(o: OptionValues): string | undefined;
+  /** Whose recipes there are of it; the first whose options a run has is said to be its own (`recipeOf`). */
+  recipes?: readonly Recipe[];
   /** Width of a first sweep as a multiple of d, and how many times a Gated SAE's width costs the same compute. */
   width: { default: string; equalCompute: number };
   look: Look;

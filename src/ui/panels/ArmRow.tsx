@@ -11,7 +11,7 @@ import {
   parts,
   type SettingKey,
 } from '../../lab/settings';
-import { isArchitecture } from '../../sae/architectures';
+import { architecture, isArchitecture, recipeOf } from '../../sae/architectures';
 import { byFamily } from '../../sae/architectures/families';
 import { useLooks } from '../looks';
 import { Swatch } from '../Swatch';
@@ -117,6 +117,7 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
       <div className="drawer" id={drawerId} hidden={!isOpen}>
         {isOpen && (
           <>
+            <RecipeChoice arm={arm} title={title} onPick={(texts) => deeds.replace({ ...arm, texts })} />
             <div className="fields">{inputs(drawer, '')}</div>
             <p className="row">
               <button type="button" className="link" onClick={deeds.duplicate}>
@@ -133,6 +134,41 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
         )}
       </div>
     </li>
+  );
+}
+
+/** Whose loss and parameters these are; another one sets the options that differ, and leaves settings alone. */
+function RecipeChoice({ arm, title, onPick }: { arm: ArmForm; title: string; onPick: (texts: ArmForm['texts']) => void }) {
+  const id = useId();
+  const entry = architecture(arm.arch);
+  const { recipes = [] } = entry;
+  if (recipes.length === 0) return null;
+  const typed = Object.fromEntries(
+    entry.options.map(({ key, kind, default: standard }) => {
+      const text = arm.texts[key] ?? String(standard);
+      return [key, kind === 'number' ? Number(text) : text];
+    }),
+  );
+  const now = recipeOf(entry, typed) ?? '';
+  const pick = (name: string) => {
+    const recipe = recipes.find(([other]) => other === name);
+    if (!recipe) return;
+    const rest = Object.entries(arm.texts).filter(([word]) => !entry.options.some(({ key }) => key === word));
+    const own = Object.entries(recipe[1]).map(([key, value]) => [key, String(value)]);
+    onPick(Object.fromEntries([...rest, ...own]));
+  };
+  return (
+    <div className="field recipe">
+      <label htmlFor={id}>
+        <span className="visually-hidden">{title} </span>Loss and parameters as in
+      </label>
+      <select id={id} value={now} onChange={(e) => pick(e.target.value)}>
+        {now === '' && <option value="">nobody’s recipe</option>}
+        {recipes.map(([name]) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </div>
   );
 }
 

@@ -17,7 +17,7 @@ import { canPickFolder, saveRun, saveRunToFolder } from '../saveRun';
 import { isOpen, useLab } from '../store';
 import { Term } from '../Term';
 import { MeasuredAt } from './MeasuredAt';
-import { RunSettings, recipeOf } from './RunSettings';
+import { RunSettings, runRecipe } from './RunSettings';
 
 export function RunPanel() {
   const run = useLab((s) => s.runs.find((r) => r.id === s.selectedRunId));
@@ -33,7 +33,7 @@ export function RunPanel() {
 }
 
 function RunHead({ run }: { run: RunSummary }) {
-  const recipe = recipeOf(run);
+  const recipe = runRecipe(run);
   return (
     <div className="run-head">
       <h2>

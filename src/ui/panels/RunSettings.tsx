@@ -1,23 +1,21 @@
 /** Everything that a run was made with, also when the form has long been changed, and the line that makes it again. */
 import type { RunSummary } from '../../lab/protocol';
 import { armFields, commandLine, concerns, factOf, settings, valueIn } from '../../lab/settings';
-import { allOptions, architecture } from '../../sae/architectures';
+import { architecture, recipeOf } from '../../sae/architectures';
 import { Copy } from '../Copy';
 import { count } from '../format';
 
 type Fact = [name: string, value: string];
 
 /** Whose loss and parameters these are, where they are somebody's. */
-export const recipeOf = ({ arch, options = {} }: Pick<RunSummary, 'arch' | 'options'>): string | undefined => {
-  const entry = architecture(arch);
-  return entry.recipe?.(allOptions(entry, options));
-};
+export const runRecipe = ({ arch, options = {} }: Pick<RunSummary, 'arch' | 'options'>): string | undefined =>
+  recipeOf(architecture(arch), options);
 
 /** In the order of the form. */
 function facts(run: RunSummary): Fact[] {
   const { dIn, arch, identity, activationScale } = run;
   const { config, shuffle, batchesBefore, init } = run.recipe;
-  const recipe = recipeOf(run);
+  const recipe = runRecipe(run);
   const [arm] = config.arms;
   const entry = architecture(arch);
   const seed = (arm?.seeds ?? config.seeds)[0];

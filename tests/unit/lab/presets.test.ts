@@ -14,6 +14,7 @@ import {
   settingsFromParams,
   settingsToParams,
 } from '../../../src/lab/settings';
+import { architectures, optionsOfRecipe, recipeOf } from '../../../src/sae/architectures';
 import { MAX_RUNS } from '../../../src/sae/bounds';
 
 describe('presets', () => {
@@ -42,5 +43,24 @@ describe('presets', () => {
     expect(() => preset('fields')).toThrow(/^"fields" is none of the presets paper/);
     const { errors } = parseSettings(settingsFromParams(new URLSearchParams('preset=fields')), 16);
     expect(errors['arms.0.arch']).toMatch(/"preset fields" is not one of /);
+  });
+});
+
+describe('recipes', () => {
+  const all = architectures().flatMap((entry) =>
+    (entry.recipes ?? []).map((recipe) => ({ entry, recipe, name: `${entry.id}: ${recipe[0]}` })),
+  );
+  it.each(all)('$name: an arm with its options parses without contradiction, and is said to be of it', ({ entry, recipe }) => {
+    const options = optionsOfRecipe(entry, recipe);
+    expect(recipeOf(entry, options)).toBe(recipe[0]);
+    const texts = Object.fromEntries(Object.entries(recipe[1]).map(([key, value]) => [key, String(value)]));
+    // A second stage needs runs to start from.
+    const arms = [
+      { arch: 'baseline', texts: {} },
+      { arch: entry.id, texts },
+    ];
+    const { errors, config } = parseSettings({ ...defaultForm(), arms }, 128);
+    expect(errors).toEqual({});
+    expect(config?.arms[1]?.options).toEqual(options);
   });
 });

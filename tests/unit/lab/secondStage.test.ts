@@ -28,7 +28,7 @@ register({
   code: 3001,
   options: [],
   problems: undefined,
-  recipe: undefined,
+  recipes: undefined,
   anneal: undefined,
   startsFrom: { arch: 'baseline', vectors },
   traits: () => ({ ...PLAIN, fixed: ['W_enc', 'b_enc'] }),

@@ -1,11 +1,11 @@
 /** What options of architectures mean: contradictions in sentences, recipes, groups, when p changes, selection and its ties. */
 import { describe, expect, it } from 'vitest';
 import { largest, leastKept, select, selectDead, sinceFired } from '../../../src/reference/sae';
-import { allOptions, architecture, architectures, type OptionValues, traitsOf } from '../../../src/sae/architectures';
+import { allOptions, architecture, architectures, type OptionValues, recipeOf, traitsOf } from '../../../src/sae/architectures';
 
 const problems = (arch: string, o: OptionValues, width = 70, knob = 4): string[] =>
   architecture(arch).problems?.(allOptions(architecture(arch), o), { width, knob, d: 24 }) ?? [];
-const recipe = (arch: string, o: OptionValues = {}) => architecture(arch).recipe?.(allOptions(architecture(arch), o));
+const recipe = (arch: string, o: OptionValues = {}) => recipeOf(architecture(arch), allOptions(architecture(arch), o));
 
 describe('options that contradict each other', () => {
   it.each<[string, OptionValues, RegExp]>([
