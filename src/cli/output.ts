@@ -79,6 +79,7 @@ export function describeMetrics(m: Metrics): string {
     `fire often         ${often(m.latents_over_1_percent, m.freq_over_1_percent, m.normalized_freq_over_1_percent)} on more than 1 % of them, ` +
       `${often(m.latents_over_10_percent, m.freq_over_10_percent, m.normalized_freq_over_10_percent)} on more than 10 %`,
   ];
+  if (m.evaluated_by !== undefined) lines.push(`fires by           ${m.evaluated_by}`);
   if (m.ce_clean !== undefined) {
     lines.push(
       `CE (nats)          clean ${m.ce_clean.toFixed(4)}, SAE ${m.ce_sae?.toFixed(4)}, zero ${m.ce_zero?.toFixed(4)}, mean ${m.ce_mean?.toFixed(4)}`,

@@ -159,11 +159,13 @@ export class Evaluator {
 
     const model = this.source.kind === 'model' ? await this.modelLosses() : undefined;
     const results = new Map<string, Evaluated>();
-    for (const { pass, runs } of work) {
+    for (const { trainer, pass, runs } of work) {
       for (const run of runs) {
         const fires = await pass.fires(run.index);
         try {
-          results.set(run.id, { metrics: metricsOf(run.sums, variance, fires, scale, model && { sae: run.ce.mean, model }) });
+          const metrics = metricsOf(run.sums, variance, fires, scale, model && { sae: run.ce.mean, model });
+          const how = inferenceWords(await trainer.inference(run.index), scale);
+          results.set(run.id, { metrics: { ...metrics, ...(how !== undefined && { evaluated_by: how }) } });
         } catch (cause) {
           results.set(run.id, { problem: messageOf(cause) });
         }
@@ -251,6 +253,14 @@ export class Evaluator {
     this.passes.get(trainer)?.destroy();
     this.passes.delete(trainer);
   }
+}
+
+/** How it was told what fires, where training selects. @param scale of the activations that the threshold is of. */
+export function inferenceWords(how: Awaited<ReturnType<SweepTrainer['inference']>>, scale: number): string | undefined {
+  if (!how) return undefined;
+  if ('k' in how) return `k ${how.k}`;
+  if (how.threshold === undefined) return 'no threshold yet: all activations above 0';
+  return `threshold ${Number((how.threshold / scale).toPrecision(4))}`;
 }
 
 export type ModelSource = EvaluationSource & { kind: 'model' };

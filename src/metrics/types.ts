@@ -25,6 +25,8 @@ export interface Metrics {
   /** The same latents' share of all firings (SAEBench's `normalized_freq_over_*`). Absent when nothing fired. */
   normalized_freq_over_1_percent?: number;
   normalized_freq_over_10_percent?: number;
+  /** Of an SAE that selects in training: `k 10`, the k largest of each row as in training, or `threshold 0.12`, what is above it. */
+  evaluated_by?: string;
   /** Tokens (rows) over which everything else was averaged. */
   tokens: number;
   /** Mean next-token cross-entropy, nats: untouched model, SAE spliced in, hook set to zero, hook set to its mean. Absent without a language model. */

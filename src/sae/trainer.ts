@@ -236,6 +236,18 @@ export class SweepTrainer {
     };
   }
 
+  /**
+   * How inference tells what fires in a run that selects in training: `k` a row, or what is above a threshold (scaled activations; undefined before there
+   * is one, when everything above 0 is). Undefined for a run that selects nothing.
+   */
+  async inference(r: number): Promise<{ k: number } | { threshold: number | undefined } | undefined> {
+    const { traits } = this.layout.runs[r] as PlacedRun;
+    if (!traits.inference) return undefined;
+    if (traits.inference.by === 'k') return { k: this.options.runs[r]?.k ?? 0 };
+    const [threshold = -1] = await readFloats(this.gpu, this.context.shared.run_state, r * STATE + STATE_AT.threshold, 1);
+    return { threshold: threshold < 0 ? undefined : threshold };
+  }
+
   /** Rows on which each latent of run r fired (f > 0) in training since the last call, `[F]`; starts counting anew. */
   takeFires(r: number): Promise<Float32Array> {
     return this.firesOf(r).all.take();

@@ -29,6 +29,7 @@ const METRIC_KEYS: readonly (keyof Metrics)[] = [
   'freq_over_10_percent',
   'normalized_freq_over_1_percent',
   'normalized_freq_over_10_percent',
+  'evaluated_by',
   'tokens',
 ];
 

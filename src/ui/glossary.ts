@@ -33,6 +33,10 @@ export const GLOSSARY = {
   ceZero: { name: 'CE zero', text: 'The same with the hook set to zero: the 0 of loss recovered.' },
   ceMean: { name: 'CE mean', text: 'The same with the hook set to its mean. May be worse than zero; loss recovered here uses zero.' },
   rowsPerSecond: { name: 'Rows/s', text: 'Training rows per second of the run’s sweep. All runs of a sweep share each batch.' },
+  evaluatedBy: {
+    name: 'Fires by',
+    text: 'How it was told what fires on held-out rows, of SAEs that select in training: the k largest of each row, or what is above the threshold that training came to (in units of the rows as in the file).',
+  },
   cosine: { name: 'Cosine', text: 'Mean cosine similarity of x and x̂ on held-out rows.' },
   mse: { name: 'MSE', text: 'Mean over rows of Σ(x − x̂)², summed over the d entries, on un-normalised activations.' },
   recoveredMean: { name: 'Loss recovered (mean ablation)', text: 'As loss recovered, with the hook set to its mean instead of zero.' },

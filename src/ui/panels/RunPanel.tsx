@@ -138,6 +138,7 @@ function Numbers({ run }: { run: RunSummary }) {
     ['fvu', 'FVU', fraction(m.fvu)],
     ['mse', 'MSE', general(m.mse)],
     ['cosine', 'Cosine', fraction(m.cosine)],
+    ['evaluatedBy', 'Fires by', m.evaluated_by],
     ['often', '>1 %', `${count(m.latents_over_1_percent)} latents`],
     ['often', '>10 %', `${count(m.latents_over_10_percent)} latents`],
   ];
