@@ -1,6 +1,6 @@
 /** docs/recipes.md and its figure, from the cells that were run. */
 import { BATCH, BUDGETS, type Cell, EVALUATION_WINDOWS, LENGTHS, RATES, SEED, SITES, type Start, WIDTH } from '../lab/recipes/cells';
-import { type Contest, contests, frontOf, ranked } from '../lab/recipes/scores';
+import { type Contest, contests, frontOf, isInOrder, ranked } from '../lab/recipes/scores';
 import { frontierLine } from '../metrics/pareto';
 import { QUALITIES } from '../metrics/quality';
 import { architecture, architectureIds } from '../sae/architectures';
@@ -39,6 +39,7 @@ function scoreTable({ arch, site, budget, range, entries }: Contest): string {
     const entry = entries.find(({ cell }) => cell.lr === lr && cell.encLength === encLength);
     if (!entry) return '';
     if (entry.score !== undefined) return entry.score === best ? `**${entry.score.toFixed(3)}**` : entry.score.toFixed(3);
+    if (!isInOrder(entry.cell)) return 'collapse';
     return entry.l0s ? `L0 ${entry.l0s.map((l0) => l0.toFixed(1)).join('–')}` : 'no frontier';
   };
   const over = range ? `L0 ${range.lo.toFixed(1)}–${range.hi.toFixed(1)}` : 'no common range of L0';
@@ -88,9 +89,11 @@ tokens.
 
 Its **score** is the mean ${QUALITIES.recovered.name} over log L0, along the frontier, in a range of L0 that all cells span (where it would be
 narrower than a factor of 4, those that begin last or end first are left out of it). A frontier that does not span the range has no score
-(its own range stands in its place): nothing is drawn on beyond what was trained. Runs that diverged or recover less than 0 are on no
-frontier. Scores rank the starts of one arm at one site and budget; ranges differ, so that they say nothing between arms. The default of
-an arm is the start that falls least **behind** the best one, as a mean over the sites that were run (in ${QUALITIES.recovered.name}); between
+(its own range stands in its place): nothing is drawn on beyond what was trained. Runs that recover less than 0 are on no frontier. Where by
+the knob L0 and loss recovered do not rise together a run diverged or collapsed, and the start is out (*collapse*), however good the other
+runs are. Scores rank the starts of one arm at one site and budget; ranges differ, so that they say nothing between arms. The default of
+an arm is the start that falls least **behind** the best one, as a mean over the sites that were run (in ${QUALITIES.recovered.name}), without
+those whose lr made a run of any arm collapse anywhere: defaults are for data that nobody has tried. Between
 the budgets it is that of the nearest one, by their ratio; of runs of more than 4 times the most steps that were tried nothing is said, and they
 begin at length 1 with lr 1e-3. One seed: differences below about 0.005 are noise.
 ${absent.length > 0 ? `\nNot run yet: ${absent.join(', ')} steps.\n` : ''}

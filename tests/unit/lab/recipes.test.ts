@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { recipesFigure, recipesReport } from '../../../src/cli/recipesReport';
 import type { Cell } from '../../../src/lab/recipes/cells';
-import { chosen, contests, ranked } from '../../../src/lab/recipes/scores';
+import { chosen, contests, isInOrder, ranked } from '../../../src/lab/recipes/scores';
 
 /** Two runs of L0 1 and 100: a score over that range is the mean of their qualities. */
 const cell = (site: string, encLength: number, lr: number, [low, high]: [number, number], change: Partial<Cell> = {}): Cell => ({
@@ -55,7 +55,23 @@ it('runs that failed or recover less than nothing are on no frontier, and a star
   });
   const all = contests([...CELLS, cell('a', 0.3, 1e-2, [0.9, 1]), failed]);
   expect(all[1]?.entries[3]).toMatchObject({ score: undefined, l0s: [100, 100] });
+  expect(isInOrder(failed)).toBe(false);
   expect(ranked(all, 'gated', 600).map(({ encLength }) => encLength)).not.toContain(0.3);
+});
+
+it('a start at which a run collapses is out, however good the others are', () => {
+  const runs = [
+    { knob: 0.1, state: 'done', l0: 3.7, loss_recovered: -0.55 },
+    { knob: 0.2, state: 'done', l0: 7.8, loss_recovered: 0.78 },
+    { knob: 0.4, state: 'done', l0: 2.3, loss_recovered: 0.52 },
+  ];
+  expect(isInOrder({ runs })).toBe(false);
+  expect(isInOrder({ runs: runs.slice(1) })).toBe(true);
+  // Its lr is no default of another arm or budget either.
+  const collapsed = cell('c', 1, 1e-3, [0, 1], { arch: 'baseline', budget: 3000, runs });
+  expect(ranked(contests([...CELLS, collapsed]), 'gated', 600).map(({ lr }) => lr)).toEqual([3e-3]);
+  // A knob that counts latents rises with them.
+  expect(isInOrder({ runs: [4, 8, 16].map((k) => ({ knob: k, state: 'done', l0: k, loss_recovered: k / 20 })) })).toBe(true);
 });
 
 it('the defaults, the report and its figure are what the kept cells give', () => {
