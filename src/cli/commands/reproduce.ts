@@ -33,7 +33,7 @@ export const reproduceUsage = (): CommandUsage => ({
     figure: {
       kind: 'text',
       value: figureNames().join('|'),
-      help: "Instead: the arms of a preset with the checks of the paper's figures 8 (ablations) and 9 (rescale & shift), of the field, of high-frequency latents (`docs/reproduction-figure-8.md` and its like).",
+      help: "Instead: the arms of a preset with the checks of the paper's figures 8 (ablations) and 9 (rescale & shift), of the field, of high-frequency latents.",
     },
     rows: {
       kind: 'flag',

@@ -54,7 +54,7 @@ const around = (one: Row): number[] =>
   AROUND.map((times) => (knobOf(one).whole ? Math.round(one.knob * times) : Number((one.knob * times).toPrecision(6))));
 
 /** The row's arm with these values of its knob; of a second stage the arm of the first one, and behind it the stage, which has its width and knob. */
-function armsOf({ arm, after, ...one }: Row, knobs: readonly number[]): string[] {
+export function armsOf({ arm, after, ...one }: Row, knobs: readonly number[]): string[] {
   const values = `width=${WIDTH} ${knobOf({ ...one, arm }).id}=${knobs.join(',')}`;
   return after === undefined ? [`${arm} ${values}`] : [`${after} ${values}`, arm];
 }
