@@ -1,12 +1,11 @@
 /** What `train` and `sweep` share: their options, the loop, the files they write. */
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Experiment, type Run } from '../lab/experiment';
 import type { TimeShares } from '../lab/rate';
 import { costLimits, estimate, expand } from '../lab/runSpecs';
 import { summaryOf } from '../lab/runSummary';
-import { formsOfRun, savedRun } from '../lab/saveRun';
 import { experimentOptions } from '../lab/sessionState';
 import { commandLine, runSettings, type SweepConfig } from '../lab/settings';
 import { Stepping } from '../lab/stepping';
@@ -17,7 +16,6 @@ import { resampledWords } from '../metrics/resampledWords';
 import type { Resampled } from '../sae/resample';
 import type { StepLog } from '../sae/trainer';
 import { durationRange } from '../util/duration';
-import { messageOf } from '../util/errors';
 import { type Options, UsageError } from './args';
 import { sayAdjusted, trainingAdjusted } from './asked';
 import { assumedNotes } from './assumed';
@@ -39,6 +37,7 @@ import { armRows, type OptionRows, settingRows, singleArmRows } from './options'
 import { describeTime, note, progress, say } from './output';
 import { sayProvenance } from './provenance';
 
+import { saveAsOf } from './savedRuns';
 import { sweepConfig } from './sweepConfig';
 
 /** Windows of text, for every command that has a model. */
@@ -220,14 +219,6 @@ export async function prepareTraining(
   return { engine, workspace, config, experiment, runs, saveAs, adjusted };
 }
 
-/** @throws UsageError for an architecture that no arm can be saved as. */
-function saveAsOf(options: Options, { arms }: SweepConfig): string | undefined {
-  const wanted = options.text('save-as');
-  if (wanted === undefined || arms.some((arm) => formsOfRun(arm).includes(wanted))) return wanted;
-  const forms = arms.map((arm) => `${arm.arch} as ${formsOfRun(arm).join(' or ')}`);
-  throw new UsageError(`--save-as ${wanted}: no run can be saved so. ${[...new Set(forms)].join(', ')}.`);
-}
-
 /** Sizes that mean nothing to rows from files. */
 function sayUnused(options: Options, hasModel: boolean): void {
   const reasons = {
@@ -349,24 +340,6 @@ export function runFacts(
     ...provenanceFacts(provenance),
     ...metrics,
   };
-}
-
-/** Writes a run's SAELens folder: as `--save-as` wants where the run can be saved so, else as its own architecture. */
-export async function writeRun(folder: string, run: Run, { experiment, saveAs }: TrainingSetup): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const kept = await experiment.weights(run);
-  for (const { name, bytes } of filesOf()) await writeFile(join(folder, name), bytes);
-
-  function filesOf() {
-    const as = saveAs !== undefined && formsOfRun(run.spec).includes(saveAs) ? saveAs : undefined;
-    try {
-      return savedRun(run, kept, experiment.origin, as);
-    } catch (error) {
-      if (as === undefined) throw error;
-      say(`run ${run.id} is saved as its own architecture: ${messageOf(error)}`);
-      return savedRun(run, kept, experiment.origin);
-    }
-  }
 }
 
 /** metrics.jsonl: one line a logged step. */

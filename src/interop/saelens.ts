@@ -2,4 +2,4 @@
 export { foldScale } from './fold';
 export { type SaeOrigin, saeOrigin } from './saelensCfg';
 export { type LoadedSae, loadSae } from './saelensLoad';
-export { type NamedBytes, type SaelensOrigin, saelensFolder } from './saelensSave';
+export { type NamedBytes, type SaelensOrigin, saelensFolder, savingNotes } from './saelensSave';

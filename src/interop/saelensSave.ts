@@ -1,6 +1,7 @@
 /** Saving a SAE as the folder that SAELens 6 loads: cfg.json and sae_weights.safetensors. */
 import { type TensorData, writeSafetensors } from '../data/formats/safetensors/write';
 import { architecture, traitsOfRun } from '../sae/architectures';
+import { SAELENS_LOADS } from '../sae/architectures/forms';
 import type { SaeWeights } from '../sae/weights';
 import { holdsLogThreshold, transpose } from './fold';
 import { MATRICES, nameTells, savedAs, THRESHOLD, W_MAG } from './saelensForm';
@@ -127,6 +128,22 @@ export function saelensCfg(weights: SaeWeights, origin: SaelensOrigin): Record<s
   };
 }
 
+/** Where SAELens does not compute of the two files what the lab does, a sentence each. */
+export function savingNotes(weights: SaeWeights): string[] {
+  const { arch, options, vectors } = weights;
+  const name = savedAs(arch, options);
+  const role = architecture(arch).vectors.find((vector) => vector.role === 'threshold');
+  const below = role && !holdsLogThreshold(weights) ? (vectors[role.name]?.filter((v) => v < 0).length ?? 0) : 0;
+  return [
+    ...(SAELENS_LOADS.includes(name)
+      ? []
+      : [`SAELens has no architecture "${name}" and refuses these files by that name; the lab reads them.`]),
+    ...(below > 0
+      ? [`${below} thresholds are below 0: in this run negative pre-activations above them pass, in SAELens, which has a ReLU there, none.`]
+      : []),
+  ];
+}
+
 /** SAELens' word for what it was in training, where it is another architecture of SAELens' only now. */
 function trainedAs(weights: SaeWeights, { trainedAs }: SaelensOrigin): Record<string, string> {
   const { arch, options } = weights;
@@ -139,12 +156,14 @@ function trainedAs(weights: SaeWeights, { trainedAs }: SaelensOrigin): Record<st
 function labFacts(weights: SaeWeights, { lab = {} }: SaelensOrigin): { gated_sae_lab?: Record<string, unknown> } {
   const { arch, options = {}, k, threshold } = weights;
   const by = traitsOfRun(weights).inference?.by;
+  const notes = savingNotes(weights);
   const facts = {
     ...(!nameTells(arch, options) && { architecture: arch }),
     ...lab,
     ...(k !== undefined && by !== 'k' && { k }),
     ...(threshold !== undefined && by !== 'threshold' && { threshold }),
     ...(Object.keys(options).length > 0 && { options }),
+    ...(notes.length > 0 && { notes }),
   };
   return Object.keys(facts).length > 0 ? { gated_sae_lab: facts } : {};
 }

@@ -15,7 +15,8 @@ import type { CommandUsage } from '../options';
 import { putAside } from '../outFolder';
 import { describeMemory, describeTime, finish, METRIC_HEADINGS, metricCells, table } from '../output';
 import { paretoSvg } from '../paretoSvg';
-import { LogFile, prepareTraining, runFacts, sweepRows, type TrainingSetup, trainToTheEnd, writeRun } from '../training';
+import { writeRun } from '../savedRuns';
+import { LogFile, prepareTraining, runFacts, sweepRows, type TrainingSetup, trainToTheEnd } from '../training';
 
 export const sweepUsage = (): CommandUsage => ({
   summary: 'Many SAEs in lockstep on the same batches: arms, each with lists of widths, lambdas and seeds; at most 64 runs.',

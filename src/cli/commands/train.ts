@@ -9,8 +9,9 @@ import { readInit } from '../init';
 import type { CommandUsage } from '../options';
 import { putAside } from '../outFolder';
 import { describeMemory, describeMetrics, describeTime, finish } from '../output';
+import { writeRun } from '../savedRuns';
 import { sweepConfig } from '../sweepConfig';
-import { LogFile, prepareTraining, runFacts, trainRows, trainToTheEnd, writeRun } from '../training';
+import { LogFile, prepareTraining, runFacts, trainRows, trainToTheEnd } from '../training';
 
 export const trainUsage = (): CommandUsage => ({
   summary:

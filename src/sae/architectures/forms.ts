@@ -2,6 +2,9 @@
 import type { SaeWeights } from '../weights';
 import type { ArchitectureId, OptionValues } from './types';
 
+/** Names in cfg.json that SAELens 6 loads, of those that the lab writes. */
+export const SAELENS_LOADS: readonly string[] = ['standard', 'gated', 'jumprelu', 'topk'];
+
 /** How else weights of an architecture can be saved. */
 export interface SavedForm {
   /** Its name in cfg.json. */

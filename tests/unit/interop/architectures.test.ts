@@ -73,6 +73,22 @@ describe('the names in cfg.json', () => {
     ['matryoshka', 'jumprelu'],
   ])('%s is saved as %s', (name, architecture) => expect(cfgOf(saelensFolder(someSae(name)))).toMatchObject({ architecture }));
 
+  it('what SAELens does not load, or computes otherwise, is in the notes of the folder', () => {
+    const notesOf = (sae: SaeWeights) => {
+      const { gated_sae_lab: lab } = cfgOf(saelensFolder(sae)).metadata as { gated_sae_lab?: { notes?: string[] } };
+      return lab?.notes ?? [];
+    };
+    for (const name of ['gated-untied', 'no-heaviside'])
+      expect(notesOf(someSae(name))).toEqual([
+        expect.stringMatching(/^SAELens has no architecture "(gated_untied|no_heaviside)" and refuses/),
+      ]);
+    const jump = someSae('jumprelu');
+    (jump.vectors.threshold as Float32Array)[2] = -0.1;
+    expect(notesOf(jump)).toEqual([expect.stringMatching(/^1 thresholds are below 0: in this run negative pre-activations/)]);
+    for (const name of ['gated', 'jumprelu', 'jumprelu-log', 'topk', 'batchtopk', 'rescale-shift'])
+      expect(notesOf(someSae(name))).toEqual([]);
+  });
+
   it('k, and what is subtracted from the input, stand where SAELens reads them', () => {
     expect(cfgOf(saelensFolder(someSae('topk')))).toMatchObject({ k: 5, rescale_acts_by_decoder_norm: false, apply_b_dec_to_input: true });
     expect(cfgOf(saelensFolder(someSae('jumprelu')))).toMatchObject({ apply_b_dec_to_input: false });
