@@ -54,7 +54,7 @@ export const GLOSSARY = {
   },
   frontier: {
     name: 'Frontier',
-    text: 'The runs that no other run of that architecture beats in both axes, joined by straight lines in log L0: the sparsity coefficient is continuous, so what lies between two runs can be trained.',
+    text: 'The runs that no other run of that arm beats in both axes, joined by straight lines in log L0: the sparsity coefficient is continuous, so what lies between two runs can be trained.',
   },
   width: { name: 'Width', text: 'Number of latents in the dictionary. Equal compute: baseline 1.5 times the gated width.' },
   waitData: {

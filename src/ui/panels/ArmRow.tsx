@@ -44,7 +44,8 @@ export function ArmRow({ arm, i, title, isLast, isOpen, errors, deeds }: ArmRowP
   // What follows from another arm is not to be typed; what a preset or link says of it may still be wrong.
   const shown = fields.filter(({ follows }) => !follows);
   const front = shown.filter(({ place }) => place === 'widths' || place === 'knob' || place === 'from');
-  const drawer = shown.filter(({ place }) => place === 'setting' || place === 'option');
+  // What makes the architecture another one comes first.
+  const drawer = ['option', 'setting'].flatMap((kind) => shown.filter(({ place }) => place === kind));
   const isWrong = drawer.some(({ word }) => errors[armKey(i, word)] !== undefined);
   const { open } = deeds;
   // Opens by itself for what is wrong, and closes only by hand: what a person types into must not go away.

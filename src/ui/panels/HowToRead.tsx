@@ -6,7 +6,7 @@ const CARDS = [
     'Loss recovered',
     'How much of the model’s loss survives when the SAE’s output replaces the activations: 1 is all, 0 is as bad as zeros.',
   ],
-  ['Frontier', 'The best runs of each architecture. Up and to the left wins; compare architectures at equal height.'],
+  ['Frontier', 'The best runs of each arm. Up and to the left wins; compare arms at equal height.'],
   ['γ', 'Length of the reconstruction against the original. Below 1 the SAE shrinks what it sees, the flaw that gating removes.'],
 ] as const;
 
