@@ -4,13 +4,7 @@
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFloats } from '../../../src/gpu/buffers';
-import { architecture, isArchitecture, register } from '../../../src/sae/architectures';
-import { batchtopk } from '../../../src/sae/architectures/batchtopk';
-import { jumprelu } from '../../../src/sae/architectures/jumprelu';
-import { matryoshka } from '../../../src/sae/architectures/matryoshka';
-import { noHeaviside } from '../../../src/sae/architectures/no_heaviside';
-import { rescaleShift } from '../../../src/sae/architectures/rescale_shift';
-import { topk } from '../../../src/sae/architectures/topk';
+import { architecture } from '../../../src/sae/architectures';
 import { STATS } from '../../../src/sae/kernels';
 import { LATENT_GROUP } from '../../../src/sae/layout';
 import { gpuMemory, sharedBytes } from '../../../src/sae/memory';
@@ -30,8 +24,6 @@ import {
   tensorsOf,
   weightsOf,
 } from './sweep';
-
-for (const entry of [jumprelu, topk, batchtopk, matryoshka, noHeaviside, rescaleShift]) if (!isArchitecture(entry.id)) register(entry);
 
 /** ‖actual - expected‖ / ‖expected - start‖, 0 when nothing should change and nothing did. */
 function changeError(start: Float32Array, expected: Float32Array, actual: Float32Array): number {
