@@ -45,6 +45,8 @@ export function armFromInit(arm: ArmForm, arms: readonly ArmForm[], init: Init |
     width: String(sae.dSae),
     ...(lambda !== undefined && { [knob.id]: String(lambda) }),
     ...(seed !== undefined && { seeds: String(seed) }),
+    // There is no first stage here of which its steps would be a share.
+    steps: '100%',
   };
   return { arch, texts: { ...theirs, ...texts, from: 'init' } };
 }

@@ -183,6 +183,8 @@ export async function prepareTraining(
   const config = sweepConfig(options, d, init);
   const cost = estimate(config, d, costLimits(engine.gpu, engine.flopsPerMs), workspace.trainRows(config));
   if (!cost.ok) throw new Error(cost.problems.join('\n'));
+  const specs = expand(config);
+  const given = init && initialFrom(init, specs, d); // what cannot start is refused before anything is made
   const seed = config.seeds[0] as number;
   const prepared = await workspace.prepare(seed, config.holdout);
   // As they were given: files know only their names below that.
@@ -213,8 +215,7 @@ export async function prepareTraining(
   sayZeros(experiment.moments);
   if (data.length > 0) sayUnused(options, model !== undefined);
   await experiment.skip(options.count('skip-batches', 0, 0));
-  const specs = expand(config);
-  const runs = await experiment.add(specs, init && initialFrom(init, specs, d));
+  const runs = await experiment.add(specs, given);
   const adjusted = sayAdjusted(trainingAdjusted(options, workspace, experiment.data));
   return { engine, workspace, config, experiment, runs, saveAs, adjusted };
 }

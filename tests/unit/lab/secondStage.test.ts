@@ -165,8 +165,8 @@ describe('a run of a second stage', () => {
     const cfg = (lab: object) => ({ metadata: { gated_sae_lab: lab } });
     const form = (init: object, texts: ArmForm['texts'] = {}, others: ArmForm[] = []) =>
       armFromInit({ arch: 'second', texts }, others, { path: 'p', sae: { ...sae, ...init } }).texts;
-    expect(form({ cfg: cfg({ lambda: 0.25, seed: 3 }) })).toEqual({ width: '16', lambda: '0.25', seeds: '3', from: 'init' });
-    expect(form({}, { lambda: '0.5', lr: '1' })).toEqual({ width: '16', lambda: '0.5', lr: '1', from: 'init' });
+    expect(form({ cfg: cfg({ lambda: 0.25, seed: 3 }) })).toEqual({ width: '16', lambda: '0.25', seeds: '3', steps: '100%', from: 'init' });
+    expect(form({}, { lambda: '0.5', lr: '1' })).toEqual({ width: '16', lambda: '0.5', lr: '1', steps: '100%', from: 'init' });
     expect(() => form({})).toThrow('--init: p does not say its λ: give it with --lambda');
     expect(() => form({ cfg: cfg({ lambda: 0.25 }) }, { lambda: '0.5' })).toThrow('p was trained with 0.25, not 0.5');
     // Beside an arm that it can start from, it starts from that one, unless it says otherwise.
