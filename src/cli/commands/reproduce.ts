@@ -28,7 +28,7 @@ export const reproduceUsage = (): CommandUsage => ({
     },
     tuned: {
       kind: 'flag',
-      help: 'Each arm begins where it was found to do best (`auto`), not all at length 1 and lr 1e-3 as the reference (`docs/reproduction-tuned.md`).',
+      help: "Each arm begins where it was found to do best (`auto`), not all at length 1 and lr 1e-3 as the reference; the report's name ends in `-tuned`.",
     },
     figure: {
       kind: 'text',
