@@ -4,8 +4,7 @@ import { type MatmulVariant, matmulSource } from '../gpu/matmul';
 import { type ShaderName, shaderFile, shaderText } from '../gpu/shaders';
 import type { Structs } from '../gpu/shaderTypes';
 import { constantIn, structIn } from '../gpu/struct';
-import type { ArchitectureId } from './architectures';
-import { dispatch } from './architectures/dispatch';
+import { dispatch, type PresentRun } from './architectures/dispatch';
 
 export { MAX_RUNS } from './bounds';
 
@@ -71,7 +70,7 @@ export const FORM = { sparse: constantIn(COMMON, 'SPARSE'), dense: constantIn(CO
 
 interface SourceOptions {
   /** Whose formulas go in; the lab's own two always do. */
-  architectures?: Iterable<ArchitectureId>;
+  runs?: Iterable<PresentRun>;
   /** Values of its `override`s. */
   constants?: Record<string, number>;
   /** The matmul core of which it is the epilogue. */
@@ -79,8 +78,8 @@ interface SourceOptions {
 }
 
 /** Text and tunables of a kernel. */
-export function saeSource(kernel: ShaderName, { architectures, constants = {}, core }: SourceOptions = {}): KernelSource {
+export function saeSource(kernel: ShaderName, { runs, constants = {}, core }: SourceOptions = {}): KernelSource {
   const name = kernel.replaceAll('/', '.');
-  const code = shaderText(kernel, { architectures: dispatch(architectures) });
+  const code = shaderText(kernel, { architectures: dispatch(runs) });
   return core ? matmulSource(core, name, code, constants) : { name, code, constants };
 }

@@ -6,7 +6,7 @@ fn baseline_activate(run : Run, at : Point, latent : Latent) -> Activation {
   let seen = f * select(1.0, at.norm, run.options.z > 0.0);
   let kind = run.options.x;
   var extra = 0.0;
-  if (kind > 3.5) {
+  if (PENALTY_P && kind == 4.0) {
     extra = penalty_value(kind, run.options.y, run.next_power, seen);
   }
   return Activation(f, f, penalty_value(kind, run.options.y, run.power, seen), extra);

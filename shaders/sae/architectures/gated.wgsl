@@ -8,7 +8,7 @@ fn gated_activate(run : Run, at : Point, latent : Latent) -> Activation {
   let seen = gate * select(1.0, at.norm, run.options.w > 0.0);
   let kind = run.options.y;
   var extra = 0.0;
-  if (kind > 3.5) {
+  if (PENALTY_P && kind == 4.0) {
     extra = penalty_value(kind, run.options.z, run.next_power, seen);
   }
   return Activation(select(0.0, magnitude, gate > 0.0), gate, penalty_value(kind, run.options.z, run.power, seen), extra);

@@ -12,8 +12,16 @@ struct JumpRelu {
   compared : f32, // what the count compares with theta
 }
 
+// JUMPRELU_LOG: whether any run of the sweep stores a logarithm; JUMPRELU_TANH: whether any has loss 3.
+fn jumprelu_theta(run : Run, latent : Latent) -> f32 {
+  if (!JUMPRELU_LOG) {
+    return latent.y;
+  }
+  return select(latent.y, exp(latent.y), run.options.w > 0.0);
+}
+
 fn jumprelu_at(run : Run, u : f32, latent : Latent) -> JumpRelu {
-  let theta = select(latent.y, exp(latent.y), run.options.w > 0.0);
+  let theta = jumprelu_theta(run, latent);
   let z = u + latent.x;
   let open = z > theta && z > 0.0;
   let f = select(0.0, z, open);
@@ -28,7 +36,7 @@ fn jumprelu_edge(run : Run, distance : f32) -> f32 {
 fn jumprelu_activate(run : Run, at : Point, latent : Latent) -> Activation {
   let own = jumprelu_at(run, at.u, latent);
   var penalty = select(0.0, 1.0, own.compared > own.theta);
-  if (run.options.x > 2.5) {
+  if (JUMPRELU_TANH && run.options.x > 2.5) {
     penalty = penalty_tanh(run.options.y * own.f * at.norm);
   }
   let extra = select(0.0, max(own.theta - own.z, 0.0) * at.norm, run.options.z > 0.0);
@@ -36,7 +44,7 @@ fn jumprelu_activate(run : Run, at : Point, latent : Latent) -> Activation {
 }
 
 fn jumprelu_touched(run : Run, u : f32, latent : Latent) -> bool {
-  let theta = select(latent.y, exp(latent.y), run.options.w > 0.0);
+  let theta = jumprelu_theta(run, latent);
   let half = 0.5 * run.more.x;
   return run.options.z > 0.0 || u + latent.x > theta - half || (run.more.z > 0.0 && theta < half);
 }
@@ -50,7 +58,7 @@ fn jumprelu_backward(run : Run, at : Point, latent : Latent, act : Activation, w
   var p_theta = -jumprelu_edge(run, own.compared - own.theta);
   var p_z = -through * p_theta;
   var p_norm = 0.0;
-  if (run.options.x > 2.5) {
+  if (JUMPRELU_TANH && run.options.x > 2.5) {
     let t = penalty_tanh(run.options.y * own.f * at.norm);
     let bend = run.options.y * (1.0 - t) * (1.0 + t);
     p_theta = bend * at.norm * f_theta;

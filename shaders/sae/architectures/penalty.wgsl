@@ -1,5 +1,6 @@
 // Penalties of an activation z, 0 where z <= 0 (src/sae/architectures/penalty.ts): kind 0 z, 1 tanh(c z), 2 sqrt(z + c) - sqrt(c),
-// 3 log(1 + z/c), 4 z^power. constant 0 stands for the kind's own.
+// 3 log(1 + z/c), 4 z^power. constant 0 stands for the kind's own. PENALTY_TANH and so on: whether any run of the
+// sweep has that kind.
 
 fn penalty_constant(kind : f32, constant : f32) -> f32 {
   return select(constant, select(select(0.1, 1e-6, kind < 2.5), 4.0, kind < 1.5), constant == 0.0);
@@ -23,27 +24,39 @@ fn penalty_value(kind : f32, constant : f32, power : f32, z : f32) -> f32 {
     return 0.0;
   }
   let c = penalty_constant(kind, constant);
-  switch u32(kind) {
-    case 0u: { return z; }
-    case 1u: { return penalty_tanh(c * z); }
-    case 2u: { return z / (sqrt(z + c) + sqrt(c)); }
-    case 3u: { return penalty_log1p(z / c); }
-    default: { return exp2(power * log2(z)); }
+  var value = z;
+  if (PENALTY_TANH && kind == 1.0) {
+    value = penalty_tanh(c * z);
   }
+  if (PENALTY_SQRT && kind == 2.0) {
+    value = z / (sqrt(z + c) + sqrt(c));
+  }
+  if (PENALTY_LOG && kind == 3.0) {
+    value = penalty_log1p(z / c);
+  }
+  if (PENALTY_P && kind == 4.0) {
+    value = exp2(power * log2(z));
+  }
+  return value;
 }
 
 // Its derivative at z > 0. Of z^power, which has no bound at 0, that at 1e-18, below what rounding leaves of a pre-activation: its square
 // must stay finite.
 fn penalty_slope(kind : f32, constant : f32, power : f32, z : f32) -> f32 {
   let c = penalty_constant(kind, constant);
-  switch u32(kind) {
-    case 0u: { return 1.0; }
-    case 1u: {
-      let t = penalty_tanh(c * z);
-      return c * (1.0 - t) * (1.0 + t);
-    }
-    case 2u: { return 0.5 / sqrt(z + c); }
-    case 3u: { return 1.0 / (c + z); }
-    default: { return power * exp2((power - 1.0) * log2(max(z, 1e-18))); }
+  var slope = 1.0;
+  if (PENALTY_TANH && kind == 1.0) {
+    let t = penalty_tanh(c * z);
+    slope = c * (1.0 - t) * (1.0 + t);
   }
+  if (PENALTY_SQRT && kind == 2.0) {
+    slope = 0.5 / sqrt(z + c);
+  }
+  if (PENALTY_LOG && kind == 3.0) {
+    slope = 1.0 / (c + z);
+  }
+  if (PENALTY_P && kind == 4.0) {
+    slope = power * exp2((power - 1.0) * log2(max(z, 1e-18)));
+  }
+  return slope;
 }

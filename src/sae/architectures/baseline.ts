@@ -1,7 +1,7 @@
 /** Baseline SAE: one encoder with ReLU, L1 penalty (paper eq. 2–4), and other penalties of the same. */
 import wgsl from '../../../shaders/sae/architectures/baseline.wgsl?raw';
 import penaltyWgsl from '../../../shaders/sae/architectures/penalty.wgsl?raw';
-import { annealing, isAnnealed, penalty, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
+import { annealing, isAnnealed, penalty, penaltyFeatures, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
 import { type Architecture, PLAIN } from './types';
 
 export const baseline: Architecture = {
@@ -34,6 +34,7 @@ export const baseline: Architecture = {
   ],
   width: { default: '3x', equalCompute: 1.5 },
   look: { symbol: 'square', dash: 'dot' },
+  features: penaltyFeatures,
   needs: [penaltyWgsl],
   wgsl,
   twin: {

@@ -1,7 +1,7 @@
 /** Gated SAE: gate and magnitude share W_enc, an auxiliary loss trains the gate (paper eq. 5–8, tied weights of 3.2.1), and the paper's ablations. */
 import wgsl from '../../../shaders/sae/architectures/gated.wgsl?raw';
 import penaltyWgsl from '../../../shaders/sae/architectures/penalty.wgsl?raw';
-import { annealing, isAnnealed, penalty, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
+import { annealing, isAnnealed, penalty, penaltyFeatures, penaltyOptions, penaltyProblems, penaltyTraits } from './penalty';
 import { type Architecture, PLAIN, type Recipe } from './types';
 
 /** Whose recipe: the paper's, and those of others that differ from it. */
@@ -82,6 +82,7 @@ export const gated: Architecture = {
   recipes: RECIPES,
   width: { default: '2x', equalCompute: 1 },
   look: { symbol: 'circle', dash: 'solid' },
+  features: penaltyFeatures,
   needs: [penaltyWgsl],
   wgsl,
   twin: {

@@ -204,6 +204,7 @@ export const jumprelu: Architecture = {
   ],
   width: { default: '2x', equalCompute: 1.5 },
   look: { symbol: 'diamond', dash: 'solid' },
+  features: { JUMPRELU_LOG: ({ theta }) => theta === 'log', JUMPRELU_TANH: ({ loss }) => loss === 'tanh' },
   needs: [penaltyWgsl],
   wgsl,
   twin: {

@@ -15,7 +15,7 @@ export const penaltyOptions: readonly ArchitectureOption[] = [
   {
     key: 'penalty',
     label: 'Penalty',
-    help: 'What λ weighs, summed over the activations a: a, tanh(c·a), √(a + ε), log(1 + a/ε), or aᵖ with p falling from 1 (p-annealing).',
+    help: 'What λ weighs, summed over the activations a: a, tanh(c·a), √(a + ε), log(1 + a/ε), or aᵖ with p falling from 1 (p-annealing). tanh takes about a quarter of the λ of a (its slope at 0 is c), √ and log a tenth.',
     kind: 'choice',
     default: 'l1',
     choices: PENALTIES,
@@ -87,6 +87,11 @@ export const penaltyOptions: readonly ArchitectureOption[] = [
     max: 10,
   },
 ];
+
+/** For the WGSL: which penalties but L1 are in use. */
+export const penaltyFeatures = Object.fromEntries(
+  PENALTIES.slice(1).map((kind) => [`PENALTY_${kind.toUpperCase()}`, (o: OptionValues) => o.penalty === kind]),
+);
 
 const constantOf = (kind: number, given: number): number => given || (STANDARD[PENALTIES[kind] as string] ?? 0);
 

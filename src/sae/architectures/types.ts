@@ -225,6 +225,11 @@ export interface Architecture {
   /** Width of a first sweep as a multiple of d, and how many times a Gated SAE's width costs the same compute. */
   width: { default: string; equalCompute: number };
   look: Look;
+  /**
+   * Constants of the WGSL (`const NAME : bool`), true where some run of a sweep has options for which this holds: what none of them uses is not compiled.
+   * Some devices work off both sides of every branch.
+   */
+  features?: Readonly<Record<string, (o: OptionValues) => boolean>>;
   /** Further texts of `shaders/sae/architectures` that the WGSL needs in front of it. */
   needs?: readonly string[];
   /** WGSL: `fn <id>_activate`, `<id>_touched`, `<id>_backward` and, with `omega0`, `<id>_settle` (contract: shaders/sae/architectures/README.md). */

@@ -9,7 +9,6 @@ import type { MatmulVariant } from '../../gpu/matmul';
 import { type Grid, Plan } from '../../gpu/plan';
 import { bindingsOf, overridesOf, type ParamsOf, paramsOf, type ShaderName } from '../../gpu/shaders';
 import type { Struct } from '../../gpu/struct';
-import type { ArchitectureId } from '../architectures';
 import { saeSource } from '../kernels';
 import type { Layout, Segment } from '../layout';
 import type { SegmentBuffers, SharedBuffers } from '../memory';
@@ -69,7 +68,6 @@ interface More {
 export class StepContext {
   private readonly sources = new Map<string, KernelSource>();
   private readonly kernels = new Map<KernelSource, Kernel>();
-  private readonly architectures: ReadonlySet<ArchitectureId>;
 
   constructor(
     readonly gpu: Gpu,
@@ -81,9 +79,7 @@ export class StepContext {
     readonly halfX: boolean,
     /** The encoder's matmul. */
     readonly variant: MatmulVariant,
-  ) {
-    this.architectures = new Set(layout.runs.map(({ arch }) => arch));
-  }
+  ) {}
 
   /** The segment that kernels use which look at no latents, and the only one in the dense form. */
   get only(): PlacedSegment {
@@ -172,7 +168,7 @@ export class StepContext {
   /** The same object for the same kernel. */
   private sourceOf(kernel: ShaderName, constants: Record<string, number>, core?: MatmulVariant): KernelSource {
     const key = JSON.stringify([kernel, constants, core?.name]);
-    const source = this.sources.get(key) ?? saeSource(kernel, { architectures: this.architectures, constants, core });
+    const source = this.sources.get(key) ?? saeSource(kernel, { runs: this.layout.runs, constants, core });
     this.sources.set(key, source);
     return source;
   }

@@ -118,7 +118,9 @@ describe('WGSL against the twin', () => {
     const entry = architecture(id);
     const common = readFileSync(new URL('../../../shaders/sae/common.wgsl', import.meta.url), 'utf8');
     const constants = `const WE = ${WE}; const WA = ${WA}; const FREQUENCY = ${FREQUENCY};`;
-    const module = gpu.device.createShaderModule({ code: common + dispatch([id]) + constants + MAIN });
+    const module = gpu.device.createShaderModule({
+      code: common + dispatch(combinations(id).map((options) => ({ arch: id, options }))) + constants + MAIN,
+    });
     const scenes = combinations(id).flatMap((options) => STEPS.flatMap((step) => places(id).map((place) => ({ options, step, place }))));
     const points = Float32Array.from(
       scenes.flatMap(({ options, step, place: { u, second, norm, v } }) => [
