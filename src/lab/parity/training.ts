@@ -133,8 +133,15 @@ function neighbours(e: ExpectedTraining, { schedule: { anneal: _, ...schedule } 
 
 /** Per step, what the fixture names and the product gives. */
 function stepsOf(files: TrainingCase, arm: Arm, { logs, before }: TrainedRun): Record<string, number | number[]>[] {
+  const unclipped = clipOf(files.expected) > 0 ? {} : { clip_factor: 1 };
   return logs.map((log, i) => {
-    const values: Record<string, unknown> = { ...log, ...arm.settings, ...thetaOf(files, before[i]), copy_loss: log.aux_loss };
+    const values: Record<string, unknown> = {
+      ...log,
+      ...arm.settings,
+      ...thetaOf(files, before[i]),
+      copy_loss: log.aux_loss,
+      ...unclipped,
+    };
     const names = Object.keys(files.expected.per_step[i] ?? {});
     return Object.fromEntries(names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name] as number | number[]]])));
   });
