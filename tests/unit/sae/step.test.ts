@@ -64,9 +64,9 @@ describe('a training step is the document’s table', () => {
   it('dense', () =>
     expect(names(steps({ form: 'dense' }))).toEqual([
       ...sparse(1, 2),
-      ...dense('a', 'b', 'c', 'd', 'e', 'f', 'g'),
+      ...dense('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
       ...sparse(6, 7),
-      ...dense('h', 'i'),
+      ...dense('i', 'j'),
       ...sparse(10),
     ]));
 
@@ -74,9 +74,9 @@ describe('a training step is the document’s table', () => {
     const list = steps();
     expect(names(list)).toEqual([
       ...sparse(1, 2, 3, 4, 5),
-      ...dense('a', 'b', 'c', 'd', 'e', 'f', 'g'),
+      ...dense('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
       ...sparse(6, 7),
-      ...dense('h', 'i'),
+      ...dense('i', 'j'),
       ...sparse(8, 9, 10),
     ]);
     const indirect = list.filter(({ at }) => at !== undefined);
