@@ -6,7 +6,7 @@
 import { type Gpu, hasSubgroupsOf } from './device';
 import type { KernelSource } from './kernel';
 import type { Grid } from './plan';
-import { type ShaderName, shaderFile } from './shaders';
+import { type ShaderName, SUBGROUPS, shaderFile } from './shaders';
 
 /** Of C = A·Bᵀ: rows of A, rows of B, vec4s along K. */
 export interface MatmulShape {
@@ -118,6 +118,6 @@ export const matmulSource = (
 ): KernelSource => ({
   name: `${name} (${variant.name})`,
   // WGSL wants `enable` in front of everything else.
-  code: `${variant.lanes === undefined ? '' : 'enable subgroups;\n'}${epilogue}\n${variant.code}`,
+  code: `${variant.lanes === undefined ? '' : SUBGROUPS}${epilogue}\n${variant.code}`,
   constants: { ...variant.constants, ...constants },
 });

@@ -14,7 +14,7 @@ export type ShaderName = keyof Shaders;
 export type ParamsOf<K extends ShaderName> = Shaders[K];
 
 /** WGSL wants both in front of everything else. That the lanes walk together depends on ballots, which the compiler cannot follow. */
-const SUBGROUPS = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
+export const SUBGROUPS = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
 
 /** The text of one file alone. */
 export function shaderFile(name: ShaderName): string {

@@ -11,7 +11,10 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(subgroup_invocation_i
   let column = (group.x * 8u + lane) * 4u;
   let last_row = size.x - 1u;
   let last_column = size.y - 1u;
-  // All lanes stay to the end, also those with nothing to store: their rows are for the others too.
+  if (!subgroupAny(wanted(row, min(column, last_column)))) {
+    return;
+  }
+  // All other lanes stay to the end, also those with nothing to store: their rows are for the others too.
   let a0 = a_row(min(row + lane, last_row));
   let a1 = a_row(min(row + 8u + lane, last_row));
   let b0 = b_row(min(column, last_column));
