@@ -86,7 +86,9 @@ describe('variants', () => {
       const source = matmulSource(variant, 'test.name', '// epilogue', { OWN: 7 });
       expect(source.name).toBe(`test.name (${variant.name})`);
       expect(source.constants).toEqual({ ...variant.constants, OWN: 7 });
-      expect(source.code.startsWith(variant.lanes ? 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n// epilogue' : '// epilogue')).toBe(true);
+      expect(
+        source.code.startsWith(variant.lanes ? 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n// epilogue' : '// epilogue'),
+      ).toBe(true);
     }
   });
 
