@@ -1,7 +1,7 @@
 /** Where the runs of a sweep start: given weights where they fit, and the grid of `--tune`. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { listFiles } from '../../../src/data/bytes/nodeFiles';
+import { loadSae } from '../../../src/interop/saelens';
 import { SHORT_GRID } from '../../../src/lab/tuning';
 import { at, type Json, lab, writeShardFolder } from './harness';
 
@@ -31,10 +31,11 @@ it('weights of --init start the runs that they fit; of the others a sentence say
     ['baseline', 8, undefined],
   ]);
   expect(runs.map(({ command }) => command.includes('--init'))).toEqual([true, true, false, false, false]);
-  // With next to no lr they are still there; decoder rows stand at the end of the file's header, b_dec and all.
-  const [before, after] = [at('first'), runs[0]?.folder as string].map(
-    (folder) => new Float32Array(readFileSync(join(folder, 'sae_weights.safetensors')).buffer.slice(-4 * 8 * D)),
+  // With next to no lr they are still there.
+  const [before, after] = await Promise.all(
+    [at('first'), runs[0]?.folder as string].map(async (folder) => (await loadSae(await listFiles([folder]))).wDec),
   );
+  expect(before).toHaveLength(8 * D);
   before?.forEach((value, i) => expect(Math.abs((after?.[i] as number) - value)).toBeLessThan(1e-6));
 });
 
