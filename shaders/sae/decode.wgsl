@@ -8,10 +8,9 @@
 // a dot product. An invocation owns up to four vec4 columns in named accumulators. All sums run in the order of the list.
 // A run in several segments goes on from what the segment before left (`first`, `last`).
 // Runs that are not live or take the dense form are skipped; their residuals and statistics are left as they were.
-// needs: sae/common, architectures, sae/row
+// needs: sae/common, architectures, sae/point, sae/row
 
 override WIDTH : u32 = 64u;
-override SECOND : bool = false;
 const CAPACITY = 256u;
 const LANES = 8u;
 
@@ -27,18 +26,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params : Params;
-
-// What the architecture sees of latent i: dot products with the centred row, less what b_dec lacks of the mean.
-fn point_of(run : Run, i : u32, products : vec2<f32>) -> Point {
-  var at = Point(products.x - latent_params[params.latents + i].w, 0.0, 1.0);
-  if (SECOND && run.mate > 0u) {
-    at.second = products.y - latent_params[params.latents + i + run.mate].w;
-  }
-  if (is(run, NORMS)) {
-    at.norm = latent_params[2u * params.latents + i].y;
-  }
-  return at;
-}
 
 var<workgroup> sums : array<Sums, WIDTH>;
 var<workgroup> tally : array<u32, WIDTH>;

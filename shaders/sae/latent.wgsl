@@ -17,21 +17,8 @@ const GROUP = 8u;
 
 // Gradient norms are measured, for clipping, and nothing is updated.
 override MEASURE : bool = false;
-override SECOND : bool = false;
 // Some run's auxiliary loss trains the decoder.
 override TRAINED : bool = false;
-
-// What the architecture sees of latent i: dot products with the centred row, less what b_dec lacks of the mean.
-fn point_of(run : Run, i : u32, products : vec2<f32>) -> Point {
-  var at = Point(products.x - latent_params[params.latents + i].w, 0.0, 1.0);
-  if (SECOND && run.mate > 0u) {
-    at.second = products.y - latent_params[params.latents + i + run.mate].w;
-  }
-  if (is(run, NORMS)) {
-    at.norm = latent_params[2u * params.latents + i].y;
-  }
-  return at;
-}
 
 // Whether the kernel works on a run: those that are clipped are measured first.
 fn is_wanted(run : Run, form : u32) -> bool {

@@ -11,7 +11,7 @@
 // share a dot product. An invocation owns up to four vec4 columns in named accumulators; rows of more than 4·WIDTH vec4s go chunk by
 // chunk, the gradients of the latent in hand waiting in two more rows of `shares` a group. No atomics; every sum has a fixed order, which
 // depends on the run alone. Runs that are not live or take the dense form are skipped.
-// needs: sae/common, architectures, sae/adam, sae/latent
+// needs: sae/common, architectures, sae/adam, sae/point, sae/latent
 
 override WIDTH : u32 = 64u;
 const CAPACITY = 256u;

@@ -62,6 +62,7 @@ export interface Shaders {
   'sae/gradients': never;
   'sae/latent': never;
   'sae/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'chunks' | 'from_group' | 'to_group' | 'per_row' | 'width';
+  'sae/point': never;
   'sae/processor/decode': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_row' | 'first' | 'last';
   'sae/processor/latent_update': 'batch' | 'quads' | 'latents' | 'row_groups' | 'runs' | 'from_group' | 'to_group' | 'per_row';
   'sae/processor/registers': never;

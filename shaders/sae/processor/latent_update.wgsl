@@ -5,7 +5,7 @@
 //
 // One workgroup, one subgroup, a group of 8 latents; grid: the groups of the dispatch, folded. Loops that carry rows of registers along copy
 // them once more for each level of nesting: hence a list first, then its entries.
-// needs: subgroups, sae/common, architectures, sae/processor/registers, sae/adam, sae/latent
+// needs: subgroups, sae/common, architectures, sae/processor/registers, sae/adam, sae/point, sae/latent
 
 struct Params {
   batch : u32,       // B
